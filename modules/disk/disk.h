@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* disk.h - whole disks: their geometry, table, and the kernel's view of them. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "init/core/err.h"
+#include "modules/disk/gpt.h"
+
+/* A disk whose table was copied once and validated. Owned by the caller;
+ * disk_done() empties it. */
+struct disk {
+	char name[32];         /* kernel name, "vda" */
+	dev_t dev;
+	unsigned sector_bytes; /* logical */
+	uint64_t n_sectors;
+	struct gpt gpt;
+};
+
+/* Which disk is meant. Exactly one member is set. */
+struct disk_wish {
+	const char *name;         /* kernel name of the whole disk */
+	const struct uuid *esp;   /* has an ESP or XBOOTLDR partition with this UUID */
+	const struct uuid *any;   /* has any partition with this UUID */
+	const uint8_t *root_hash; /* 32+ bytes: has the two partitions that UAPI.2 derives */
+	size_t root_hash_bytes;
+};
+
+/* Opens /dev/NAME, copies both tables, parses the primary or else the backup
+ * (with a warning). Errors: ERR_GPT_INVALID (both bad; says why for each),
+ * ERR_SYSTEM. */
+int disk_read(const char *name, struct disk *ret, struct err *e);
+
+void disk_done(struct disk *disk);
+
+/* Looks through the whole disks present now (/sys/class/block: no partitions,
+ * no dm, no zram, no empty loop devices) for the wish. Returns 1 and fills *ret,
+ * 0 if no disk fits yet. A disk whose table is bad is skipped, but remembered in
+ * *ret_bad (may be NULL): the caller reports it when the deadline passes.
+ * Errors: ERR_DISK_AMBIGUOUS if two disks fit, ERR_GPT_INVALID only for a disk
+ * wished by name. */
+int disk_find(const struct disk_wish *wish, struct disk *ret, struct err *ret_bad, struct err *e);
+
+/* Compares the kernel's partitions (sysfs start and size) with the table and
+ * fills partition.devname. A partition that the kernel does not show, because
+ * it trusts only the primary table, is added with BLKPG.
+ * Errors: ERR_GPT_DISAGREES, ERR_SYSTEM. */
+int disk_agree(struct disk *disk, struct err *e);
+
+/* Opens /dev/DEVNAME read-only and checks that it is the partition: same
+ * major:minor as sysfs says, same size. Returns a descriptor the caller owns. */
+int disk_open_partition(const struct disk *disk, const struct partition *p, struct err *e);
+
+/* Names of the whole disks present, space separated, for messages; never fails. */
+void disk_list(char *ret, size_t max);

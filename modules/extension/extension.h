@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* extension.h - system extensions laid over the initrd: proven, accepted, merged,
+ * and undone before the switch. Spec: UAPI.3, systemd-sysext(8). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "init/core/err.h"
+#include "modules/trust/anchors.h"
+#include "modules/trust/policy.h"
+#include "modules/verity/volume.h"
+
+struct extensions;
+
+struct extension_verdict {
+	char name[128];
+	bool merged;
+	char root_hash[2 * VERITY_MAX_HASH_BYTES + 1]; /* "" if it never had one */
+	enum err_code code; /* why it was skipped; ERR_NONE if merged */
+	char why[320];
+};
+
+struct extension_request {
+	const struct anchors *anchors;
+	const struct policy *policy; /* of extension images */
+	bool secure_boot, allow_user_space;
+};
+
+/* True if /.extra/sysext or /.extra/global_sysext holds any *.raw: whether the
+ * modules for loop devices and overlays are needed at all. */
+bool extensions_present(void);
+
+/* Takes every *.raw from /.extra/sysext and /.extra/global_sysext: attaches it to a
+ * loop device, proves its verity set with volume_prove(), mounts it (read-only,
+ * nodev, nosuid) and only then reads its extension-release. What passes is merged by
+ * one overlay each over /usr and /opt, newest name on top. A bad extension is
+ * skipped with a warning and a verdict; the rest merge. Errors: ERR_EXTENSION_MERGE
+ * only if the overlay itself cannot be made (everything is undone then). */
+int extensions_merge(const struct extension_request *request, struct extensions **ret,
+		     struct err *e);
+
+size_t extensions_count(const struct extensions *x);
+const struct extension_verdict *extensions_verdict(const struct extensions *x, size_t i);
+
+/* Unmounts the overlays, closes the volumes, detaches the loop devices; frees x. */
+int extensions_undo(struct extensions *x, struct err *e);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* kernel.h - kernel modules and device events, in the background.
+ *
+ * A thread reads uevents from netlink; others load modules, level by level of
+ * their dependencies. Whoever needs a device waits for an event, never polls. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "init/core/err.h"
+
+struct kernel;
+
+struct module_load {
+	char name[56];
+	uint64_t start_us; /* CLOCK_BOOTTIME */
+	uint64_t duration_us;
+	int errnum; /* 0 if loaded */
+};
+
+/* Opens libkmod (modules.dep and friends of the running kernel, options from
+ * modprobe.d and the command line) and the uevent socket, starts the threads,
+ * and queues the drivers of all devices present. An initrd without modules
+ * is fine. Errors: ERR_MODULES, ERR_SYSTEM, ERR_MEMORY. */
+int kernel_start(struct kernel **ret, struct err *e);
+
+/* Queues modules by name or alias and returns at once; what is built in, loaded
+ * or queued already is skipped, what is unknown is noted for kernel_require(). */
+void kernel_want(struct kernel *k, const char *const *names, size_t n);
+
+/* Loads the module (name or alias) and waits for it. Errors: ERR_MODULES. */
+int kernel_require(struct kernel *k, const char *name, struct err *e);
+
+/* After the initrd was extended: reads the module lists again and looks at all
+ * devices again. */
+int kernel_reload(struct kernel *k, struct err *e);
+
+/* Calls done(arg, e) now and after every device event and every loaded module,
+ * until it returns non-zero (which is returned; negative with *e filled) or the
+ * deadline passes: ERR_TIMEOUT. done runs in the calling thread. A progress line
+ * ("waiting for WHAT, N s left") every 10 s. */
+int kernel_wait(struct kernel *k, int (*done)(void *arg, struct err *e), void *arg,
+		const char *what, uint64_t deadline_ms, struct err *e);
+
+/* What was loaded so far, in the order of completion. The caller frees *ret.
+ * Returns the count. */
+size_t kernel_loaded(struct kernel *k, struct module_load **ret);
+
+/* Ends the threads, waits for module loads in flight, frees everything. */
+void kernel_stop(struct kernel *k);

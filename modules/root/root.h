@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* root.h - makes the new root tree from a proven volume, and checks it. */
+#pragma once
+
+#include <stdbool.h>
+#include <limits.h>
+
+#include "init/core/err.h"
+#include "modules/verity/volume.h"
+
+/* systemd.volatile=; "state" is the host's business. */
+enum volatile_mode { VOLATILE_NO, VOLATILE_YES, VOLATILE_OVERLAY, VOLATILE_STATE };
+
+struct root_request {
+	const struct volume *volume;
+	const char *filesystem; /* as probed and allowed, or rootfstype= */
+	const char *options;    /* rootflags=, NULL if none */
+	enum volatile_mode volatile_mode;
+};
+
+/* Mounts the volume read-only, nodev, at /sysroot, and lays the volatile layer
+ * over it (contract 8.6), with /run/systemd/volatile-root. On failure everything is
+ * unmounted. Errors: ERR_ROOT_MOUNT. */
+int root_mount(const struct root_request *request, struct err *e);
+
+/* What a checked tree is; filled by root_check(). */
+struct root_tree {
+	char init[PATH_MAX]; /* inside the root */
+	bool init_is_systemd; /* the file that /usr/lib/systemd/systemd is */
+	bool has_dm_rules;   /* usr/lib/udev/rules.d/{10,55}-dm.rules */
+	char os[128];        /* PRETTY_NAME, or ID, for the record */
+};
+
+/* Checks all before anything is destroyed: os-release, a non-empty /usr, an init
+ * that can be executed (wished or NULL for the default), the mount points for the
+ * switch; every path is resolved inside /sysroot. Errors: ERR_ROOT_NO_OS,
+ * ERR_ROOT_NO_INIT, ERR_SWITCH (a directory is missing and cannot be made). */
+int root_check(const char *wished_init, struct root_tree *ret, struct err *e);
+
+/* Unmounts /sysroot, lazily if busy; for the failure path. */
+void root_unmount(void);

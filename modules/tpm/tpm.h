@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* tpm.h - measuring into the TPM, and the event log beside it.
+ * Spec: TCG TPM 2.0 part 3 (PCR_Extend); log format: systemd's tpm2-measure.log. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "init/core/err.h"
+
+struct tpm;
+
+enum { TPM_MAX_BANKS = 4, TPM_MAX_DIGEST_BYTES = 64 };
+
+/* LoaderTpm2ActivePcrBanks: TCG2 bits. */
+enum { TPM_BANK_SHA1 = 1, TPM_BANK_SHA256 = 2, TPM_BANK_SHA384 = 4, TPM_BANK_SHA512 = 8 };
+
+struct tpm_digest {
+	const char *bank; /* "sha256" */
+	size_t n_bytes;
+	uint8_t bytes[TPM_MAX_DIGEST_BYTES];
+};
+
+struct measurement {
+	unsigned pcr;
+	char text[64];
+	size_t n_digests;
+	struct tpm_digest digests[TPM_MAX_BANKS];
+};
+
+/* Opens the resource manager device. banks: TPM_BANK_*, or 0 to find the good
+ * ones for pcr (all 24 PCRs, not all zero or all one; none: every full bank).
+ * log_path is the event log. Errors: ERR_TPM_FAILED. */
+int tpm_open(const char *device, uint32_t banks, unsigned pcr, const char *log_path,
+	     struct tpm **ret, struct err *e);
+
+/* Extends pcr with the hash of the text in all banks in one command, and logs it
+ * (contract 7.4: lock, sticky bit, extend, append, fsync, mode back). A log that
+ * cannot be written is a warning; the extend counts. Errors: ERR_TPM_FAILED. */
+int tpm_measure(struct tpm *t, unsigned pcr, const char *text, const char *event_type,
+		struct measurement *ret, struct err *e);
+
+/* Reads pcr in all banks. Errors: ERR_TPM_FAILED. */
+int tpm_read(struct tpm *t, unsigned pcr, struct measurement *ret, struct err *e);
+
+void tpm_close(struct tpm *t);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* anchors.h - the certificates of the measured initrd, and nothing else.
+ *
+ * *.crt (PEM) in verity.d below /etc, /run, /usr/local/lib, /usr/lib; a name in an
+ * earlier folder masks the later one, an empty file or a link to /dev/null masks
+ * it away. Loaded once, before anything is merged over the initrd. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "init/core/bytes.h"
+#include "init/core/err.h"
+
+struct anchors; /* immutable once loaded */
+
+enum { FINGERPRINT_BYTES = 32 }; /* SHA-256 of the DER certificate */
+
+/* root is prefixed to every path ("" for /). A file that is no certificate, or
+ * whose key is weak (RSA < 2048, other curves than P-256/384/521), is an error:
+ * ERR_CERTIFICATE names it. A *.pem file there is warned about. Release with
+ * anchors_free(). */
+int anchors_load(const char *root, struct anchors **ret, struct err *e);
+void anchors_free(struct anchors *a);
+
+size_t anchors_count(const struct anchors *a);
+
+/* Adds the certificates to the kernel's .dm-verity keyring and restricts it; a
+ * kernel without one is fine (returns 0; 1 if it was there and is sealed now). */
+int anchors_seal_kernel(const struct anchors *a, struct err *e);
+
+/* Verifies a detached PKCS#7 signature (DER) over content against exactly these
+ * certificates as signers: one signer, no chain, no dates (there is no trusted
+ * clock), digest SHA-256 or better. Fills the signer's fingerprint.
+ * Errors: ERR_SIGNATURE_MALFORMED, ERR_SIGNATURE_UNTRUSTED. */
+int anchors_verify(const struct anchors *a, struct bytes der, struct bytes content,
+		   uint8_t ret_fingerprint[static FINGERPRINT_BYTES], struct err *e);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* policy.h - image policies. Spec: systemd.image-policy(7). Pure. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "init/core/err.h"
+
+/* How a partition may be used, or was found to be. */
+enum {
+	USE_VERITY = 1 << 0,
+	USE_SIGNED = 1 << 1,
+	USE_ENCRYPTED = 1 << 2,
+	USE_ENCRYPTED_INTEGRITY = 1 << 3,
+	USE_UNPROTECTED = 1 << 4,
+	USE_UNUSED = 1 << 5,
+	USE_ABSENT = 1 << 6,
+	USE_OPEN = (1 << 7) - 1,
+	USE_IGNORE = USE_UNUSED | USE_ABSENT,
+};
+
+enum policy_designator {
+	POLICY_ROOT, POLICY_USR, POLICY_HOME, POLICY_SRV, POLICY_ESP, POLICY_XBOOTLDR,
+	POLICY_SWAP, POLICY_ROOT_VERITY, POLICY_ROOT_VERITY_SIG, POLICY_USR_VERITY,
+	POLICY_USR_VERITY_SIG, POLICY_TMP, POLICY_VAR,
+	POLICY_N_DESIGNATORS,
+};
+
+struct policy {
+	uint16_t use[POLICY_N_DESIGNATORS]; /* USE_*: never 0 */
+	uint16_t filesystems[POLICY_N_DESIGNATORS]; /* bit per known type; 0: any */
+	int8_t read_only[POLICY_N_DESIGNATORS]; /* 1 must be on, 0 must be off, -1 either */
+	int8_t growfs[POLICY_N_DESIGNATORS];
+};
+
+/* Parses the whole text; *ret holds every designator afterwards: listed, derived
+ * (verity and signature partitions from their data) or default.
+ * Errors: ERR_POLICY_SYNTAX, with the offending rule. */
+int policy_parse(const char *text, struct policy *ret, struct err *e);
+
+/* Narrows *p by the floor: what either forbids is forbidden. Errors:
+ * ERR_POLICY_REFUSED if nothing at all remains for a designator. */
+int policy_narrow(struct policy *p, const struct policy *floor, struct err *e);
+
+/* Is a partition in this state (USE_*) and with these GPT attributes allowed?
+ * name is for the message. Errors: ERR_POLICY_REFUSED. */
+int policy_check(const struct policy *p, enum policy_designator d, unsigned found,
+		 uint64_t attributes, const char *name, struct err *e);
+
+/* Is this file system allowed? Errors: ERR_POLICY_REFUSED. */
+int policy_check_filesystem(const struct policy *p, enum policy_designator d,
+			    const char *filesystem, struct err *e);
+
+/* "verity+signed" for a set of USE_* flags; returns ret. */
+char *policy_uses(unsigned use, char *ret, size_t max);

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The demo appliance's root file system: a small, ordinary Debian with systemd."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from . import paths, tools, tree
+from .steps import digest, once, remove
+
+PACKAGES = [
+    "systemd-sysv", "udev", "dbus", "dmsetup", "kmod",
+    # systemd loads these by dlopen() when there is a TPM.
+    "libtss2-esys-3.0.2-0t64", "libtss2-mu-4.0.1-0t64", "libtss2-rc0t64",
+    "libtss2-tcti-device0t64",
+]
+
+# Units that have nothing to do in a machine that boots, reports and goes.
+MASKED = [
+    "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer",
+    "e2scrub_reap.service", "fstrim.timer", "systemd-tmpfiles-clean.timer", "getty@tty1.service",
+    "systemd-firstboot.service", "systemd-logind.service", "systemd-user-sessions.service",
+    "systemd-machine-id-commit.service", "systemd-pstore.service",
+]
+
+# What a running appliance does not read.
+STRIPPED = [
+    "boot", "usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/locale",
+    "usr/share/i18n", "usr/share/common-licenses", "usr/share/bash-completion",
+    "usr/share/zsh", "usr/share/lintian", "usr/share/bug", "usr/share/perl5",
+    "usr/lib/x86_64-linux-gnu/perl-base", "usr/lib/apt", "var/cache", "var/lib/apt",
+    "var/lib/dpkg", "var/log", "usr/sbin/policy-rc.d", "etc/apt", "etc/dpkg", "host",
+]
+EPOCH = 1767225600  # 2026-01-01: the time of every file, so that the same tree hashes the same
+
+
+def root_tree() -> Path:
+    """The tree that becomes the root DDI; made once (about half a minute)."""
+    key = digest("root 1", tree.SUITE, PACKAGES, MASKED, STRIPPED, tools.kernel_version(),
+                 paths.GUEST)
+    once(paths.ROOT_TREE, key, "demo root: a small Debian", _make)
+    return paths.ROOT_TREE
+
+
+def _make(new: Path) -> None:
+    tree.make(new, PACKAGES)
+    for name in STRIPPED:
+        remove(new / name)
+    for name in ("boot", "efi", "var/log", "var/cache", "var/lib/dpkg", "etc/apt"):
+        (new / name).mkdir(parents=True, exist_ok=True)
+    shutil.copytree(paths.GUEST, new, dirs_exist_ok=True)
+    _modules(new)
+    _settings(new)
+    for folder, dirs, files in os.walk(new):
+        for name in [*dirs, *files]:
+            os.utime(Path(folder) / name, (EPOCH, EPOCH), follow_symlinks=False)
+    os.utime(new, (EPOCH, EPOCH))
+
+
+def _modules(new: Path) -> None:
+    version = tools.kernel_version()
+    shutil.copytree(paths.KERNEL / "usr/lib/modules" / version,
+                    new / "usr/lib/modules" / version, symlinks=True)
+
+
+def _settings(new: Path) -> None:
+    etc = new / "etc"
+    (etc / "machine-id").write_text("uninitialized\n")
+    remove(new / "var/lib/dbus/machine-id")
+    (etc / "hostname").write_text("slipway-demo\n")
+    (etc / "hosts").write_text("127.0.0.1 localhost\n127.0.1.1 slipway-demo\n")
+    (etc / "fstab").write_text("")
+    remove(etc / "resolv.conf")
+    units = etc / "systemd/system"
+    for unit in MASKED:
+        remove(units / unit)
+        (units / unit).symlink_to("/dev/null")
+    wants = units / "multi-user.target.wants"
+    wants.mkdir(exist_ok=True)
+    (wants / "slipway-report.service").symlink_to("/usr/lib/systemd/system/slipway-report.service")
+    default = new / "usr/lib/systemd/system/default.target"
+    remove(default)
+    default.symlink_to("multi-user.target")

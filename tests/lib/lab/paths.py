@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Where things are: the checkout, its build folder, and what the lab keeps in it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[3]
+BUILD = Path(os.environ.get("SLIPWAY_BUILD", REPO / "build")).resolve()
+
+# What the lab makes. Everything below BUILD can be deleted at any time.
+LAB = BUILD / "lab"  # things nobody looks at: trees, templates, locks
+BASE_TREE = LAB / "base"  # a bare Debian, the start of the two trees below
+TOOLS_TREE = BUILD / "tools"  # image tools newer than the host's
+ROOT_TREE = LAB / "root-tree"  # the demo appliance's root file system
+KERNEL = BUILD / "kernel"  # a sysroot with vmlinuz, vmlinux and the modules
+DEMO = BUILD / "demo"  # what `slipway-lab demo` promises to its users
+
+# What the lab needs from the rest of the project.
+INIT = BUILD / "init"
+MKINITRD = BUILD / "slipway-mkinitrd"
+
+GUEST = Path(__file__).resolve().parent / "guest"

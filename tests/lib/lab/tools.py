@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The tools tree: image tools newer than the machine's, and the demo's kernel."""
+
+from __future__ import annotations
+
+import lzma
+import struct
+from pathlib import Path
+
+from . import paths, tree
+from .steps import LabError, digest, once, run
+
+PACKAGES = [
+    "systemd", "systemd-ukify", "systemd-boot-efi", "systemd-boot-tools", "systemd-repart",
+    "systemd-container", "cryptsetup-bin", "dmsetup", "kmod", "erofs-utils", "squashfs-tools",
+    "dosfstools", "mtools", "openssl", "sbsigntool", "ovmf", "python3-virt-firmware",
+    "tpm2-tools", "zstd", "xz-utils", "cpio", "e2fsprogs",
+]
+KERNEL_PACKAGE = "linux-image-cloud-amd64"
+
+
+def tools() -> Path:
+    """The tools tree; made once (about a minute)."""
+    once(paths.TOOLS_TREE, digest("tools 1", tree.SUITE, PACKAGES), "tools tree: image tools",
+         lambda new: tree.make(new, PACKAGES))
+    return paths.TOOLS_TREE
+
+
+def tool(*argv: object, **kw):
+    """Run a program of the tools tree; give paths of the machine by `tree.host()`."""
+    return tree.enter(tools(), *argv, **kw)
+
+
+def kernel() -> Path:
+    """A sysroot: usr/lib/modules/VERSION with its index, boot/vmlinuz, boot/vmlinux."""
+    once(paths.KERNEL, digest("kernel 1", tree.SUITE, KERNEL_PACKAGE),
+         "kernel: Debian's cloud kernel and its modules", _make_kernel)
+    return paths.KERNEL
+
+
+def kernel_version() -> str:
+    """The version of the demo's kernel, as in usr/lib/modules."""
+    return next((kernel() / "usr/lib/modules").iterdir()).name
+
+
+def _make_kernel(new: Path) -> None:
+    # Taken apart rather than installed: its scripts would make an initrd nobody needs.
+    script = ('cd /tmp; p=$(apt-cache depends "$1" | sed -n "s/ *Depends: //p" | grep ^linux-image);'
+              'apt-get -qq download "$p" && dpkg-deb -x ./*.deb "$2"')
+    tool("sh", "-c", script, "sh", KERNEL_PACKAGE, tree.host(new))
+    version = next((new / "usr/lib/modules").iterdir()).name
+    (new / f"boot/vmlinuz-{version}").rename(new / "boot/vmlinuz")
+    (new / "lib").symlink_to("usr/lib")
+    tool("depmod", "-b", tree.host(new), version)
+    (new / "boot/vmlinux").write_bytes(unpack_bzimage((new / "boot/vmlinuz").read_bytes()))
+
+
+def unpack_bzimage(image: bytes) -> bytes:
+    """The ELF kernel inside a bzImage, for QEMU's PVH entry (no real-mode start, no unpacking)."""
+    if image[0x202:0x206] != b"HdrS":
+        raise LabError("not a bzImage: no 'HdrS' at 0x202")
+    start = (image[0x1F1] + 1) * 512
+    offset, length = struct.unpack_from("<II", image, 0x248)
+    payload = image[start + offset : start + offset + length]
+    if payload.startswith(b"\xfd7zXZ\0"):
+        elf = lzma.LZMADecompressor().decompress(payload)
+    elif payload.startswith(b"\x28\xb5\x2f\xfd"):
+        # The build appends the unpacked size after the last frame.
+        elf = run(["zstd", "-dcq"], stdin=None, input=payload[:-4]).stdout
+    else:
+        raise LabError(f"a kernel packed in an unknown way: {payload[:6].hex()}")
+    if not elf.startswith(b"\x7fELF"):
+        raise LabError("the bzImage's payload is not an ELF file")
+    return elf
