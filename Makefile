@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Every command a person types. Output only in build/. `make help` lists the targets.
+
+TRIPLET ?= x86_64-linux-musl
+CFLAGS ?= -Os
+PREFIX ?= /usr
+DESTDIR ?=
+V ?= 0
+VERSION := 0.1.0
+
+DEPS := build/deps/$(TRIPLET)
+CC_STATIC := $(DEPS)/bin/slipway-cc
+Q := $(if $(filter 0,$(V)),@,)
+say = @printf '  %-6s %s\n'
+
+# What the code needs, whatever the user's CFLAGS.
+WARN := -Wall -Wextra -Werror -Wconversion -Wno-sign-conversion -Wshadow -Wvla -Wformat=2 \
+	-Wmissing-prototypes -Wstrict-prototypes -Wundef
+REQUIRED := -std=gnu17 -I. -DSLIPWAY_VERSION='"$(VERSION)"' $(WARN)
+HARDEN := -fstack-protector-strong -fstack-clash-protection -ffunction-sections -fdata-sections \
+	-fno-asynchronous-unwind-tables -ffile-prefix-map=$(CURDIR)=.
+
+CORE := $(sort $(wildcard init/core/*.c))
+MODULES := $(sort $(wildcard modules/*/*.c))
+INIT := $(sort $(wildcard init/*.c))
+HOOKS := $(sort $(wildcard hooks/*.c))
+MKINITRD := $(sort $(wildcard mkinitrd/*.c))
+HEADERS := $(sort $(wildcard init/*.h init/core/*.h init/core/*.def modules/*/*.h hooks/*.h mkinitrd/*.h))
+
+INIT_LIBS := -lcryptsetup -ldevmapper -lblkid -luuid -ljson-c -lkmod \
+	-ltss2-esys -ltss2-sys -ltss2-mu -ltss2-rc -ltss2-tcti-device \
+	-lmbedx509 -lmbedcrypto -lpthread -lm
+MKINITRD_LIBS := -lkmod -lzstd -lblkid -ljson-c -lmbedx509 -lmbedcrypto -lpthread
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+## Building
+
+all: build/init build/slipway-mkinitrd ## build init and the image builder
+
+# ci/deps/build stamps what it built; a second call returns at once.
+$(CC_STATIC):
+	$(Q)ci/deps/build $(TRIPLET)
+
+build/obj/%.o: %.c $(HEADERS) | $(CC_STATIC)
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC_STATIC) $(REQUIRED) $(HARDEN) -I$(DEPS)/include $(CFLAGS) -c $< -o $@
+
+init_objs := $(patsubst %.c,build/obj/%.o,$(CORE) $(MODULES) $(HOOKS) $(INIT))
+mkinitrd_objs := $(patsubst %.c,build/obj/%.o,$(CORE) $(MKINITRD))
+
+build/init.debug: $(init_objs)
+	$(say) LD $@
+	$(Q)$(CC_STATIC) -Wl,--gc-sections -Wl,-O1 -L$(DEPS)/lib -o $@ $(init_objs) $(INIT_LIBS)
+
+build/init: build/init.debug
+	$(say) STRIP $@
+	$(Q)strip -s -R .comment -R .note.gnu.property -o $@ $<
+	$(Q)ci/check-binary $@
+
+build/slipway-mkinitrd: $(mkinitrd_objs)
+	$(say) LD $@
+	$(Q)$(CC_STATIC) -Wl,--gc-sections -L$(DEPS)/lib -o $@.debug $(mkinitrd_objs) $(MKINITRD_LIBS)
+	$(Q)strip -s -o $@ $@.debug
+
+## Tests on the host: glibc, ASan and UBSan, no root
+
+HOST_DEPS := build/deps/host
+SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+HOST_FLAGS := $(REQUIRED) -I$(HOST_DEPS)/include -g -O1
+HOST_LIBS := -L$(HOST_DEPS)/lib -lcmocka -lcryptsetup -lblkid -ljson-c -lkmod \
+	-ltss2-esys -ltss2-mu -ltss2-rc -ltss2-tcti-device \
+	-lmbedx509 -lmbedcrypto -lzstd -lpthread
+UNIT := $(patsubst tests/unit/%.c,build/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+# Everything but the two mains, which the tests replace.
+HOST_SOURCES := $(CORE) $(MODULES) $(HOOKS) $(filter-out init/main.c,$(INIT)) $(filter-out mkinitrd/main.c,$(MKINITRD))
+
+$(HOST_DEPS)/lib/libmbedcrypto.a:
+	$(Q)ci/deps/build host
+
+build/host/%.o: %.c $(HEADERS) | $(HOST_DEPS)/lib/libmbedcrypto.a
+	$(Q)mkdir -p $(@D)
+	$(Q)gcc $(HOST_FLAGS) $(SAN) -c $< -o $@
+
+build/host/libslipway.a: $(patsubst %.c,build/host/%.o,$(HOST_SOURCES))
+	$(say) AR $@
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+build/unit/%: tests/unit/%.c tests/unit/unit.h build/host/libslipway.a
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D)
+	$(Q)gcc $(HOST_FLAGS) $(SAN) $< build/host/libslipway.a $(HOST_LIBS) -o $@
+
+build/fuzzobj/%.o: %.c $(HEADERS) | $(HOST_DEPS)/lib/libmbedcrypto.a
+	$(Q)mkdir -p $(@D)
+	$(Q)clang $(HOST_FLAGS) -Wno-error -fsanitize=fuzzer-no-link,address,undefined \
+		-fno-sanitize-recover=undefined -c $< -o $@
+
+build/fuzzobj/libslipway.a: $(patsubst %.c,build/fuzzobj/%.o,$(HOST_SOURCES))
+	$(say) AR $@
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+build/fuzz/%: tests/fuzz/%.c build/fuzzobj/libslipway.a
+	$(say) FUZZ $@
+	$(Q)mkdir -p $(@D)
+	$(Q)clang $(HOST_FLAGS) -Wno-missing-prototypes -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=undefined $< build/fuzzobj/libslipway.a $(HOST_LIBS) -o $@
+
+build/junit:
+	$(Q)mkdir -p $@
+
+check-unit: $(UNIT) | build/junit ## unit tests with ASan and UBSan, in seconds
+	$(Q)ci/run-unit $(UNIT)
+
+check-fuzz: $(FUZZ) ## every fuzz target for FUZZ_SECONDS (60) seconds
+	$(Q)ci/run-fuzz $(FUZZ)
+
+clean: ## remove what was built, keep libraries and images
+	rm -rf build/obj build/host build/fuzzobj build/unit build/fuzz build/init* build/slipway-mkinitrd*
+
+distclean: ## remove everything that was built
+	rm -rf build
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
+
+.PHONY: all check-unit check-fuzz clean distclean help
