@@ -36,11 +36,15 @@ STRIPPED = [
 EPOCH = 1767225600  # 2026-01-01: the time of every file, so that the same tree hashes the same
 
 
+def key() -> str:
+    """A digest of all that the tree is made from."""
+    return digest("root 1", tree.SUITE, PACKAGES, MASKED, STRIPPED, tools.kernel_version(),
+                  paths.GUEST)
+
+
 def root_tree() -> Path:
-    """The tree that becomes the root DDI; made once (about half a minute)."""
-    key = digest("root 1", tree.SUITE, PACKAGES, MASKED, STRIPPED, tools.kernel_version(),
-                 paths.GUEST)
-    once(paths.ROOT_TREE, key, "demo root: a small Debian", _make)
+    """The tree that becomes the root DDI; made once."""
+    once(paths.ROOT_TREE, key(), "demo root: a small Debian", _make)
     return paths.ROOT_TREE
 
 

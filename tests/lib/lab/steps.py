@@ -31,8 +31,12 @@ def say(text: str) -> None:
         print(f"  [{time.monotonic() - _start:6.1f} s] {text}", flush=True)
 
 
-def run(argv: Iterable[object], **kw) -> subprocess.CompletedProcess:
-    """Run a program; when it fails, raise LabError with the end of what it printed."""
+def run(argv: Iterable[object], *, shown: Iterable[object] = (),
+        **kw) -> subprocess.CompletedProcess:
+    """Run a program; when it fails, raise LabError with the end of what it printed.
+
+    `shown` is the command to name in the message, where argv would say less.
+    """
     words = [str(a) for a in argv]
     kw.setdefault("stdin", subprocess.DEVNULL)
     try:
@@ -41,7 +45,8 @@ def run(argv: Iterable[object], **kw) -> subprocess.CompletedProcess:
         raise LabError(f"'{words[0]}' is not installed; run ci/setup") from e
     if done.returncode:
         tail = (done.stdout + b"\n" + done.stderr).decode(errors="replace").strip()
-        raise LabError(f"'{' '.join(words)[:300]}' ended with {done.returncode}:\n{tail[-2000:]}")
+        name = " ".join(str(a) for a in shown or words)[:300]
+        raise LabError(f"'{name}' ended with {done.returncode}:\n{tail[-2000:]}")
     return done
 
 

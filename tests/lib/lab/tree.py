@@ -28,7 +28,7 @@ exec chroot "$tree" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/usr/lib/systemd HOM
 def enter(tree: Path, *argv: object, **kw):
     """Run a program inside a tree as root; paths of the machine are given by `host()`."""
     return run(["unshare", "--mount", "--propagation=private",
-                "sh", "-c", _ENTER, "sh", tree, *argv], **kw)
+                "sh", "-c", _ENTER, "sh", tree, *argv], shown=argv, **kw)
 
 
 def host(path: Path) -> str:

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A software TPM beside a virtual machine, still readable when the machine has ended."""
+
+from __future__ import annotations
+
+import array
+import shutil
+import socket
+import struct
+import subprocess
+import time
+from pathlib import Path
+
+from .steps import LabError
+
+ALGORITHMS = {0x04: "sha1", 0x0B: "sha256", 0x0C: "sha384", 0x0D: "sha512"}
+_CMD_SET_DATAFD = 0x10
+
+
+class Swtpm:
+    """One swtpm process with a copy of a prepared state."""
+
+    def __init__(self, folder: Path, state: Path):
+        self.socket_path = folder / "tpm.sock"
+        copy = folder / "tpm"
+        shutil.copytree(state, copy)
+        self.process = subprocess.Popen(
+            ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={copy}", "--flags", "startup-clear",
+             "--ctrl", f"type=unixio,path={self.socket_path}"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        while not self.socket_path.exists():  # swtpm tells nobody when it is ready
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise LabError("swtpm did not start")
+            time.sleep(0.005)
+
+    def kill(self) -> None:
+        """End it at once, as a TPM that stops answering."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def pcrs(self) -> dict[str, list[str]]:
+        """All active PCR banks, read by TPM commands; QEMU must be gone (it holds the channel)."""
+        control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        control.settimeout(5)
+        control.connect(str(self.socket_path))
+        ours, theirs = socket.socketpair()
+        ours.settimeout(5)
+        rights = array.array("i", [theirs.fileno()])
+        control.sendmsg([struct.pack(">I", _CMD_SET_DATAFD)],
+                        [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+        if struct.unpack(">I", control.recv(4))[0] != 0:
+            raise LabError("swtpm gave no data channel")
+        theirs.close()
+        with control, ours:
+            return {bank: [self._pcr_read(ours, code, n) for n in range(24)]
+                    for code, bank in self._banks(ours)}
+
+    @staticmethod
+    def _transmit(channel: socket.socket, command: int, body: bytes) -> bytes:
+        channel.sendall(struct.pack(">HII", 0x8001, 10 + len(body), command) + body)
+        answer = channel.recv(4096)
+        code = struct.unpack_from(">I", answer, 6)[0]
+        if code:
+            raise LabError(f"TPM command {command:#x} answered {code:#x}")
+        return answer[10:]
+
+    def _banks(self, channel: socket.socket) -> list[tuple[int, str]]:
+        """The active banks, by TPM2_GetCapability(TPM_CAP_PCRS)."""
+        answer = self._transmit(channel, 0x17A, struct.pack(">III", 5, 0, 64))
+        count, at, found = struct.unpack_from(">I", answer, 5)[0], 9, []
+        for _ in range(count):
+            code, size = struct.unpack_from(">HB", answer, at)
+            if any(answer[at + 3 : at + 3 + size]) and code in ALGORITHMS:
+                found.append((code, ALGORITHMS[code]))
+            at += 3 + size
+        return found
+
+    def _pcr_read(self, channel: socket.socket, code: int, number: int) -> str:
+        selection = bytearray(3)
+        selection[number // 8] |= 1 << (number % 8)
+        answer = self._transmit(channel, 0x17E, struct.pack(">IHB", 1, code, 3) + selection)
+        # update counter, the selection as read, then a list of one digest
+        size = struct.unpack_from(">H", answer, 4 + 4 + 2 + 1 + 3 + 4)[0]
+        return answer[20 : 20 + size].hex()

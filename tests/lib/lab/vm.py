@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Boot a Spec and wait for its end, by events only: the console, QEMU's socket, the clock."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import select
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from . import firmware, paths, qemu
+from .qmp import Qmp
+from .report import Report
+from .spec import Result, Spec, When
+from .steps import LabError
+from .swtpm import Swtpm
+
+# A machine in these states says so only on its console.
+_CONSOLE_ENDS = ((re.compile(r"reboot: System halted"), "halted"),
+                 (re.compile(r"end Kernel panic - not syncing"), "panic"))
+_REASONS = {"guest-shutdown": "poweroff", "guest-reset": "reboot", "guest-panic": "panic",
+            "host-qmp-quit": "stopped"}
+# Firmware and EFI stub need the TPM that the kernel's driver then finds dead.
+_TPM_DIES = r"EFI stub: Measured initrd"
+
+
+def boot(spec: Spec) -> Result:
+    """Boot a machine and return when it has ended. See Spec for what can be asked."""
+    folder = paths.LAB / "runs" / spec.name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    sockets = Path(tempfile.mkdtemp(prefix="lab-"))
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, sockets, ignore_errors=True)
+        tpm = None
+        if spec.tpm != "none":
+            tpm = Swtpm(sockets, firmware.tpm_state(spec.banks))
+            stack.callback(tpm.kill)
+        machine = _Machine(spec, folder, sockets, tpm)
+        stack.callback(machine.kill)
+        end = machine.run()
+        machine.kill()
+        pcrs = {}
+        if tpm and tpm.process.poll() is None:
+            with contextlib.suppress(OSError, LabError):
+                pcrs = tpm.pcrs()
+        return machine.result(end, pcrs)
+
+
+class _Machine:
+    """One running QEMU: its console, its events, what is to be done when."""
+
+    def __init__(self, spec: Spec, folder: Path, sockets: Path, tpm: Swtpm | None):
+        self.spec, self.folder, self.tpm = spec, folder, tpm
+        self.begun = time.monotonic()
+        self.lines: list[tuple[float, str]] = []
+        self.buffer = b""
+        self.scanned = 0  # how much of the unfinished line `when` patterns have seen
+        self.waiting = list(spec.when)
+        if spec.tpm == "dead" and spec.firmware:
+            self.waiting.append(When(_TPM_DIES, kill_tpm=True))
+        self.due: list[tuple[float, When]] = []
+        words = qemu.command(spec, folder, sockets, tpm.socket_path if tpm else None)
+        (folder / "command").write_text(" ".join(words) + "\n")
+        self.errors = (folder / "qemu.log").open("wb")
+        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=self.errors)
+        self.qmp = self._connect(sockets / "qmp")
+
+    def _connect(self, path: Path) -> Qmp:
+        while not path.exists():
+            if self.process.poll() is not None:
+                why = (self.folder / "qemu.log").read_text(errors="replace")
+                raise LabError(f"QEMU did not start: {why.strip()}")
+            time.sleep(0.002)
+        while True:
+            try:
+                return Qmp(path)
+            except ConnectionRefusedError:  # bound, but not yet listening
+                time.sleep(0.002)
+
+    def now(self) -> float:
+        """Seconds since QEMU was started."""
+        return time.monotonic() - self.begun
+
+    def run(self) -> str:
+        """Let it go, and watch it until it ends; returns Result.end."""
+        if self.spec.tpm == "dead" and not self.spec.firmware and self.tpm:
+            self.tpm.kill()
+        self.qmp.command("cont")
+        console = self.process.stdout.fileno()
+        os.set_blocking(console, False)
+        while True:
+            if end := self._ended() or self._do_due():
+                return end
+            left = min([self.spec.timeout, *(at for at, _ in self.due)]) - self.now()
+            ready, _, _ = select.select([console, self.qmp], [], [], max(left, 0))
+            if self.qmp in ready and not self.qmp.receive():
+                return "died"
+            if console in ready and (end := self._read(console)):
+                return end
+
+    def _ended(self) -> str:
+        for event in self.qmp.events:
+            if event["event"] == "SHUTDOWN":
+                reason = event["data"].get("reason", "")
+                return _REASONS.get(reason, reason)
+        self.qmp.events.clear()
+        return "timeout" if self.now() >= self.spec.timeout else ""
+
+    def _read(self, console: int) -> str:
+        """Take what the console has; returns an end if the console says one."""
+        try:
+            data = os.read(console, 65536)
+        except BlockingIOError:
+            return ""
+        if not data:
+            return "died"
+        self.buffer += data
+        *done, self.buffer = self.buffer.split(b"\n")
+        for raw in done:
+            self.lines.append((self.now(), raw.decode("utf-8", "replace").rstrip("\r")))
+            if end := self._line(self.lines[-1][1]):
+                return end
+        return self._line(self.buffer.decode("utf-8", "replace")) if self.buffer else ""
+
+    def _line(self, text: str) -> str:
+        for when in [w for w in self.waiting if re.search(w.pattern, text)]:
+            self.waiting.remove(when)
+            self.due.append((self.now() + when.after, when))
+        if self.spec.until and re.search(self.spec.until, text):
+            return "stopped"
+        return next((end for pattern, end in _CONSOLE_ENDS if pattern.search(text)), "")
+
+    def _do_due(self) -> str:
+        for item in [i for i in self.due if i[0] <= self.now()]:
+            self.due.remove(item)
+            self._do(item[1])
+        return ""
+
+    def _do(self, when: When) -> None:
+        if when.kill_tpm and self.tpm:
+            self.tpm.kill()
+        if when.type:
+            self.process.stdin.write(when.type.encode())
+            self.process.stdin.flush()
+        if when.attach is not None:
+            words = qemu.device(self.spec.drives[when.attach], when.attach)
+            self.qmp.command("device_add", **words)
+        if when.detach is not None:
+            self.qmp.command("device_del", id=f"disk{when.detach}")
+        if when.qmp:
+            self.qmp.command(when.qmp[0], **when.qmp[1])
+
+    def kill(self) -> None:
+        """End QEMU without letting it tell the TPM, and take the rest of the console."""
+        if self.process.returncode is not None:
+            return
+        self.process.kill()
+        os.set_blocking(self.process.stdout.fileno(), True)
+        self.buffer += self.process.stdout.read()
+        for raw in self.buffer.split(b"\n") if self.buffer else []:
+            self.lines.append((self.now(), raw.decode("utf-8", "replace").rstrip("\r")))
+        self.process.wait()
+        self.process.stdout.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.errors.close()
+        self.qmp.close()
+
+    def result(self, end: str, pcrs: dict[str, list[str]]) -> Result:
+        """Gather what the machine left behind."""
+        log = "".join(f"{at:8.3f} {text}\n" for at, text in self.lines)
+        (self.folder / "serial.log").write_text(log)
+        (self.folder / "vars.fd").unlink(missing_ok=True)
+        report = _json(self.folder / "report.json")
+        return Result(end, self.now(), self.lines, _json(self.folder / "record.json"),
+                      Report(report) if report else None, pcrs, self.folder)
+
+
+def _json(path: Path) -> dict | None:
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
