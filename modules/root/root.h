@@ -6,10 +6,8 @@
 #include <limits.h>
 
 #include "init/core/err.h"
+#include "modules/inputs/options.h"
 #include "modules/verity/volume.h"
-
-/* systemd.volatile=; "state" is the host's business. */
-enum volatile_mode { VOLATILE_NO, VOLATILE_YES, VOLATILE_OVERLAY, VOLATILE_STATE };
 
 struct root_request {
 	const struct volume *volume;

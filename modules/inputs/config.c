@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "modules/inputs/config.h"
+
+#include <string.h>
+
+static bool set_policy(struct config *c, const char *value)
+{
+	if (strlen(value) >= sizeof(c->image_policy))
+		return false;
+	strcpy(c->image_policy, value);
+	return true;
+}
+
+static bool set_tpm(struct config *c, const char *value)
+{
+	static const char *const names[] = {
+		[TPM_ANNOUNCED] = "announced", [TPM_REQUIRED] = "required", [TPM_OPTIONAL] = "optional",
+	};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(value, names[i]) == 0) {
+			c->tpm = (enum tpm_need)i;
+			return true;
+		}
+	return false;
+}
+
+static bool set_failure(struct config *c, const char *value)
+{
+	return failure_action_parse(value, &c->failure);
+}
+
+static bool set_failure_delay(struct config *c, const char *value)
+{
+	return number_parse(value, 3600, &c->failure_delay_s);
+}
+
+static bool set_timeout(struct config *c, const char *value)
+{
+	return number_parse(value, 3600, &c->timeout_s) && c->timeout_s > 0;
+}
+
+static bool set_corruption(struct config *c, const char *value)
+{
+	c->panic_on_corruption = strcmp(value, "panic") == 0;
+	return c->panic_on_corruption || strcmp(value, "restart") == 0;
+}
+
+static bool set_modules(struct config *c, const char *value)
+{
+	char *out = c->modules;
+	size_t n = strlen(value);
+
+	if (n >= sizeof(c->modules))
+		return false;
+	c->n_modules = 0;
+	while (*value) {
+		size_t len = strcspn(value, " \t");
+
+		if (len && c->n_modules++ == CONFIG_MAX_MODULES)
+			return false;
+		memcpy(out, value, len);
+		out += len;
+		if (len)
+			*out++ = '\0';
+		value += len + strspn(value + len, " \t");
+	}
+	return true;
+}
+
+static const struct {
+	const char *key;
+	bool (*set)(struct config *c, const char *value);
+} keys[] = {
+	{ "image-policy", set_policy },
+	{ "tpm", set_tpm },
+	{ "failure", set_failure },
+	{ "failure-delay", set_failure_delay },
+	{ "device-timeout", set_timeout },
+	{ "corruption", set_corruption },
+	{ "modules", set_modules },
+};
+
+static bool apply(struct config *c, const char *key, const char *value)
+{
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		if (strcmp(key, keys[i].key) == 0)
+			return keys[i].set(c, value);
+	return false;
+}
+
+static int parse_line(struct config *c, char *line, unsigned number, struct err *e)
+{
+	char *value, *end;
+
+	line += strspn(line, " \t");
+	end = line + strlen(line);
+	while (end > line && strchr(" \t\r", end[-1]))
+		*--end = '\0';
+	if (!*line || *line == '#')
+		return 0;
+	value = strchr(line, '=');
+	if (!value)
+		return err_set(e, ERR_CONFIG, 0, "slipway.conf:%u: '%.60s' is no key=value", number, line);
+	*value++ = '\0';
+	if (!apply(c, line, value))
+		return err_set(e, ERR_CONFIG, 0, "slipway.conf:%u: '%.40s=%.60s' is not understood",
+			       number, line, value);
+	return 0;
+}
+
+int config_parse(const char *text, size_t n, struct config *ret, struct err *e)
+{
+	struct config c = {
+		.tpm = TPM_ANNOUNCED,
+		.failure = FAILURE_REBOOT,
+		.failure_delay_s = 10,
+		.timeout_s = 90,
+		.panic_on_corruption = true,
+	};
+	const char *p = text, *end = text + n;
+
+	for (unsigned number = 1; p < end; number++) {
+		const char *eol = memchr(p, '\n', (size_t)(end - p));
+		size_t len = (size_t)((eol ? eol : end) - p);
+		char line[1200];
+		int rc;
+
+		if (len >= sizeof(line) || memchr(p, '\0', len))
+			return err_set(e, ERR_CONFIG, 0, "slipway.conf:%u: no text line of at most %zu bytes",
+				       number, sizeof(line) - 1);
+		memcpy(line, p, len);
+		line[len] = '\0';
+		rc = parse_line(&c, line, number, e);
+		if (rc < 0)
+			return rc;
+		p += len + 1;
+	}
+	*ret = c;
+	return 0;
+}

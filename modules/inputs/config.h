@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* config.h - slipway.conf, measured with the initrd that carries it.
+ * Spec: slipway.conf(5). Pure. */
+#pragma once
+
+#include <stddef.h>
+
+#include "init/core/err.h"
+#include "modules/inputs/options.h"
+
+enum { CONFIG_MAX_MODULES = 32 };
+
+enum tpm_need {
+	TPM_ANNOUNCED, /* must work if the firmware announced it (default) */
+	TPM_REQUIRED,  /* must be there */
+	TPM_OPTIONAL,  /* may be missing or broken: the boot goes on unmeasured */
+};
+
+struct config {
+	char image_policy[1024]; /* the floor; "" for the default */
+	enum tpm_need tpm;
+	enum failure_action failure;
+	unsigned failure_delay_s;
+	unsigned timeout_s; /* for a device */
+	bool panic_on_corruption; /* else restart */
+	char modules[1024]; /* loaded at once, before a device asks; NUL-separated */
+	size_t n_modules;
+};
+
+/* Lines of "key=value"; '#' starts a comment line. Everything has a default.
+ * Errors: ERR_CONFIG for an unknown key or value, with the line number. */
+int config_parse(const char *text, size_t n, struct config *ret, struct err *e);

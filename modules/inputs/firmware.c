@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "modules/inputs/firmware.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "init/core/cleanup.h"
+#include "init/core/file.h"
+
+#define EFIVARS "/sys/firmware/efi/efivars"
+#define LOADER_GUID "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+#define GLOBAL_GUID "8be4df61-93ca-11d2-aa0d-00e098032b8c"
+
+enum {
+	EFIVAR_MAX_BYTES = 4096,
+	EFIVAR_NON_VOLATILE = 1,
+	EFIVAR_TRIES = 25, /* the kernel limits the rate of reads with EINTR */
+};
+
+int efivar_text(const char *name, const uint8_t *p, size_t n, char *ret, size_t max, struct err *e)
+{
+	size_t len;
+
+	if (n < 4 || n % 2)
+		return err_set(e, ERR_EFI_VARIABLE, 0, "'%s' has %zu bytes, which is no text", name, n);
+	/* Loaders set theirs for one boot. One that persists was planted. */
+	if (le32(p) & EFIVAR_NON_VOLATILE)
+		return err_set(e, ERR_EFI_VARIABLE, 0, "'%s' is non-volatile: no boot loader set it", name);
+	len = (n - 4) / 2;
+	if (len && le16(p + 4 + 2 * (len - 1)) == 0)
+		len--;
+	if (len >= max)
+		return err_set(e, ERR_EFI_VARIABLE, 0, "'%s' is longer than %zu characters", name, max - 1);
+	for (size_t i = 0; i < len; i++) {
+		uint16_t c = le16(p + 4 + 2 * i);
+
+		if (c < 0x20 || c > 0x7e)
+			return err_set(e, ERR_EFI_VARIABLE, 0, "'%s' is not printable ASCII", name);
+		ret[i] = (char)c;
+	}
+	ret[len] = '\0';
+	return 0;
+}
+
+/* Returns 1 with the bytes, 0 if there is no such variable. */
+static int read_variable(const char *name, const char *guid, char **ret, size_t *ret_n, struct err *e)
+{
+	char path[160];
+
+	snprintf(path, sizeof(path), EFIVARS "/%s-%s", name, guid);
+	for (unsigned i = 0;; i++) {
+		struct err why;
+		struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
+		int rc = file_read(AT_FDCWD, path, EFIVAR_MAX_BYTES, ret, ret_n, &why);
+
+		if (rc == 0)
+			return 1;
+		if (why.errnum == ENOENT)
+			return 0;
+		if (why.errnum != EINTR || i == EFIVAR_TRIES)
+			return err_set(e, ERR_EFI_VARIABLE, why.errnum, "read '%s'", name);
+		/* No event tells when the kernel's rate limit ends. */
+		if (i >= 20)
+			nanosleep(&pause, NULL);
+	}
+}
+
+/* Returns 1 with the text, 0 if there is no such variable. */
+static int read_text(const char *name, char *ret, size_t max, struct err *e)
+{
+	SCOPED(mem_free) char *raw = NULL;
+	size_t n;
+	int rc = read_variable(name, LOADER_GUID, &raw, &n, e);
+
+	if (rc <= 0)
+		return rc;
+	rc = efivar_text(name, (const uint8_t *)raw, n, ret, max, e);
+	return rc < 0 ? rc : 1;
+}
+
+/* A one-byte switch that the firmware itself keeps; absent is off. */
+static int read_switch(const char *name, bool *ret, struct err *e)
+{
+	SCOPED(mem_free) char *raw = NULL;
+	size_t n;
+	int rc = read_variable(name, GLOBAL_GUID, &raw, &n, e);
+
+	if (rc > 0 && n != 5)
+		return err_set(e, ERR_EFI_VARIABLE, 0, "'%s' has %zu bytes instead of 5", name, n);
+	*ret = rc > 0 && raw[4] == 1;
+	return rc < 0 ? rc : 0;
+}
+
+static int read_boot_disk(struct firmware *f, struct err *e)
+{
+	char text[64];
+	int rc = read_text("LoaderDevicePartUUID", text, sizeof(text), e);
+
+	if (rc <= 0)
+		return rc;
+	if (!uuid_parse(text, &f->loader_partuuid) || uuid_is_null(&f->loader_partuuid))
+		return err_set(e, ERR_EFI_VARIABLE, 0, "'LoaderDevicePartUUID' is '%s', which is no UUID",
+			       text);
+	f->has_loader_partuuid = true;
+	return 0;
+}
+
+/* Whether the stub measured us, and so whether measuring means anything. */
+static int read_stub_pcr(struct firmware *f, struct err *e)
+{
+	char text[16];
+	int rc = read_text("StubPcrKernelImage", text, sizeof(text), e);
+
+	if (rc <= 0)
+		return rc;
+	if (strcmp(text, "11") != 0)
+		return err_set(e, ERR_EFI_VARIABLE, 0, "'StubPcrKernelImage' is '%s' instead of 11", text);
+	f->stub_measured = true;
+	return 0;
+}
+
+static int read_banks(struct firmware *f, struct err *e)
+{
+	char text[24], *end;
+	unsigned long banks;
+	int rc = read_text("LoaderTpm2ActivePcrBanks", text, sizeof(text), e);
+
+	if (rc <= 0)
+		return rc;
+	errno = 0;
+	banks = strtoul(text, &end, 16);
+	if (*end || end == text || errno || banks > UINT32_MAX)
+		return err_set(e, ERR_EFI_VARIABLE, 0, "'LoaderTpm2ActivePcrBanks' is '%s', no hex number",
+			       text);
+	f->has_banks = true;
+	f->banks = (uint32_t)banks;
+	return 0;
+}
+
+static int read_efi(struct firmware *f, struct err *e)
+{
+	bool set_up = false;
+	int rc;
+
+	if (mount("efivarfs", EFIVARS, "efivarfs", MS_NOSUID | MS_NOEXEC | MS_NODEV, NULL) < 0 && errno != EBUSY)
+		return err_set(e, ERR_EFI_VARIABLE, errno, "mount the EFI variables");
+	rc = read_switch("SecureBoot", &f->secure_boot, e);
+	if (rc == 0)
+		rc = read_switch("SetupMode", &set_up, e);
+	f->secure_boot &= !set_up;
+	if (rc == 0)
+		rc = read_boot_disk(f, e);
+	if (rc == 0)
+		rc = read_stub_pcr(f, e);
+	if (rc == 0)
+		rc = read_banks(f, e);
+	return rc;
+}
+
+static void find_tpm(struct firmware *f)
+{
+	if (f->has_banks) {
+		f->tpm_announced = f->banks != 0;
+		f->tpm_source = "LoaderTpm2ActivePcrBanks";
+	} else if (access("/sys/firmware/acpi/tables/TPM2", F_OK) == 0) {
+		f->tpm_announced = true;
+		f->tpm_source = "the ACPI table TPM2";
+	}
+}
+
+int firmware_read(struct firmware *ret, struct err *e)
+{
+	struct firmware f = { .efi = access("/sys/firmware/efi", F_OK) == 0 };
+	int rc = f.efi ? read_efi(&f, e) : 0;
+
+	if (rc < 0)
+		return rc;
+	find_tpm(&f);
+	*ret = f;
+	return 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* firmware.h - what the firmware, the boot loader and the stub left for us.
+ * Spec: UEFI 2.10 section 8.2, the boot loader interface (systemd.io). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "init/core/bytes.h"
+#include "init/core/err.h"
+
+struct firmware {
+	bool efi;
+	bool secure_boot;           /* enforced: SecureBoot=1 and SetupMode=0 */
+	bool has_loader_partuuid;
+	struct uuid loader_partuuid; /* of the ESP or XBOOTLDR we came from */
+	bool stub_measured;         /* StubPcrKernelImage is 11 */
+	bool has_banks;
+	uint32_t banks;             /* LoaderTpm2ActivePcrBanks, TPM_BANK_* */
+	bool tpm_announced;
+	const char *tpm_source;     /* what announced it, for messages; static */
+};
+
+/* Reads everything; efivarfs is mounted where it is not yet. Without EFI only the ACPI
+ * table tells of a TPM. A variable that is absent is fine. Errors: ERR_EFI_VARIABLE
+ * if one is malformed, non-volatile where the loader sets it volatile, or if this is an
+ * EFI machine whose variables cannot be read. */
+int firmware_read(struct firmware *ret, struct err *e);
+
+/* Pure: the text of a variable file (4 attribute bytes, UTF-16LE, optional NUL) as
+ * printable ASCII. name is for the message. Errors: ERR_EFI_VARIABLE: too short, odd
+ * length, too long for ret, not ASCII, or non-volatile. */
+int efivar_text(const char *name, const uint8_t *p, size_t n, char *ret, size_t max,
+		struct err *e);

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "modules/inputs/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	FOLD = 1 << 0,  /* '-' and '_' are the same in the key */
+	RD = 1 << 1,    /* the rd. form means the same */
+	VALUE = 1 << 2, /* without a value: warned about and ignored */
+};
+
+struct rule {
+	const char *key;
+	unsigned flags;
+	int (*set)(struct options *o, const char *value, struct err *e);
+	const char *refusal; /* why we do not boot with this word */
+	const char *notice;  /* what we do instead of what the word asks for */
+};
+
+static int bad(struct err *e, const char *key, const char *value)
+{
+	return err_set(e, ERR_CMDLINE, 0, "'%s=%.80s' is not understood", key, value ? value : "");
+}
+
+static int copy_text(char *ret, size_t max, const char *key, const char *value, struct err *e)
+{
+	size_t n = strlen(value);
+
+	if (n >= max)
+		return err_set(e, ERR_CMDLINE, 0, "'%s=' is longer than %zu bytes", key, max - 1);
+	memcpy(ret, value, n + 1);
+	return 0;
+}
+
+bool number_parse(const char *text, unsigned max, unsigned *ret)
+{
+	unsigned n = 0;
+
+	if (!*text)
+		return false;
+	for (; *text; text++) {
+		if (*text < '0' || *text > '9' || n > max / 10)
+			return false;
+		n = n * 10 + (unsigned)(*text - '0');
+	}
+	*ret = n;
+	return n <= max;
+}
+
+bool failure_action_parse(const char *text, enum failure_action *ret)
+{
+	static const char *const names[] = {
+		[FAILURE_REBOOT] = "reboot", [FAILURE_POWEROFF] = "poweroff", [FAILURE_HALT] = "halt",
+	};
+
+	for (unsigned i = FAILURE_REBOOT; i <= FAILURE_HALT; i++)
+		if (strcmp(text, names[i]) == 0) {
+			*ret = (enum failure_action)i;
+			return true;
+		}
+	return false;
+}
+
+/* The rest of the text after a prefix, or NULL. */
+static const char *after(const char *text, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return strncmp(text, prefix, n) == 0 ? text + n : NULL;
+}
+
+/* PARTUUID=, PARTLABEL=, /dev/NODE and the links that udev would make for them. */
+static int device_parse(const char *key, const char *value, struct device_name *ret, struct err *e)
+{
+	struct device_name d = { 0 };
+	const char *rest;
+
+	if ((rest = after(value, "PARTUUID=")) || (rest = after(value, "/dev/disk/by-partuuid/"))) {
+		d.has_uuid = uuid_parse(rest, &d.uuid);
+		if (!d.has_uuid)
+			return bad(e, key, value);
+	} else if ((rest = after(value, "PARTLABEL=")) || (rest = after(value, "/dev/disk/by-partlabel/"))) {
+		if (!*rest || copy_text(d.label, sizeof(d.label), key, rest, e) < 0)
+			return bad(e, key, value);
+	} else if ((rest = after(value, "/dev/"))) {
+		if (!*rest || strchr(rest, '/') || strlen(rest) >= sizeof(d.node))
+			return bad(e, key, value);
+		memcpy(d.node, rest, strlen(rest) + 1);
+	} else {
+		return bad(e, key, value);
+	}
+	*ret = d;
+	return 0;
+}
+
+static int set_root(struct options *o, const char *value, struct err *e)
+{
+	static const char *const discovered[] = {
+		"gpt-auto", "gpt-auto-force", "dissect", "dissect-force", "/dev/gpt-auto-root",
+		"/dev/disk/by-designator/root", "/dev/mapper/root",
+	};
+
+	for (size_t i = 0; i < sizeof(discovered) / sizeof(*discovered); i++)
+		if (strcmp(value, discovered[i]) == 0) {
+			o->root = (struct device_name){ 0 };
+			return 0;
+		}
+	if (after(value, "UUID=") || after(value, "LABEL="))
+		return err_set(e, ERR_UNSUPPORTED, 0,
+			       "'root=%.80s' names a file system, whose label proves nothing; "
+			       "use PARTUUID=", value);
+	if (!after(value, "/dev/") && !after(value, "PART"))
+		return err_set(e, ERR_UNSUPPORTED, 0, "'root=%.80s' is no root of this initrd", value);
+	return device_parse("root", value, &o->root, e);
+}
+
+static int set_disk(struct options *o, const char *value, struct err *e)
+{
+	return device_parse("slipway.disk", value, &o->disk, e);
+}
+
+static int set_root_type(struct options *o, const char *value, struct err *e)
+{
+	return copy_text(o->root_type, sizeof(o->root_type), "rootfstype", value, e);
+}
+
+static int add_root_flags(struct options *o, const char *value, struct err *e)
+{
+	size_t used = strlen(o->root_flags);
+
+	if (used)
+		o->root_flags[used++] = ',';
+	return copy_text(o->root_flags + used, sizeof(o->root_flags) - used, "rootflags", value, e);
+}
+
+static int set_ro(struct options *o, const char *value, struct err *e)
+{
+	(void)e;
+	if (!value)
+		o->writable = false;
+	return 0;
+}
+
+static int set_rw(struct options *o, const char *value, struct err *e)
+{
+	(void)e;
+	if (!value)
+		o->writable = true;
+	return 0;
+}
+
+static int set_init(struct options *o, const char *value, struct err *e)
+{
+	if (value[0] != '/')
+		return bad(e, "init", value);
+	return copy_text(o->init, sizeof(o->init), "init", value, e);
+}
+
+/* Whoever can append words must not be able to replace the hash that came first. */
+static int set_root_hash(struct options *o, const char *value, struct err *e)
+{
+	uint8_t hash[sizeof(o->root_hash)];
+	int n = hex_decode(value, hash, sizeof(hash));
+
+	if (n < 32)
+		return bad(e, "roothash", value);
+	if (o->root_hash_bytes && (o->root_hash_bytes != (size_t)n || memcmp(o->root_hash, hash, (size_t)n)))
+		return err_set(e, ERR_CMDLINE, 0, "'roothash=' is given twice with different values");
+	memcpy(o->root_hash, hash, (size_t)n);
+	o->root_hash_bytes = (size_t)n;
+	return 0;
+}
+
+static int set_verity(struct options *o, const char *value, struct err *e)
+{
+	return cmdline_boolean(value, &o->verity) ? 0 : bad(e, "systemd.verity", value);
+}
+
+static int set_gpt_auto(struct options *o, const char *value, struct err *e)
+{
+	return cmdline_boolean(value, &o->gpt_auto) ? 0 : bad(e, "systemd.gpt_auto", value);
+}
+
+/* What is not understood counts as no. */
+static int set_allow_user_space(struct options *o, const char *value, struct err *e)
+{
+	(void)e;
+	if (!cmdline_boolean(value, &o->allow_user_space))
+		o->allow_user_space = false;
+	return 0;
+}
+
+static int set_image_policy(struct options *o, const char *value, struct err *e)
+{
+	/* An empty policy means "ignore everything": the longest text says so, too. */
+	return copy_text(o->image_policy, sizeof(o->image_policy), "systemd.image_policy",
+			 *value ? value : "-", e);
+}
+
+static int set_volatile(struct options *o, const char *value, struct err *e)
+{
+	bool yes;
+
+	if (value && strcmp(value, "overlay") == 0)
+		o->volatile_mode = VOLATILE_OVERLAY;
+	else if (value && strcmp(value, "state") == 0)
+		o->volatile_mode = VOLATILE_STATE;
+	else if (cmdline_boolean(value, &yes))
+		o->volatile_mode = yes ? VOLATILE_YES : VOLATILE_NO;
+	else
+		return bad(e, "systemd.volatile", value);
+	return 0;
+}
+
+/* "no" would leave the TPM open for whoever can add a word: only "yes" counts. */
+static int set_measure(struct options *o, const char *value, struct err *e)
+{
+	bool yes;
+
+	if (!cmdline_boolean(value, &yes))
+		return bad(e, "systemd.tpm2_measured_os", value);
+	if (!yes)
+		log_warning("'systemd.tpm2_measured_os=no' is ignored: a word cannot turn measuring off");
+	o->measure |= yes;
+	return 0;
+}
+
+static int set_quiet(struct options *o, const char *value, struct err *e)
+{
+	(void)e;
+	if (!value)
+		o->quiet = true;
+	return 0;
+}
+
+static int set_debug(struct options *o, const char *value, struct err *e)
+{
+	(void)e;
+	if (!value)
+		o->log_level = LOG_DEBUG;
+	return 0;
+}
+
+static int set_log_level(struct options *o, const char *value, struct err *e)
+{
+	static const struct { const char *name; enum log_level level; } levels[] = {
+		{ "emerg", LOG_ERR }, { "alert", LOG_ERR }, { "crit", LOG_ERR }, { "err", LOG_ERR },
+		{ "warning", LOG_WARNING }, { "notice", LOG_WARNING }, { "info", LOG_INFO },
+		{ "debug", LOG_DEBUG }, { "0", LOG_ERR }, { "1", LOG_ERR }, { "2", LOG_ERR },
+		{ "3", LOG_ERR }, { "4", LOG_WARNING }, { "5", LOG_WARNING }, { "6", LOG_INFO },
+		{ "7", LOG_DEBUG },
+	};
+
+	(void)e;
+	for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++)
+		if (strcmp(value, levels[i].name) == 0) {
+			o->log_level = levels[i].level;
+			return 0;
+		}
+	log_warning("'systemd.log_level=%.20s' is no level, keeping the default", value);
+	return 0;
+}
+
+static int set_timeout(struct options *o, const char *value, struct err *e)
+{
+	return number_parse(value, 3600, &o->timeout_s) ? 0 : bad(e, "slipway.timeout", value);
+}
+
+static int set_failure(struct options *o, const char *value, struct err *e)
+{
+	return failure_action_parse(value, &o->failure) ? 0 : bad(e, "slipway.failure", value);
+}
+
+static int set_failure_delay(struct options *o, const char *value, struct err *e)
+{
+	unsigned s;
+
+	if (!number_parse(value, 3600, &s))
+		return bad(e, "slipway.failure_delay", value);
+	o->failure_delay_s = (int)s;
+	return 0;
+}
+
+#define NO_USR "a separate /usr is not supported by this initrd"
+#define NO_LUKS "encrypted roots are not supported by this initrd"
+#define NO_SHELL "there is no shell in this initrd; the word is ignored"
+
+static const struct rule rules[] = {
+	{ .key = "root", .flags = VALUE, .set = set_root },
+	{ .key = "rootfstype", .flags = VALUE, .set = set_root_type },
+	{ .key = "rootflags", .flags = VALUE, .set = add_root_flags },
+	{ .key = "ro", .set = set_ro },
+	{ .key = "rw", .set = set_rw },
+	{ .key = "init", .flags = VALUE, .set = set_init },
+	{ .key = "roothash", .flags = VALUE, .set = set_root_hash },
+	{ .key = "systemd.verity", .flags = RD, .set = set_verity },
+	{ .key = "systemd.gpt_auto", .flags = FOLD | RD, .set = set_gpt_auto },
+	{ .key = "systemd.image_policy", .flags = FOLD | VALUE, .set = set_image_policy },
+	{ .key = "systemd.allow_userspace_verity", .flags = FOLD, .set = set_allow_user_space },
+	{ .key = "systemd.volatile", .set = set_volatile },
+	{ .key = "systemd.tpm2_measured_os", .flags = FOLD, .set = set_measure },
+	{ .key = "quiet", .set = set_quiet },
+	{ .key = "debug", .set = set_debug },
+	{ .key = "systemd.log_level", .flags = FOLD | RD | VALUE, .set = set_log_level },
+	{ .key = "slipway.disk", .flags = VALUE, .set = set_disk },
+	{ .key = "slipway.timeout", .flags = VALUE, .set = set_timeout },
+	{ .key = "slipway.failure", .flags = VALUE, .set = set_failure },
+	{ .key = "slipway.failure_delay", .flags = FOLD | VALUE, .set = set_failure_delay },
+
+	{ .key = "systemd.image_filter", .flags = FOLD, .refusal = "image filters are not supported by this initrd" },
+	{ .key = "systemd.restrict_filesystem_access", .flags = FOLD,
+	  .refusal = "the host would deny every program on a root that another initrd activated" },
+	{ .key = "usrhash", .refusal = NO_USR },
+	{ .key = "mount.usr", .refusal = NO_USR },
+	{ .key = "mount.usrfstype", .refusal = NO_USR },
+	{ .key = "mount.usrflags", .refusal = NO_USR },
+	{ .key = "systemd.verity_root_data", .flags = FOLD | RD, .refusal = "the partitions are found by the root hash" },
+	{ .key = "systemd.verity_root_hash", .flags = FOLD | RD, .refusal = "the partitions are found by the root hash" },
+	{ .key = "systemd.verity_root_options", .flags = FOLD | RD, .refusal = "dm-verity options are not supported by this initrd" },
+	{ .key = "systemd.verity_usr_data", .flags = FOLD | RD, .refusal = NO_USR },
+	{ .key = "systemd.verity_usr_hash", .flags = FOLD | RD, .refusal = NO_USR },
+	{ .key = "systemd.verity_usr_options", .flags = FOLD | RD, .refusal = NO_USR },
+	{ .key = "luks.uuid", .flags = FOLD | RD, .refusal = NO_LUKS },
+	{ .key = "luks.name", .flags = FOLD | RD, .refusal = NO_LUKS },
+	{ .key = "luks.data", .flags = FOLD | RD, .refusal = NO_LUKS },
+	{ .key = "luks.key", .flags = FOLD | RD, .refusal = NO_LUKS },
+	{ .key = "ostree", .refusal = "OSTree deployments are not supported by this initrd" },
+	{ .key = "systemd.mount_extra", .flags = FOLD | RD, .refusal = "extra mounts are not supported by this initrd" },
+
+	{ .key = "resume", .notice = "resuming is not supported; the machine starts afresh" },
+	{ .key = "resume_offset", .flags = FOLD, .notice = "resuming is not supported" },
+	{ .key = "systemd.factory_reset", .flags = FOLD, .notice = "a factory reset is left to the host" },
+	{ .key = "rd.systemd.pull", .notice = "there is no network in this initrd" },
+	{ .key = "rd.systemd.unit", .notice = "this initrd has no units" },
+	{ .key = "rd.systemd.break", .notice = NO_SHELL },
+	{ .key = "rd.systemd.debug_shell", .flags = FOLD, .notice = NO_SHELL },
+	{ .key = "rd.break", .notice = NO_SHELL },
+	{ .key = "rd.emergency", .notice = NO_SHELL },
+	{ .key = "rd.rescue", .notice = NO_SHELL },
+};
+
+static bool key_equal(const char *key, const char *rule, unsigned flags)
+{
+	for (; *key && *rule; key++, rule++) {
+		char k = (flags & FOLD) && *key == '-' ? '_' : *key;
+
+		if (k != *rule)
+			return false;
+	}
+	return !*key && !*rule;
+}
+
+static const struct rule *rule_for(const char *key)
+{
+	const char *plain = after(key, "rd.");
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++)
+		if (key_equal(key, rules[i].key, rules[i].flags) ||
+		    (plain && (rules[i].flags & RD) && key_equal(plain, rules[i].key, rules[i].flags)))
+			return &rules[i];
+	return NULL;
+}
+
+static int apply(const struct cmdline_word *w, struct options *o, struct err *e)
+{
+	const struct rule *r = rule_for(w->key);
+
+	if (!r) {
+		if (after(w->key, "slipway."))
+			log_warning("'%.60s' is no word of ours, ignoring it", w->key);
+		return 0;
+	}
+	if (r->refusal)
+		return err_set(e, ERR_UNSUPPORTED, 0, "'%s': %s", w->key, r->refusal);
+	if (r->notice) {
+		log_warning("'%s': %s", w->key, r->notice);
+		return 0;
+	}
+	if ((r->flags & VALUE) && !w->value) {
+		log_warning("'%s' needs a value, ignoring it", w->key);
+		return 0;
+	}
+	return r->set(o, w->value, e);
+}
+
+int options_parse(const struct cmdline *c, struct options *ret, struct err *e)
+{
+	struct options o = {
+		.verity = true,
+		.gpt_auto = true,
+		.allow_user_space = true,
+		.log_level = LOG_INFO,
+		.failure_delay_s = -1,
+	};
+
+	for (size_t i = 0; i < c->n_words; i++) {
+		int rc = apply(&c->words[i], &o, e);
+
+		if (rc < 0)
+			return rc;
+	}
+	*ret = o;
+	return 0;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* options.h - what the command line asks for. Immutable once parsed.
+ * Spec: kernel-command-line(7), slipway-cmdline(7). Pure. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "init/core/bytes.h"
+#include "init/core/err.h"
+#include "init/core/log.h"
+#include "modules/inputs/cmdline.h"
+
+/* systemd.volatile=; "state" is the host's business. */
+enum volatile_mode { VOLATILE_NO, VOLATILE_YES, VOLATILE_OVERLAY, VOLATILE_STATE };
+
+enum failure_action { FAILURE_UNSET, FAILURE_REBOOT, FAILURE_POWEROFF, FAILURE_HALT };
+
+/* A disk or partition that a word names: at most one member is set. */
+struct device_name {
+	bool has_uuid;
+	struct uuid uuid;   /* PARTUUID= */
+	char label[112];    /* PARTLABEL= */
+	char node[32];      /* /dev/NODE, without the folder */
+};
+
+struct options {
+	struct device_name root;  /* root=, empty if discovery decides */
+	char root_type[16];       /* rootfstype=, "" to probe */
+	char root_flags[512];     /* rootflags=, all of them, joined by commas */
+	bool writable;            /* rw came last */
+	char init[256];           /* init=, "" for the default */
+	uint8_t root_hash[64];
+	size_t root_hash_bytes;   /* 0: none given */
+	bool verity;              /* systemd.verity= */
+	bool gpt_auto;            /* systemd.gpt_auto= */
+	bool allow_user_space;    /* systemd.allow_userspace_verity= */
+	char image_policy[1024];  /* systemd.image_policy=, "" if none */
+	enum volatile_mode volatile_mode;
+	bool measure;             /* systemd.tpm2_measured_os=yes */
+	bool quiet;
+	enum log_level log_level;
+	struct device_name disk;  /* slipway.disk=, only without EFI variables */
+	unsigned timeout_s;       /* slipway.timeout=, 0: from slipway.conf */
+	enum failure_action failure; /* slipway.failure= */
+	int failure_delay_s;      /* slipway.failure_delay=, -1: from slipway.conf */
+};
+
+/* Interprets the words in order. What is known and would weaken or misplace the root
+ * if it were ignored is refused (ERR_UNSUPPORTED); what is contradictory or unsafe
+ * too (ERR_CMDLINE); other known words that we do not act on are named in the log;
+ * unknown ones are the kernel's or the host's and left alone. */
+int options_parse(const struct cmdline *c, struct options *ret, struct err *e);
+
+/* "reboot", "poweroff" or "halt"; false for anything else. */
+bool failure_action_parse(const char *text, enum failure_action *ret);
+
+/* A decimal number up to max; false for anything else. */
+bool number_parse(const char *text, unsigned max, unsigned *ret);
