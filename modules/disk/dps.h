@@ -25,6 +25,7 @@ bool dps_is_esp_or_xbootldr(const struct uuid *type);
 struct dps_wish {
 	const struct uuid *uuid; /* only the data partition with this UUID */
 	const char *label;       /* only a data partition with this label */
+	const char *devname;     /* only the partition that the kernel calls so ("vda2") */
 };
 
 /* Why each partition was or was not chosen; index as in gpt->partitions.

@@ -111,13 +111,7 @@ static int parse_line(struct config *c, char *line, unsigned number, struct err 
 
 int config_parse(const char *text, size_t n, struct config *ret, struct err *e)
 {
-	struct config c = {
-		.tpm = TPM_ANNOUNCED,
-		.failure = FAILURE_REBOOT,
-		.failure_delay_s = 10,
-		.timeout_s = 90,
-		.panic_on_corruption = true,
-	};
+	struct config c = CONFIG_DEFAULTS;
 	const char *p = text, *end = text + n;
 
 	for (unsigned number = 1; p < end; number++) {

@@ -27,6 +27,12 @@ struct config {
 	size_t n_modules;
 };
 
+#define CONFIG_DEFAULTS                                                                \
+	{                                                                              \
+		.tpm = TPM_ANNOUNCED, .failure = FAILURE_REBOOT, .failure_delay_s = 10, \
+		.timeout_s = 90, .panic_on_corruption = true,                          \
+	}
+
 /* Lines of "key=value"; '#' starts a comment line. Everything has a default.
  * Errors: ERR_CONFIG for an unknown key or value, with the line number. */
 int config_parse(const char *text, size_t n, struct config *ret, struct err *e);

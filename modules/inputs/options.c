@@ -386,13 +386,7 @@ static int apply(const struct cmdline_word *w, struct options *o, struct err *e)
 
 int options_parse(const struct cmdline *c, struct options *ret, struct err *e)
 {
-	struct options o = {
-		.verity = true,
-		.gpt_auto = true,
-		.allow_user_space = true,
-		.log_level = LOG_INFO,
-		.failure_delay_s = -1,
-	};
+	struct options o = OPTIONS_DEFAULTS;
 
 	for (size_t i = 0; i < c->n_words; i++) {
 		int rc = apply(&c->words[i], &o, e);

@@ -47,6 +47,12 @@ struct options {
 	int failure_delay_s;      /* slipway.failure_delay=, -1: from slipway.conf */
 };
 
+#define OPTIONS_DEFAULTS                                                               \
+	{                                                                              \
+		.verity = true, .gpt_auto = true, .allow_user_space = true,            \
+		.log_level = LOG_INFO, .failure_delay_s = -1,                          \
+	}
+
 /* Interprets the words in order. What is known and would weaken or misplace the root
  * if it were ignored is refused (ERR_UNSUPPORTED); what is contradictory or unsafe
  * too (ERR_CMDLINE); other known words that we do not act on are named in the log;

@@ -39,6 +39,7 @@ int volume_prove(const struct volume_request *request, struct volume **ret, stru
 /* "/dev/mapper/root" */
 const char *volume_path(const struct volume *v);
 dev_t volume_dev(const struct volume *v);
+const char *volume_root_hash(const struct volume *v); /* lower-case hex */
 enum proof volume_proof(const struct volume *v);
 /* USE_* flags as achieved: what policy_check() takes after activation. */
 unsigned volume_uses(const struct volume *v);

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* boot.h - what one boot knows. Each stage reads what earlier ones proved and adds one
+ * typed result; nothing is changed afterwards. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "init/core/err.h"
+#include "init/record.h"
+#include "modules/disk/disk.h"
+#include "modules/disk/filesystem.h"
+#include "modules/extension/extension.h"
+#include "modules/inputs/config.h"
+#include "modules/inputs/firmware.h"
+#include "modules/inputs/options.h"
+#include "modules/kernel/kernel.h"
+#include "modules/root/root.h"
+#include "modules/tpm/tpm.h"
+#include "modules/trust/anchors.h"
+#include "modules/trust/policy.h"
+#include "modules/verity/set.h"
+#include "modules/verity/volume.h"
+
+#define TPM_DEVICE "/dev/tpmrm0"
+#define TPM_LOG "/run/log/systemd/tpm2-measure.log"
+
+enum { PHASE_PCR = 11 };
+
+struct boot {
+	char *const *argv, *const *envp; /* as the kernel gave them to us */
+	uint64_t start_realtime_us, start_monotonic_us;
+
+	struct options options;          /* inputs */
+	struct config config;            /* inputs */
+	struct kernel *kernel;           /* kernel */
+	struct firmware firmware;        /* firmware */
+	struct tpm *tpm;                 /* tpm; NULL: not measured, the record says why */
+	struct anchors *anchors;         /* trust */
+	struct policy policy;            /* trust */
+	struct extensions *extensions;   /* extend; NULL if there are none */
+	struct disk disk;                /* discover */
+	struct verity_set set;           /* choose */
+	struct volume *root;             /* prove */
+	struct root_tree tree;           /* check */
+
+	struct record *record;           /* grows with every stage */
+};
+
+/* When a device that starts being awaited now counts as missing. */
+uint64_t boot_device_deadline(const struct boot *b);
+
+/* Measures a word into PCR 11 and notes it in the record. */
+int boot_measure(struct boot *b, const char *word, const char *event_type, struct err *e);

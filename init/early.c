@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "init/early.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "init/core/file.h"
+#include "init/core/log.h"
+
+static const struct {
+	const char *path, *type, *options;
+	unsigned long flags;
+} mounts[] = {
+	{ "/proc", "proc", NULL, MS_NOSUID | MS_NOEXEC | MS_NODEV },
+	{ "/sys", "sysfs", NULL, MS_NOSUID | MS_NOEXEC | MS_NODEV },
+	{ "/dev", "devtmpfs", "mode=0755", MS_NOSUID | MS_STRICTATIME },
+	{ "/run", "tmpfs", "mode=0755,size=20%,nr_inodes=800k", MS_NOSUID | MS_NODEV | MS_STRICTATIME },
+};
+
+/* An initramfs without /dev/console starts us with no descriptors at all, and the next
+ * file opened would become standard output. */
+static int open_console(struct err *e)
+{
+	int fd = open("/dev/console", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(e, ERR_SYSTEM, errno, "open '/dev/console' or '/dev/null'");
+	for (int std = 0; std <= 2; std++)
+		if (fcntl(std, F_GETFD) < 0 || std == fd)
+			dup2(fd, std);
+	if (fd > 2)
+		close(fd);
+	else
+		fcntl(fd, F_SETFD, 0);
+	return 0;
+}
+
+int early_mounts(struct err *e)
+{
+	struct err ignored;
+	int fd;
+
+	umask(0022);
+	for (size_t i = 0; i < sizeof(mounts) / sizeof(*mounts); i++) {
+		mkdir(mounts[i].path, 0755);
+		/* The kernel may have mounted devtmpfs already. */
+		if (mount(mounts[i].type, mounts[i].path, mounts[i].type, mounts[i].flags,
+			  mounts[i].options) < 0 && errno != EBUSY)
+			return err_set(e, ERR_SYSTEM, errno, "mount '%s'", mounts[i].path);
+	}
+	if (open_console(e) < 0)
+		return -(int)e->code;
+	/* Without this the kernel drops messages after the tenth. */
+	if (file_write_existing("/proc/sys/kernel/printk_devkmsg", "on\n", &ignored) < 0)
+		log_debug("%s", ignored.what);
+	fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	log_open(fd >= 0 ? fd : fcntl(2, F_DUPFD_CLOEXEC, 3), fd >= 0);
+	return 0;
+}
+
+int early_protect_relro(struct err *e)
+{
+	const ElfW(Phdr) *headers = (const void *)getauxval(AT_PHDR);
+	size_t n = getauxval(AT_PHNUM), page = (size_t)sysconf(_SC_PAGESIZE);
+	uintptr_t base = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (headers[i].p_type == PT_PHDR)
+			base = (uintptr_t)headers - headers[i].p_vaddr;
+	for (size_t i = 0; i < n; i++) {
+		uintptr_t start, end;
+
+		if (headers[i].p_type != PT_GNU_RELRO)
+			continue;
+		start = (base + headers[i].p_vaddr) & ~(page - 1);
+		end = (base + headers[i].p_vaddr + headers[i].p_memsz) & ~(page - 1);
+		if (mprotect((void *)start, end - start, PROT_READ) < 0)
+			return err_set(e, ERR_SYSTEM, errno, "make the relocated data read-only");
+	}
+	return 0;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* fail.h - the one way that a failed boot goes. Never a shell. */
+#pragma once
+
+#include "init/boot.h"
+
+/* Prints the failure block, caps PCR 11 so that nothing sealed to a phase of this image
+ * can be unsealed any more, writes the record, waits so that a person can read, then
+ * reboots, powers off or halts. Does not return. */
+_Noreturn void fail(struct boot *b, const char *stage, const struct err *e);

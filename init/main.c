@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* main.c - PID 1 of the initrd: early mounts, the sequence, and failure. The boot itself
+ * is the table in sequence.c. */
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "init/boot.h"
+#include "init/core/clock.h"
+#include "init/core/log.h"
+#include "init/early.h"
+#include "init/fail.h"
+#include "init/sequence.h"
+
+static _Noreturn void run(char *const argv[], char *const envp[])
+{
+	struct boot boot = {
+		.options = OPTIONS_DEFAULTS,
+		.config = CONFIG_DEFAULTS,
+		.argv = argv,
+		.envp = envp,
+		.start_realtime_us = clock_us(CLOCK_REALTIME),
+		.start_monotonic_us = clock_us(CLOCK_MONOTONIC),
+	};
+	const char *stage = "early";
+	struct err e = { 0 };
+
+	if (early_protect_relro(&e) < 0 || early_mounts(&e) < 0)
+		fail(&boot, stage, &e);
+	log_info("slipway " SLIPWAY_VERSION);
+	boot.record = record_new();
+	sequence_run(&boot, &stage, &e);
+	fail(&boot, stage, &e);
+}
+
+int main(int argc, char *argv[], char *envp[])
+{
+	(void)argc;
+	if (getpid() != 1) {
+		fprintf(stderr, "slipway " SLIPWAY_VERSION ": this is the init of an initrd and runs "
+				"as PID 1 only; see slipway-init(8)\n");
+		return 2;
+	}
+	run(argv, envp);
+}

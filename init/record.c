@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "init/record.h"
+
+#include <json-c/json.h>
+
+#include "init/core/bytes.h"
+#include "init/core/cleanup.h"
+#include "init/core/file.h"
+#include "init/core/log.h"
+#include "init/port.h"
+#include "modules/disk/disk.h"
+#include "modules/disk/dps.h"
+#include "modules/extension/extension.h"
+#include "modules/inputs/firmware.h"
+#include "modules/kernel/kernel.h"
+#include "modules/tpm/tpm.h"
+#include "modules/verity/set.h"
+#include "modules/verity/volume.h"
+
+enum { RECORD_SCHEMA = 1 };
+
+struct record {
+	struct json_object *top;
+	struct json_object *stage; /* the one that runs; borrowed from top */
+};
+
+/* json-c's add functions take ownership of the value and accept NULL as null. */
+static void put(struct json_object *o, const char *key, struct json_object *value)
+{
+	if (o)
+		json_object_object_add(o, key, value);
+}
+
+static void put_text(struct json_object *o, const char *key, const char *text)
+{
+	put(o, key, text ? json_object_new_string(text) : NULL);
+}
+
+static void put_number(struct json_object *o, const char *key, uint64_t n)
+{
+	put(o, key, json_object_new_int64((int64_t)n));
+}
+
+static void put_bool(struct json_object *o, const char *key, bool b)
+{
+	put(o, key, json_object_new_boolean(b));
+}
+
+/* The array top[key], made on first use. */
+static struct json_object *array(struct record *r, const char *key)
+{
+	struct json_object *a = NULL;
+
+	if (!r || json_object_object_get_ex(r->top, key, &a))
+		return a;
+	a = json_object_new_array();
+	put(r->top, key, a);
+	return a;
+}
+
+static struct json_object *append(struct json_object *a)
+{
+	struct json_object *o = a ? json_object_new_object() : NULL;
+
+	if (o)
+		json_object_array_add(a, o);
+	return o;
+}
+
+static struct json_object *section(struct record *r, const char *key)
+{
+	struct json_object *o = r ? json_object_new_object() : NULL;
+
+	if (o)
+		put(r->top, key, o);
+	return o;
+}
+
+struct record *record_new(void)
+{
+	struct record *r = calloc(1, sizeof(*r));
+	char boot_id[64];
+
+	if (!r)
+		return NULL;
+	r->top = json_object_new_object();
+	put_number(r->top, "schema", RECORD_SCHEMA);
+	put_text(r->top, "version", SLIPWAY_VERSION);
+	if (file_read_text("/proc/sys/kernel/random/boot_id", boot_id, sizeof(boot_id)) > 0)
+		put_text(r->top, "boot_id", boot_id);
+	return r;
+}
+
+void record_free(struct record *r)
+{
+	if (!r)
+		return;
+	json_object_put(r->top);
+	free(r);
+}
+
+void record_stage_begin(struct record *r, const char *name, uint64_t start_us)
+{
+	struct json_object *o = append(array(r, "stages"));
+
+	put_text(o, "name", name);
+	put_number(o, "start_us", start_us);
+	if (r)
+		r->stage = o;
+}
+
+void record_stage_end(struct record *r, uint64_t duration_us)
+{
+	if (r)
+		put_number(r->stage, "duration_us", duration_us);
+}
+
+void record_firmware(struct record *r, const struct firmware *f)
+{
+	struct json_object *o = section(r, "firmware");
+	char text[UUID_TEXT_BYTES];
+
+	put_bool(o, "efi", f->efi);
+	put_bool(o, "secure_boot", f->secure_boot);
+	put_text(o, "loader_device_partuuid",
+		 f->has_loader_partuuid ? uuid_format(&f->loader_partuuid, text) : NULL);
+	put_bool(o, "stub_measured", f->stub_measured);
+	put_bool(o, "tpm2", f->tpm_announced);
+	put_text(o, "tpm2_source", f->tpm_source);
+}
+
+void record_tpm(struct record *r, const char *state)
+{
+	if (r)
+		put_text(r->top, "tpm", state);
+}
+
+static void put_digests(struct json_object *o, const struct measurement *m)
+{
+	struct json_object *digests = json_object_new_object();
+	char hex[2 * TPM_MAX_DIGEST_BYTES + 1];
+
+	for (size_t i = 0; i < m->n_digests; i++) {
+		hex_encode(m->digests[i].bytes, m->digests[i].n_bytes, hex);
+		put_text(digests, m->digests[i].bank, hex);
+	}
+	put(o, "digests", digests);
+}
+
+void record_measurement(struct record *r, const struct measurement *m)
+{
+	struct json_object *o = append(array(r, "measurements"));
+
+	if (!o)
+		return;
+	put_number(o, "pcr", m->pcr);
+	put_text(o, "text", m->text);
+	put_digests(o, m);
+}
+
+void record_pcr(struct record *r, const struct measurement *m)
+{
+	struct json_object *o = section(r, "pcr");
+
+	if (!o)
+		return;
+	put_number(o, "pcr", m->pcr);
+	put_digests(o, m);
+}
+
+void record_trust(struct record *r, size_t n_certificates, const char *floor)
+{
+	struct json_object *o = section(r, "trust");
+
+	put_number(o, "certificates", n_certificates);
+	put_text(o, "policy_floor", floor);
+}
+
+void record_extensions(struct record *r, const struct extensions *x)
+{
+	struct json_object *a = array(r, "extensions");
+
+	for (size_t i = 0; i < extensions_count(x); i++) {
+		const struct extension_verdict *v = extensions_verdict(x, i);
+		struct json_object *o = append(a);
+
+		put_text(o, "name", v->name);
+		put_text(o, "verdict", v->merged ? "merged" : "skipped");
+		put_text(o, "code", v->merged ? NULL : err_name(v->code));
+		put_text(o, "why", v->merged ? NULL : v->why);
+		put_text(o, "roothash", *v->root_hash ? v->root_hash : NULL);
+	}
+}
+
+void record_modules(struct record *r, const struct module_load *m, size_t n)
+{
+	struct json_object *a = array(r, "modules");
+
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *o = append(a);
+
+		put_text(o, "name", m[i].name);
+		put_number(o, "start_us", m[i].start_us);
+		put_number(o, "duration_us", m[i].duration_us);
+		if (m[i].errnum)
+			put_number(o, "errno", (uint64_t)m[i].errnum);
+	}
+}
+
+void record_disk(struct record *r, const struct disk *d)
+{
+	struct json_object *o = section(r, "disk");
+
+	put_text(o, "name", d->name);
+	put_number(o, "sector_size", d->sector_bytes);
+	put_text(o, "gpt", d->gpt.which == GPT_PRIMARY ? "primary" : "backup");
+}
+
+static void put_partition(struct json_object *a, const struct partition *p, const char *verdict)
+{
+	struct json_object *o = append(a);
+	char text[UUID_TEXT_BYTES];
+
+	put_number(o, "number", p->number);
+	put_text(o, "name", *p->devname ? p->devname : NULL);
+	put_text(o, "type", dps_type_name(&p->type));
+	put_text(o, "uuid", uuid_format(&p->uuid, text));
+	put_text(o, "label", p->label);
+	put_text(o, "verdict", verdict);
+}
+
+void record_set(struct record *r, const struct disk *d, const struct verity_set *s)
+{
+	struct json_object *a = array(r, "partitions");
+
+	for (size_t i = 0; i < d->gpt.n_partitions; i++)
+		put_partition(a, &d->gpt.partitions[i], s->verdicts.why[i]);
+}
+
+void record_root(struct record *r, const struct volume *v, const char *filesystem)
+{
+	static const char *const proofs[] = {
+		[PROOF_ROOT_HASH] = "roothash",
+		[PROOF_CERTIFICATE] = "certificate",
+		[PROOF_KERNEL] = "kernel",
+	};
+	struct json_object *o = section(r, "root");
+
+	put_text(o, "device", volume_path(v));
+	put_text(o, "roothash", volume_root_hash(v));
+	put_text(o, "proven_by", proofs[volume_proof(v)]);
+	put_text(o, "certificate", *volume_signer(v) ? volume_signer(v) : NULL);
+	put_text(o, "filesystem", filesystem);
+}
+
+void record_os(struct record *r, const char *os, const char *init)
+{
+	if (!r)
+		return;
+	put_text(r->top, "os", os);
+	put_text(r->top, "init", init);
+}
+
+static void put_result(struct record *r, const char *failed_stage, const struct err *failure)
+{
+	struct json_object *warnings = array(r, "warnings"), *o;
+
+	for (size_t i = 0; log_warning_at(i); i++)
+		json_object_array_add(warnings, json_object_new_string(log_warning_at(i)));
+	put_text(r->top, "result", failure ? "failed" : "handed-over");
+	if (!failure)
+		return;
+	o = section(r, "failure");
+	put_text(o, "stage", failed_stage);
+	put_text(o, "code", err_name(failure->code));
+	put_text(o, "what", failure->what);
+	put_text(o, "where", failure->where);
+	put_text(o, "means", err_meaning(failure->code));
+	put_text(o, "next", err_advice(failure->code));
+}
+
+void record_write(struct record *r, const char *failed_stage, const struct err *failure)
+{
+	const char *text;
+	size_t n;
+	struct err e;
+
+	if (!r)
+		return;
+	put_result(r, failed_stage, failure);
+	text = json_object_to_json_string_length(
+		r->top, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &n);
+	if (!text)
+		return;
+	if (make_dirs("/run/slipway", 0755, &e) < 0 ||
+	    file_write("/run/slipway/boot.json", 0644, text, n, &e) < 0)
+		log_warning("the boot record is not kept in /run: %s", e.what);
+	port_send("slipway.record", text, n);
+}

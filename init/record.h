@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* record.h - the boot record: what was found, chosen, proven, measured, and how long
+ * it took. Spec: slipway-boot.json(5). Adding to it never fails a boot: without memory
+ * it is incomplete. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "init/core/err.h"
+
+struct record; /* NULL is fine everywhere */
+
+struct disk;
+struct extensions;
+struct firmware;
+struct measurement;
+struct module_load;
+struct verity_set;
+struct volume;
+
+struct record *record_new(void);
+void record_free(struct record *r);
+
+void record_stage_begin(struct record *r, const char *name, uint64_t start_us);
+void record_stage_end(struct record *r, uint64_t duration_us);
+
+void record_firmware(struct record *r, const struct firmware *f);
+void record_tpm(struct record *r, const char *state);
+void record_measurement(struct record *r, const struct measurement *m);
+void record_trust(struct record *r, size_t n_certificates, const char *floor);
+void record_extensions(struct record *r, const struct extensions *x);
+void record_modules(struct record *r, const struct module_load *m, size_t n);
+void record_disk(struct record *r, const struct disk *d);
+void record_set(struct record *r, const struct disk *d, const struct verity_set *s);
+void record_root(struct record *r, const struct volume *v, const char *filesystem);
+void record_os(struct record *r, const char *os, const char *init);
+
+/* The final PCR 11 value in every bank, read back from the TPM. */
+void record_pcr(struct record *r, const struct measurement *m);
+
+/* Adds warnings and the result (failure NULL: handed over) and writes the record to
+ * /run/slipway/boot.json and, where the machine offers one, to the virtio port
+ * "slipway.record". failed_stage is NULL on success. */
+void record_write(struct record *r, const char *failed_stage, const struct err *failure);

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "init/sequence.h"
+
+#include "init/core/clock.h"
+#include "init/core/log.h"
+#include "init/stages.h"
+
+/* The boot. Each row says why it stands where it stands. */
+static const struct stage sequence[] = {
+	/* First: every later decision may depend on a word or a setting. */
+	{ "inputs", stage_inputs, NULL },
+	/* Drivers load in the background from here on, beside all that follows. */
+	{ "kernel", stage_kernel, undo_kernel },
+	/* After the kernel: the EFI variables' file system may be a module. */
+	{ "firmware", stage_firmware, NULL },
+	/* Before anything that must be measured: a late TPM is awaited, never skipped. */
+	{ "tpm", stage_tpm, NULL },
+	/* Before anything vendor-supplied is parsed: what follows runs in a measured phase. */
+	{ "enter", stage_enter, NULL },
+	/* Before anything is merged: an extension must not bring its own judges. */
+	{ "trust", stage_trust, undo_trust },
+	/* Before the disk is awaited: its driver may come in an extension. */
+	{ "extend", stage_extend, undo_extend },
+	/* Exactly one disk; on every other one nothing is read but the partition table. */
+	{ "discover", stage_discover, undo_discover },
+	/* Data, hash and signature are matched before any of them is trusted. */
+	{ "choose", stage_choose, undo_choose },
+	/* The only place where a proven volume is made; mounting takes nothing else. */
+	{ "prove", stage_prove, undo_prove },
+	/* After the proof: no file system driver sees a byte that is not proven. */
+	{ "assemble", stage_assemble, undo_assemble },
+	/* All checks of the new root, while everything can still be undone. */
+	{ "check", stage_check, NULL },
+	/* The last measurement closes the phase: afterwards nothing is mounted or unlocked. */
+	{ "leave", stage_leave, NULL },
+	/* No undo past here. */
+	{ "switch", stage_switch, NULL },
+};
+
+enum { N_STAGES = sizeof(sequence) / sizeof(*sequence) };
+
+static int run_stage(const struct stage *s, struct boot *b, struct err *e)
+{
+	uint64_t start_us = now_us();
+	int rc;
+
+	log_set_stage(s->name);
+	record_stage_begin(b->record, s->name, start_us);
+	rc = s->run(b, e);
+	if (rc < 0)
+		err_in(e, "stage %s", s->name);
+	record_stage_end(b->record, now_us() - start_us);
+	return rc;
+}
+
+void sequence_run(struct boot *b, const char **ret_failed, struct err *e)
+{
+	size_t i = 0;
+
+	while (i < N_STAGES && run_stage(&sequence[i], b, e) >= 0)
+		i++;
+	*ret_failed = sequence[i < N_STAGES ? i : N_STAGES - 1].name;
+	log_set_stage("undo");
+	for (i = i < N_STAGES ? i + 1 : i; i-- > 0;)
+		if (sequence[i].undo)
+			sequence[i].undo(b);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* stages.h - the steps that the table in sequence.c puts in order. */
+#pragma once
+
+#include "init/boot.h"
+
+int stage_inputs(struct boot *b, struct err *e);
+int stage_kernel(struct boot *b, struct err *e);
+int stage_firmware(struct boot *b, struct err *e);
+int stage_tpm(struct boot *b, struct err *e);
+int stage_enter(struct boot *b, struct err *e);
+int stage_trust(struct boot *b, struct err *e);
+int stage_extend(struct boot *b, struct err *e);
+int stage_discover(struct boot *b, struct err *e);
+int stage_choose(struct boot *b, struct err *e);
+int stage_prove(struct boot *b, struct err *e);
+int stage_assemble(struct boot *b, struct err *e);
+int stage_check(struct boot *b, struct err *e);
+int stage_leave(struct boot *b, struct err *e);
+int stage_switch(struct boot *b, struct err *e);
+
+void undo_kernel(struct boot *b);
+void undo_trust(struct boot *b);
+void undo_extend(struct boot *b);
+void undo_discover(struct boot *b);
+void undo_choose(struct boot *b);
+void undo_prove(struct boot *b);
+void undo_assemble(struct boot *b);
