@@ -2,8 +2,9 @@
 /* root.h - makes the new root tree from a proven volume, and checks it. */
 #pragma once
 
-#include <stdbool.h>
 #include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 #include "init/core/err.h"
 #include "modules/inputs/options.h"
@@ -18,7 +19,7 @@ struct root_request {
 
 /* Mounts the volume read-only, nodev, at /sysroot, and lays the volatile layer
  * over it (contract 8.6), with /run/systemd/volatile-root. On failure everything is
- * unmounted. Errors: ERR_ROOT_MOUNT. */
+ * unmounted. Errors: ERR_ROOT_MOUNT, ERR_CMDLINE (rootflags=). */
 int root_mount(const struct root_request *request, struct err *e);
 
 /* What a checked tree is; filled by root_check(). */
@@ -34,6 +35,14 @@ struct root_tree {
  * switch; every path is resolved inside /sysroot. Errors: ERR_ROOT_NO_OS,
  * ERR_ROOT_NO_INIT, ERR_SWITCH (a directory is missing and cannot be made). */
 int root_check(const char *wished_init, struct root_tree *ret, struct err *e);
+
+/* The same for a tree elsewhere, which need not be a mount. */
+int root_check_at(const char *sysroot, const char *wished_init, struct root_tree *ret,
+		  struct err *e);
+
+/* The name of the system in an os-release text: PRETTY_NAME, else ID, else "Linux";
+ * unquoted, control characters replaced. Pure. */
+void root_os_name(const char *text, char *ret, size_t max);
 
 /* Unmounts /sysroot, lazily if busy; for the failure path. */
 void root_unmount(void);

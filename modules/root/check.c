@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#define _GNU_SOURCE
+#include "modules/root/root.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+
+#include "init/core/cleanup.h"
+#include "init/core/file.h"
+
+#define SYSROOT "/sysroot"
+#define SYSTEMD "/usr/lib/systemd/systemd"
+
+enum { OS_RELEASE_MAX_BYTES = 16 * 1024 };
+
+/* Opens path with every link on the way resolved as if root were "/". */
+static int open_inside(int root, const char *path, int flags)
+{
+	struct open_how how = {
+		.flags = (unsigned)(flags | O_CLOEXEC),
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+
+	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+}
+
+static bool exists_inside(int root, const char *path)
+{
+	SCOPED(fd_close) int fd = open_inside(root, path, O_PATH);
+
+	return fd >= 0;
+}
+
+/* The value of "key=value" at the start of line, or NULL. */
+static const char *value_of(const char *line, const char *key)
+{
+	size_t n = strlen(key);
+
+	return strncmp(line, key, n) == 0 && line[n] == '=' ? line + n + 1 : NULL;
+}
+
+/* Copies one value up to the end of its line, without quotes and backslashes. */
+static void unquote(const char *value, char *ret, size_t max)
+{
+	char quote = *value == '"' || *value == '\'' ? *value++ : '\0';
+	size_t n = 0;
+
+	for (; *value && *value != '\n' && n + 1 < max; value++) {
+		if (quote && *value == quote)
+			break;
+		if (quote != '\'' && *value == '\\' && value[1] && value[1] != '\n')
+			value++;
+		ret[n++] = (unsigned char)*value < ' ' || *value == 0x7f ? '?' : *value;
+	}
+	ret[n] = '\0';
+}
+
+void root_os_name(const char *text, char *ret, size_t max)
+{
+	const char *pretty = NULL, *id = NULL;
+
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		const char *value;
+
+		line += *line == '\n';
+		value = value_of(line, "PRETTY_NAME");
+		pretty = value ? value : pretty;
+		value = value_of(line, "ID");
+		id = value ? value : id;
+	}
+	unquote(pretty ? pretty : id ? id : "", ret, max);
+	if (!*ret)
+		snprintf(ret, max, "Linux");
+}
+
+static int check_os_release(int root, struct root_tree *tree, struct err *e)
+{
+	SCOPED(fd_close) int fd = open_inside(root, "etc/os-release", O_RDONLY | O_NONBLOCK);
+	char text[OS_RELEASE_MAX_BYTES + 1];
+	struct stat st;
+
+	if (fd < 0)
+		fd = open_inside(root, "usr/lib/os-release", O_RDONLY | O_NONBLOCK);
+	if (fd < 0)
+		return err_set(e, ERR_ROOT_NO_OS, errno,
+			       "open 'etc/os-release' or 'usr/lib/os-release' in the new root");
+	if (fstat(fd, &st) < 0)
+		return err_set(e, ERR_SYSTEM, errno, "stat 'os-release' in the new root");
+	if (!S_ISREG(st.st_mode) || st.st_size < 0 || st.st_size > OS_RELEASE_MAX_BYTES)
+		return err_set(e, ERR_ROOT_NO_OS, 0, "'os-release' is not a file of at most %d bytes",
+			       OS_RELEASE_MAX_BYTES);
+	if (pread_full(fd, text, (size_t)st.st_size, 0, e) < 0)
+		return err_in(e, "'os-release' of the new root");
+	text[st.st_size] = '\0';
+	root_os_name(text, tree->os, sizeof(tree->os));
+	return 0;
+}
+
+static int check_usr(int root, struct err *e)
+{
+	SCOPED(fd_close) int fd = open_inside(root, "usr", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	SCOPED(dir_close) DIR *usr = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!usr)
+		return err_set(e, ERR_ROOT_NO_OS, errno, "open the directory 'usr' of the new root");
+	fd_take(&fd);
+	while ((entry = readdir(usr)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			return 0;
+	return err_set(e, ERR_ROOT_NO_OS, 0, "'usr' in the new root is empty");
+}
+
+/* Fills *ret if path is a file that we may execute; else -1 and errno. */
+static int stat_program(int root, const char *path, struct stat *ret)
+{
+	SCOPED(fd_close) int fd = open_inside(root, path, O_PATH);
+
+	if (fd < 0 || fstat(fd, ret) < 0)
+		return -1;
+	if (!S_ISREG(ret->st_mode)) {
+		errno = EACCES;
+		return -1;
+	}
+	return faccessat(fd, "", X_OK, AT_EMPTY_PATH | AT_EACCESS);
+}
+
+static void take_init(int root, const char *path, const struct stat *st, struct root_tree *tree)
+{
+	struct stat systemd;
+
+	tree->init_is_systemd = stat_program(root, SYSTEMD, &systemd) == 0 &&
+				systemd.st_dev == st->st_dev && systemd.st_ino == st->st_ino;
+	snprintf(tree->init, sizeof(tree->init), "%s", tree->init_is_systemd ? SYSTEMD : path);
+}
+
+static int check_wished_init(int root, const char *path, struct root_tree *tree, struct err *e)
+{
+	struct stat st;
+
+	if (*path != '/' || strlen(path) >= sizeof(tree->init))
+		return err_set(e, ERR_ROOT_NO_INIT, 0, "init='%s' is not an absolute path", path);
+	if (stat_program(root, path, &st) < 0)
+		return err_set(e, ERR_ROOT_NO_INIT, errno, "init='%s' in the new root", path);
+	take_init(root, path, &st, tree);
+	return 0;
+}
+
+static int check_default_init(int root, struct root_tree *tree, struct err *e)
+{
+	static const char *const paths[] = { SYSTEMD, "/sbin/init" };
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
+		if (stat_program(root, paths[i], &st) == 0) {
+			take_init(root, paths[i], &st, tree);
+			return 0;
+		}
+	return err_set(e, ERR_ROOT_NO_INIT, errno, "'%s' and '%s' in the new root", paths[0], paths[1]);
+}
+
+/* A link as a mount point could lead the host's /run anywhere. */
+static int check_mount_points(int root, struct err *e)
+{
+	static const char *const names[] = { "dev", "proc", "sys", "run" };
+	struct statvfs vfs;
+
+	if (fstatvfs(root, &vfs) < 0)
+		return err_set(e, ERR_SYSTEM, errno, "ask for the mount flags of the new root");
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		SCOPED(fd_close) int fd = open_inside(root, names[i], O_PATH | O_DIRECTORY | O_NOFOLLOW);
+
+		if (fd >= 0 || (errno == ENOENT && !(vfs.f_flag & ST_RDONLY)))
+			continue;
+		return err_set(e, ERR_SWITCH, errno, "directory '/%s' of the%s root, a mount point",
+			       names[i], vfs.f_flag & ST_RDONLY ? " read-only" : "");
+	}
+	return 0;
+}
+
+int root_check_at(const char *sysroot, const char *wished_init, struct root_tree *ret, struct err *e)
+{
+	SCOPED(fd_close) int root = open(sysroot, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct root_tree tree = { 0 };
+	int rc;
+
+	if (root < 0)
+		return err_set(e, ERR_ROOT_NO_OS, errno, "open the new root '%s'", sysroot);
+	rc = check_usr(root, e);
+	if (rc == 0)
+		rc = check_os_release(root, &tree, e);
+	if (rc == 0)
+		rc = wished_init ? check_wished_init(root, wished_init, &tree, e) :
+				   check_default_init(root, &tree, e);
+	if (rc == 0)
+		rc = check_mount_points(root, e);
+	if (rc < 0)
+		return rc;
+	tree.has_dm_rules = exists_inside(root, "usr/lib/udev/rules.d/10-dm.rules") ||
+			    exists_inside(root, "usr/lib/udev/rules.d/55-dm.rules");
+	*ret = tree;
+	return 0;
+}
+
+int root_check(const char *wished_init, struct root_tree *ret, struct err *e)
+{
+	struct statx stx;
+
+	if (statx(AT_FDCWD, SYSROOT, AT_SYMLINK_NOFOLLOW, 0, &stx) < 0)
+		return err_set(e, ERR_SWITCH, errno, "look at '%s'", SYSROOT);
+	if (!(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT))
+		return err_set(e, ERR_SWITCH, 0, "nothing is mounted at '%s'", SYSROOT);
+	return root_check_at(SYSROOT, wished_init, ret, e);
+}

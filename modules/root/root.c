@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#define _GNU_SOURCE
+#include "modules/root/root.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "init/core/cleanup.h"
+#include "init/core/file.h"
+#include "init/core/log.h"
+#include "modules/root/options.h"
+
+#define SYSROOT "/sysroot"
+/* Where the parts of a volatile root lie until they are one tree. */
+#define SCRATCH "/run/slipway/volatile"
+#define VOLATILE_LINK "/run/systemd/volatile-root"
+
+static int make_dir(const char *path, struct err *e)
+{
+	if (make_dirs(path, 0755, e) < 0)
+		return err_in(e, "the new root");
+	return 0;
+}
+
+static int mount_error(struct err *e, int errnum, const struct root_request *r, const char *target)
+{
+	/* "No such device" would send the reader to the wrong place. */
+	if (errnum == ENODEV)
+		return err_set(e, ERR_ROOT_MOUNT, 0, "the kernel has no driver for file system '%s'",
+			       r->filesystem);
+	return err_set(e, ERR_ROOT_MOUNT, errnum, "mount '%s' (%s) at '%s'",
+		       volume_path(r->volume), r->filesystem, target);
+}
+
+static int mount_volume(const struct root_request *r, const char *target, struct err *e)
+{
+	const char *path = volume_path(r->volume);
+	struct root_options o;
+	const char *rest;
+	int rc = root_options_parse(r->filesystem, r->options, &o, e);
+
+	if (rc == 0)
+		rc = make_dir(target, e);
+	if (rc < 0)
+		return rc;
+	if (mount(path, target, r->filesystem, o.flags, o.data) == 0)
+		return 0;
+	/* Kernels before 5.9 do not know btrfs's first word, which a clean log needs not. */
+	rest = strchr(o.data, ',');
+	if (errno == EINVAL && strcmp(r->filesystem, "btrfs") == 0 &&
+	    mount(path, target, r->filesystem, o.flags, rest ? rest + 1 : "") == 0)
+		return 0;
+	return mount_error(e, errno, r, target);
+}
+
+static int mount_tmpfs(const char *target, struct err *e)
+{
+	int rc = make_dir(target, e);
+
+	if (rc < 0)
+		return rc;
+	if (mount("tmpfs", target, "tmpfs", MS_NODEV | MS_STRICTATIME,
+		  "mode=0755,size=25%,nr_inodes=1m") < 0)
+		return err_set(e, ERR_ROOT_MOUNT, errno, "mount a tmpfs at '%s'", target);
+	return 0;
+}
+
+/* The volume below, a tmpfs above. */
+static int lay_overlay(const struct root_request *r, struct err *e)
+{
+	int rc = mount_tmpfs(SCRATCH, e);
+
+	if (rc == 0)
+		rc = mount_volume(r, SCRATCH "/lower", e);
+	if (rc == 0)
+		rc = make_dir(SCRATCH "/upper", e);
+	if (rc == 0)
+		rc = make_dir(SCRATCH "/work", e);
+	if (rc == 0)
+		rc = make_dir(SYSROOT, e);
+	if (rc < 0)
+		return rc;
+	if (mount("overlay", SYSROOT, "overlay", MS_NODEV,
+		  "lowerdir=" SCRATCH "/lower,upperdir=" SCRATCH "/upper,workdir=" SCRATCH "/work") < 0)
+		return err_set(e, ERR_ROOT_MOUNT, errno, "mount the volatile overlay at '%s'", SYSROOT);
+	return 0;
+}
+
+/* A tmpfs with nothing of the volume but its /usr. The bind mount inherits that the
+ * volume is mounted read-only, nodev. */
+static int lay_usr(const struct root_request *r, struct err *e)
+{
+	SCOPED(fd_close) int usr = -1;
+	char from[64];
+	int rc = mount_tmpfs(SYSROOT, e);
+
+	if (rc == 0)
+		rc = mount_volume(r, SCRATCH, e);
+	if (rc == 0)
+		rc = make_dir(SYSROOT "/usr", e);
+	if (rc < 0)
+		return rc;
+	/* By descriptor: a link there must not put another tree in its place. */
+	usr = open(SCRATCH "/usr", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (usr < 0)
+		return err_set(e, ERR_ROOT_MOUNT, errno, "open the directory '/usr' of '%s'",
+			       volume_path(r->volume));
+	snprintf(from, sizeof(from), "/proc/self/fd/%d", usr);
+	if (mount(from, SYSROOT "/usr", NULL, MS_BIND | MS_REC, NULL) < 0)
+		return err_set(e, ERR_ROOT_MOUNT, errno, "bind '/usr' into the volatile root");
+	return 0;
+}
+
+/* The layers hold what they need; a mount left in the hidden initrd would keep the
+ * device busy at shutdown. */
+static void forget_scratch(void)
+{
+	if (umount2(SCRATCH, MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT)
+		log_warning("cannot unmount '%s', leaving it: %m", SCRATCH);
+	rmdir(SCRATCH);
+}
+
+/* Names the real device to the host's systemd, which sees an overlay or a tmpfs. */
+static int link_volatile(dev_t dev, struct err *e)
+{
+	char target[64];
+	int rc = make_dir("/run/systemd", e);
+
+	if (rc < 0)
+		return rc;
+	snprintf(target, sizeof(target), "/dev/block/%u:%u", major(dev), minor(dev));
+	unlink(VOLATILE_LINK);
+	if (symlink(target, VOLATILE_LINK) < 0)
+		return err_set(e, ERR_ROOT_MOUNT, errno, "make the link '%s'", VOLATILE_LINK);
+	return 0;
+}
+
+static int lay_volatile(const struct root_request *r, struct err *e)
+{
+	int rc = r->volatile_mode == VOLATILE_OVERLAY ? lay_overlay(r, e) : lay_usr(r, e);
+
+	forget_scratch();
+	return rc < 0 ? rc : link_volatile(volume_dev(r->volume), e);
+}
+
+int root_mount(const struct root_request *request, struct err *e)
+{
+	enum volatile_mode mode = request->volatile_mode;
+	bool layered = mode == VOLATILE_YES || mode == VOLATILE_OVERLAY;
+	int rc = layered ? lay_volatile(request, e) : mount_volume(request, SYSROOT, e);
+
+	if (rc < 0)
+		root_unmount();
+	return rc;
+}
+
+void root_unmount(void)
+{
+	if (umount2(SYSROOT, 0) < 0 && errno == EBUSY)
+		umount2(SYSROOT, MNT_DETACH);
+	unlink(VOLATILE_LINK);
+}
