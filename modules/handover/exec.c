@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#define _GNU_SOURCE
+#include "modules/handover/handover.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "init/core/cleanup.h"
+#include "init/core/file.h"
+#include "init/core/log.h"
+
+/* Not in the musl of all distributions. */
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC (1U << 2)
+#endif
+
+#define SYSTEMD_STATE "/run/systemd"
+
+/* "--switched-root", "--system" and "--deserialize=N". */
+enum { N_OWN_WORDS = 3 };
+
+/* A memfd, at its start, with what systemd is to know of the initrd: the names are
+ * those of its manager's serialization, which ends with an empty line. */
+static int make_state(const struct handover_exec *x, struct err *e)
+{
+	SCOPED(fd_close) int fd = memfd_create("slipway-handover", MFD_CLOEXEC);
+	char text[160];
+	int n = snprintf(text, sizeof(text),
+			 "previous-objective=switch-root\n"
+			 "initrd-timestamp=%" PRIu64 " %" PRIu64 "\n\n",
+			 x->start_realtime_us, x->start_monotonic_us);
+
+	if (fd < 0)
+		return err_set(e, ERR_SWITCH, errno, "make the memfd for the new init");
+	if (write_full(fd, text, (size_t)n) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return err_set(e, ERR_SWITCH, errno, "write the memfd for the new init");
+	return fd_take(&fd);
+}
+
+static size_t count(char *const *words)
+{
+	size_t n = 0;
+
+	while (words && words[n])
+		n++;
+	return n;
+}
+
+/* The new init, own words, then the kernel's beyond its argv[0]. The caller frees the
+ * array, not the words. */
+static char **make_argv(const struct handover_exec *x, const char *const *own, size_t n_own)
+{
+	size_t n_given = count(x->argv), n = 0;
+	char **argv = calloc(1 + n_own + n_given + 1, sizeof(*argv));
+
+	if (!argv)
+		return NULL;
+	argv[n++] = (char *)x->init;
+	for (size_t i = 0; i < n_own; i++)
+		argv[n++] = (char *)own[i];
+	for (size_t i = 1; i < n_given; i++)
+		argv[n++] = x->argv[i];
+	return argv;
+}
+
+static int execute(const struct handover_exec *x, const char *const *own, size_t n_own,
+		   struct err *e)
+{
+	SCOPED(mem_free) char **argv = make_argv(x, own, n_own);
+
+	if (!argv)
+		return err_set(e, ERR_MEMORY, 0, "no memory for the arguments of '%s'", x->init);
+	execve(x->init, argv, x->envp);
+	return err_set(e, ERR_SWITCH, errno, "execute '%s'", x->init);
+}
+
+/* --deserialize= without --switched-root hangs systemd: the two are one. */
+static int execute_systemd(const struct handover_exec *x, struct err *e)
+{
+	SCOPED(fd_close) int state = make_state(x, e);
+	SCOPED(fd_close) int inherited = -1;
+	const char *own[N_OWN_WORDS] = { "--switched-root", "--system" };
+	char word[32];
+
+	if (state < 0)
+		return state;
+	/* The one descriptor without O_CLOEXEC, and never one of the standard three. */
+	inherited = fcntl(state, F_DUPFD, 3);
+	if (inherited < 0)
+		return err_set(e, ERR_SWITCH, errno, "duplicate the memfd for the new init");
+	snprintf(word, sizeof(word), "--deserialize=%d", inherited);
+	own[N_OWN_WORDS - 1] = word;
+	return execute(x, own, N_OWN_WORDS, e);
+}
+
+int handover_exec(const struct handover_exec *x, struct err *e)
+{
+	/* All have O_CLOEXEC at birth; this is for those of the libraries. They are not
+	 * closed, so that the log still works should exec fail. */
+	if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+		log_warning("cannot mark descriptors to be closed, going on: %m");
+	if (x->is_systemd)
+		return execute_systemd(x, e);
+	/* Another init must not take what is there for the state of a running systemd. */
+	if (rename(SYSTEMD_STATE, SYSTEMD_STATE ".pre-switch-root") < 0 && errno != ENOENT)
+		log_warning("cannot rename '%s', leaving it: %m", SYSTEMD_STATE);
+	return execute(x, NULL, 0, e);
+}
