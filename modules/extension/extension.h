@@ -36,7 +36,8 @@ bool extensions_present(void);
  * nodev, nosuid) and only then reads its extension-release. What passes is merged by
  * one overlay each over /usr and /opt, newest name on top. A bad extension is
  * skipped with a warning and a verdict; the rest merge. Errors: ERR_EXTENSION_MERGE
- * only if the overlay itself cannot be made (everything is undone then). */
+ * if the overlay itself cannot be made, ERR_SYSTEM and ERR_MEMORY if not even the
+ * search can; everything is undone then. */
 int extensions_merge(const struct extension_request *request, struct extensions **ret,
 		     struct err *e);
 

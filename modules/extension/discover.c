@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "modules/extension/discover.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "init/core/log.h"
+#include "init/core/version.h"
+
+static int is_image(const struct dirent *d)
+{
+	char name[EXTENSION_NAME_BYTES];
+
+	return extension_name(d->d_name, name) != NAME_OTHER;
+}
+
+static bool is_listed(const struct found_list *list, const char *name)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->at[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static void add(const char *directory, const char *file, struct found_list *list)
+{
+	struct found f = { .directory = directory };
+
+	switch (extension_name(file, f.name)) {
+	case NAME_OTHER:
+		return;
+	case NAME_CONFEXT:
+		log_info("'%.200s' is no system extension, it is left alone", file);
+		return;
+	case NAME_INVALID: /* may hold control characters: not printed */
+		log_warning("a file in '%s' has no valid extension name, it is skipped", directory);
+		return;
+	case NAME_SYSEXT:
+		break;
+	}
+	if (is_listed(list, f.name)) {
+		log_info("'%s' in '%s' is skipped, there is one of that name already", file, directory);
+	} else if (list->n == MAX_EXTENSIONS) {
+		log_warning("extension '%s' skipped: more than %d extensions", f.name, MAX_EXTENSIONS);
+	} else {
+		memcpy(f.file, file, strlen(file) + 1); /* its name fits, so it does */
+		list->at[list->n++] = f;
+	}
+}
+
+int discover(const char *directory, struct found_list *list, struct err *e)
+{
+	struct dirent **files = NULL;
+	int n = scandir(directory, &files, is_image, alphasort);
+
+	if (n < 0 && errno == ENOENT)
+		return 0;
+	if (n < 0)
+		return err_set(e, errno == ENOMEM ? ERR_MEMORY : ERR_SYSTEM, errno, "list '%s'", directory);
+	for (int i = 0; i < n; i++) {
+		add(directory, files[i]->d_name, list);
+		free(files[i]);
+	}
+	free(files);
+	return 0;
+}
+
+/* Names that count as equal versions still need one order on every boot. */
+static int compare(const void *a, const void *b)
+{
+	const struct found *x = a, *y = b;
+	int rc = version_compare(x->name, y->name);
+
+	return rc ? rc : strcmp(x->name, y->name);
+}
+
+void discover_sort(struct found_list *list)
+{
+	qsort(list->at, list->n, sizeof(*list->at), compare);
+}

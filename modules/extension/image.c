@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "modules/extension/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "init/core/cleanup.h"
+#include "init/core/file.h"
+#include "modules/disk/disk.h"
+#include "modules/disk/filesystem.h"
+
+/* What fails for a root in many ways is one of two things for an extension. The words
+ * stay, they say it exactly. */
+static int as_extension_error(struct err *e)
+{
+	switch (e->code) {
+	case ERR_SYSTEM:
+	case ERR_MEMORY:
+	case ERR_UNSUPPORTED:
+	case ERR_EXTENSION_MALFORMED:
+		break;
+	case ERR_GPT_OVERLAP:
+	case ERR_GPT_DISAGREES:
+	case ERR_ROOT_MISSING:
+	case ERR_ROOT_AMBIGUOUS:
+	case ERR_ROOT_INCOMPLETE:
+	case ERR_ROOT_MOUNT:
+		e->code = ERR_EXTENSION_MALFORMED;
+		break;
+	default:
+		e->code = ERR_EXTENSION_UNPROVEN;
+		break;
+	}
+	return -(int)e->code;
+}
+
+static int attach(const char *path, struct loop *ret, struct err *e)
+{
+	SCOPED(fd_close) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
+
+	/* ELOOP: a link. */
+	if (fd < 0)
+		return err_set(e, errno == ELOOP ? ERR_EXTENSION_MALFORMED : ERR_SYSTEM, errno,
+			       "open '%s'", path);
+	if (fstat(fd, &st) < 0)
+		return err_set(e, ERR_SYSTEM, errno, "look at '%s'", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, ERR_EXTENSION_MALFORMED, 0, "'%s' is no regular file", path);
+	return loop_attach(fd, ret, e);
+}
+
+static int choose(const struct disk *disk, struct verity_set *ret, struct err *e)
+{
+	static const struct verity_set_wish any = { 0 };
+	int rc = verity_set_choose(disk, DPS_ROOT, &any, ret, e);
+
+	if (rc == -(int)ERR_ROOT_MISSING)
+		rc = verity_set_choose(disk, DPS_USR, &any, ret, e);
+	return rc;
+}
+
+static enum policy_designator policy_designator(enum designator d)
+{
+	return d == DPS_ROOT ? POLICY_ROOT : POLICY_USR;
+}
+
+static int prove_set(struct image *image, const struct disk *disk, const struct verity_set *set,
+		     const struct extension_request *request, const char *root_hash, struct err *e)
+{
+	enum policy_designator pd = policy_designator(set->designator);
+	/* A device-mapper name has 127 characters; 64 digits are all of a SHA-256. */
+	char name[80];
+	struct volume_request q = {
+		.name = name,
+		.disk = disk,
+		.set = set,
+		.anchors = request->anchors,
+		.secure_boot = request->secure_boot,
+		.allow_user_space = request->allow_user_space,
+	};
+	int rc;
+
+	/* Whatever the policy says: no proof, no mount. */
+	if (!set->signature)
+		return err_set(e, ERR_SIGNATURE_MISSING, 0, "'%s' is not signed", set->data->devname);
+	rc = policy_check(request->policy, pd, verity_set_uses(set), set->data->attributes,
+			  set->data->devname, e);
+	if (rc < 0)
+		return rc;
+	snprintf(name, sizeof(name), "%.64s-verity", root_hash);
+	rc = volume_prove(&q, &image->volume, e);
+	if (rc < 0)
+		return rc;
+	image->designator = set->designator;
+	return policy_check(request->policy, pd, volume_uses(image->volume), set->data->attributes,
+			    set->data->devname, e);
+}
+
+static int prove_loop(struct image *image, const struct extension_request *request, char *root_hash,
+		      struct err *e)
+{
+	SCOPED(disk_done) struct disk disk = { 0 };
+	SCOPED(verity_set_done) struct verity_set set = { 0 };
+	int rc = disk_read(image->loop.name, &disk, e);
+
+	if (rc < 0 || (rc = disk_agree(&disk, e)) < 0 || (rc = choose(&disk, &set, e)) < 0)
+		return rc;
+	hex_encode(set.root_hash, set.root_hash_bytes, root_hash);
+	return prove_set(image, &disk, &set, request, root_hash, e);
+}
+
+int image_prove(struct image *image, const char *path, const struct extension_request *request,
+		char root_hash[static 2 * VERITY_MAX_HASH_BYTES + 1], struct err *e)
+{
+	int rc = attach(path, &image->loop, e);
+
+	if (rc == 0)
+		rc = prove_loop(image, request, root_hash, e);
+	return rc < 0 ? as_extension_error(e) : 0;
+}
+
+static int probe(const struct image *image, const struct extension_request *request,
+		 char ret[static FILESYSTEM_NAME_BYTES], struct err *e)
+{
+	const char *path = volume_path(image->volume);
+	SCOPED(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int rc;
+
+	if (fd < 0)
+		return err_set(e, ERR_SYSTEM, errno, "open '%s'", path);
+	rc = filesystem_probe(fd, ret, e);
+	if (rc < 0)
+		return rc;
+	/* Case-insensitive: no overlay takes it, and one such would stop all. */
+	if (strcmp(ret, "vfat") == 0)
+		return err_set(e, ERR_EXTENSION_MALFORMED, 0, "its file system is 'vfat'");
+	return policy_check_filesystem(request->policy, policy_designator(image->designator), ret, e);
+}
+
+int image_mount(struct image *image, const char *top, const struct extension_request *request,
+		struct err *e)
+{
+	const char *below = image->designator == DPS_USR ? "/usr" : "";
+	char filesystem[FILESYSTEM_NAME_BYTES], at[IMAGE_MOUNT_BYTES];
+	int rc = probe(image, request, filesystem, e);
+
+	if (rc < 0)
+		return as_extension_error(e);
+	if ((size_t)snprintf(at, sizeof(at), "%s%s", top, below) >= sizeof(at))
+		return err_set(e, ERR_SYSTEM, ENAMETOOLONG, "mount at '%s'", top);
+	rc = make_dirs(at, 0755, e);
+	if (rc < 0)
+		return rc;
+	if (mount(volume_path(image->volume), at, filesystem, MS_RDONLY | MS_NODEV | MS_NOSUID, NULL) < 0)
+		return err_set(e, ERR_UNSUPPORTED, errno, "mount the proven '%s' file system", filesystem);
+	memcpy(image->mount_point, at, sizeof(at));
+	return 0;
+}
+
+void image_close(struct image *image)
+{
+	if (*image->mount_point)
+		umount2(image->mount_point, MNT_DETACH | UMOUNT_NOFOLLOW);
+	if (image->volume)
+		volume_close(image->volume);
+	loop_detach(&image->loop);
+	*image = IMAGE_EMPTY;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* image.h - one extension image: attached, proven, mounted. */
+#pragma once
+
+#include "init/core/err.h"
+#include "modules/extension/extension.h"
+#include "modules/extension/loop.h"
+#include "modules/verity/volume.h"
+
+enum { IMAGE_MOUNT_BYTES = 64 };
+
+/* Empty: IMAGE_EMPTY. image_close() takes any state in between as well. */
+struct image {
+	struct loop loop;
+	struct volume *volume;
+	enum designator designator;
+	char mount_point[IMAGE_MOUNT_BYTES]; /* "" unless mounted */
+};
+
+#define IMAGE_EMPTY ((struct image){ .loop.fd = -1 })
+
+/* Attaches the file and proves its root (or else its usr) partition. root_hash takes
+ * what the image claims, proven or not. Nothing of it was mounted or probed yet.
+ * Errors: ERR_EXTENSION_UNPROVEN, ERR_EXTENSION_MALFORMED, ERR_SYSTEM, ERR_MEMORY,
+ * ERR_UNSUPPORTED. The caller closes *image in any case. */
+int image_prove(struct image *image, const char *path, const struct extension_request *request,
+		char root_hash[static 2 * VERITY_MAX_HASH_BYTES + 1], struct err *e);
+
+/* Mounts the proven volume at top (which is made), or at top/usr if it is a usr
+ * partition, so that the tree always starts at top. Errors: as above. */
+int image_mount(struct image *image, const char *top, const struct extension_request *request,
+		struct err *e);
+
+/* Unmounts, deactivates, detaches; empties *image. */
+void image_close(struct image *image);

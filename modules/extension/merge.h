@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* merge.h - overlays over the initrd's /usr and /opt, and the workspace for them.
+ * Spec: the layout of .systemd-sysext/ is systemd-sysext(8)'s. */
+#pragma once
+
+#include <stddef.h>
+
+#include "init/core/err.h"
+
+/* A tmpfs of its own, so that one unmount leaves nothing behind. The name is short:
+ * all layers together must fit one page of mount options. */
+#define MERGE_WORKSPACE "/run/slipway/x"
+
+struct layer {
+	const char *name; /* the extension's */
+	const char *path; /* of the directory to lay over the hierarchy */
+};
+
+int merge_begin(struct err *e);
+
+/* Unmounts the workspace and whatever is still mounted in it. */
+void merge_end(void);
+
+/* Writes the options of an overlay for "/usr" to ret, newest layer (the last one)
+ * on top. Returns 0, or -1 if they do not fit. Pure. */
+int merge_options(const char *hierarchy, const struct layer *layers, size_t n, char *ret, size_t max);
+
+/* Lays n > 0 layers, oldest first, over the hierarchy ("/usr"), read-only.
+ * Errors: ERR_EXTENSION_MERGE. */
+int merge_hierarchy(const char *hierarchy, const struct layer *layers, size_t n, struct err *e);
+
+/* Unmounts the overlay; lazily, with a warning, if it is busy.
+ * Errors: ERR_EXTENSION_MERGE. */
+int merge_undo(const char *hierarchy, struct err *e);

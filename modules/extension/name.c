@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "modules/extension/name.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static bool strip(const char *s, size_t *n, const char *suffix)
+{
+	size_t len = strlen(suffix);
+
+	if (*n < len || memcmp(s + *n - len, suffix, len) != 0)
+		return false;
+	*n -= len;
+	return true;
+}
+
+/* The boot stub passes no other names on; what else made one is not worth a guess. */
+static bool is_printable(const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (s[i] < 0x20 || s[i] > 0x7e || s[i] == '/')
+			return false;
+	return true;
+}
+
+enum name_kind extension_name(const char *file, char ret[static EXTENSION_NAME_BYTES])
+{
+	size_t n = strlen(file);
+
+	if (!strip(file, &n, ".raw"))
+		return NAME_OTHER;
+	if (strip(file, &n, ".confext"))
+		return NAME_CONFEXT;
+	strip(file, &n, ".sysext");
+	if (n == 0 || n >= EXTENSION_NAME_BYTES || file[0] == '.' || !is_printable(file, n))
+		return NAME_INVALID;
+	memcpy(ret, file, n);
+	ret[n] = '\0';
+	return NAME_SYSEXT;
+}
+
+bool extension_release_fits(const char *suffix, const char *name)
+{
+	size_t n = strcspn(name, "_+");
+
+	return n > 0 && strlen(suffix) == n && memcmp(suffix, name, n) == 0;
+}
