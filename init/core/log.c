@@ -75,11 +75,12 @@ void log_set_stage(const char *stage)
 	log_state.stage = stage;
 }
 
+/* Long ones are cut; the last byte of each stays zero. */
 static void keep_warning(const char *text)
 {
 	if (log_state.n_warnings < WARNINGS)
-		snprintf(log_state.warnings[log_state.n_warnings++], sizeof(log_state.warnings[0]),
-			 "%s", text);
+		strncpy(log_state.warnings[log_state.n_warnings++], text,
+			sizeof(log_state.warnings[0]) - 1);
 }
 
 static void emit(enum log_level level, const char *text)

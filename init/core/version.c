@@ -37,17 +37,19 @@ static int sign(long v)
 	return (v > 0) - (v < 0);
 }
 
-/* Numbers of any length: leading zeros dropped, then longer is larger. */
+/* Numbers of any length: leading zeros dropped, then longer is larger. No number at
+ * all is less than any, even 0. */
 static int compare_digits(const char **a, const char **b)
 {
 	size_t na, nb;
-	int rc;
+	int rc = is_digit(**a) - is_digit(**b);
 
 	*a += strspn(*a, "0");
 	*b += strspn(*b, "0");
 	na = run_of(*a, is_digit);
 	nb = run_of(*b, is_digit);
-	rc = na != nb ? (na > nb ? 1 : -1) : strncmp(*a, *b, na);
+	if (rc == 0)
+		rc = na != nb ? (na > nb) - (na < nb) : strncmp(*a, *b, na);
 	*a += na;
 	*b += nb;
 	return sign(rc);
@@ -67,6 +69,16 @@ static int compare_letters(const char **a, const char **b)
 	return sign(rc);
 }
 
+/* A version with the mark is older than one without; both have it: it is skipped. */
+static int compare_mark(const char **a, const char **b, char mark)
+{
+	bool has_a = **a == mark, has_b = **b == mark;
+
+	*a += has_a && has_b;
+	*b += has_a && has_b;
+	return has_b - has_a;
+}
+
 int version_compare(const char *a, const char *b)
 {
 	for (;;) {
@@ -74,25 +86,15 @@ int version_compare(const char *a, const char *b)
 
 		a = skip_separators(a);
 		b = skip_separators(b);
-
-		if (*a == '~' || *b == '~') { /* a pre-release is older */
-			if (*a != *b)
-				return *a == '~' ? -1 : 1;
-			a++, b++;
-			continue;
-		}
+		rc = compare_mark(&a, &b, '~'); /* a pre-release */
+		if (rc)
+			return rc;
 		if (!*a || !*b)
 			return (*a != '\0') - (*b != '\0');
-		if (strchr("-^.", *a) || strchr("-^.", *b)) {
-			/* In this order: whoever has the earlier mark is older. */
-			for (const char *mark = "-^."; *mark; mark++)
-				if ((*a == *mark) != (*b == *mark))
-					return *a == *mark ? -1 : 1;
-				else if (*a == *mark)
-					break;
-			a++, b++;
-			continue;
-		}
+		for (const char *mark = "-^."; *mark && !rc; mark++)
+			rc = compare_mark(&a, &b, *mark);
+		if (rc)
+			return rc;
 		if (is_digit(*a) || is_digit(*b))
 			rc = compare_digits(&a, &b);
 		else

@@ -6,8 +6,8 @@
 
 /* In ascending order; each must be older than all that follow (UAPI.10). */
 static const char *const ascending[] = {
-	"~", "~rc", "", "0", "1~rc1", "1~rc2", "1", "122.1", "123~rc1-1", "123", "123-a", "123-a.1",
-	"123-3", "123^post1", "123.a", "123.a-1", "123.1", "123a-1", "124", "124.1", "A", "Aa", "a",
+	"~", "~rc", "", "A", "Aa", "a", "0", "1~rc1", "1~rc2", "1", "122.1", "123~rc1-1", "123", "123-a", "123-a.1",
+	"123-3", "123^post1", "123.a", "123.a-1", "123.1", "123a-1", "124", "124.1",
 };
 
 static void version_order(void **state)

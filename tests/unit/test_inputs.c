@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/unit/unit.h"
+
+#include <stdlib.h>
+
+#include "modules/inputs/cmdline.h"
+#include "modules/inputs/config.h"
+#include "modules/inputs/firmware.h"
+#include "modules/inputs/options.h"
+
+#define HASH "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define OTHER "ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define ID "4f68bce3-e8cd-4db1-96e7-fbcaf984b709"
+
+static void words(void **state)
+{
+	/* "key" or "key|value", one a word, joined by commas */
+	static const struct { const char *line, *expected; } cases[] = {
+		{ "", "" },
+		{ "  a  b\tc\n", "a,b,c" },
+		{ "a=\"b c\" d", "a|b c,d" },
+		{ "a='b \"c' d", "a|b \"c,d" },
+		{ "x\"y z\"w=1", "xy zw|1" },
+		{ "a=b=c", "a|b=c" },
+		{ "a=", "a|" },
+		{ "a=\"unbalanced b", "a|unbalanced b" },
+		{ "a\\ b", "a\\,b" },
+		{ "\"\" a", ",a" },
+		{ "a ''", "a," },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct cmdline c;
+		struct err e;
+		char got[256] = "";
+
+		assert_int_equal(cmdline_parse(cases[i].line, strlen(cases[i].line), &c, &e), 0);
+		for (size_t j = 0; j < c.n_words; j++) {
+			strcat(got, j ? "," : "");
+			strcat(got, c.words[j].key);
+			if (c.words[j].value)
+				strcat(strcat(got, "|"), c.words[j].value);
+		}
+		if (strcmp(got, cases[i].expected) != 0)
+			fail_msg("'%s': got '%s'", cases[i].line, got);
+		cmdline_done(&c);
+	}
+}
+
+static int parse(const char *line, struct options *o, struct err *e)
+{
+	struct cmdline c;
+	int rc = cmdline_parse(line, strlen(line), &c, e);
+
+	if (rc >= 0) {
+		rc = options_parse(&c, o, e);
+		cmdline_done(&c);
+	}
+	return rc;
+}
+
+static void refusals(void **state)
+{
+	static const struct { const char *line; enum err_code code; } cases[] = {
+		{ "BOOT_IMAGE=x unknown.word=1 slipway.nonsense=2 \"unbalanced", ERR_NONE },
+		{ "root=dissect", ERR_NONE },
+		{ "root=gpt-auto-force", ERR_NONE },
+		{ "root=PARTUUID=" ID, ERR_NONE },
+		{ "root=PARTUUID=123", ERR_CMDLINE },
+		{ "root=UUID=" ID, ERR_UNSUPPORTED },
+		{ "root=LABEL=root", ERR_UNSUPPORTED },
+		{ "root=tmpfs", ERR_UNSUPPORTED },
+		{ "root=/dev/nfs/x", ERR_CMDLINE },
+		{ "root=192.168.0.1:/export", ERR_UNSUPPORTED },
+		{ "root=bind:/x", ERR_UNSUPPORTED },
+		{ "root", ERR_NONE /* needs a value: warned about, ignored */ },
+		{ "roothash=" HASH " roothash=" HASH, ERR_NONE },
+		{ "roothash=" HASH " roothash=" OTHER, ERR_CMDLINE },
+		{ "roothash=abcd", ERR_CMDLINE },
+		{ "roothash=xyz", ERR_CMDLINE },
+		{ "usrhash=" HASH, ERR_UNSUPPORTED },
+		{ "mount.usr=dissect", ERR_UNSUPPORTED },
+		{ "systemd.image-filter=root=a_*", ERR_UNSUPPORTED },
+		{ "systemd.restrict_filesystem_access=yes", ERR_UNSUPPORTED },
+		{ "rd.luks.name=x=y", ERR_UNSUPPORTED },
+		{ "ostree=/ostree/boot.1/x", ERR_UNSUPPORTED },
+		{ "rd.systemd.break=pre-mount rd.emergency rd.systemd.debug-shell", ERR_NONE },
+		{ "systemd.verity=maybe", ERR_CMDLINE },
+		{ "init=relative", ERR_CMDLINE },
+		{ "slipway.timeout=99999", ERR_CMDLINE },
+		{ "slipway.timeout=-1", ERR_CMDLINE },
+		{ "slipway.failure=shell", ERR_CMDLINE },
+		{ "slipway.disk=PARTUUID=" ID, ERR_NONE },
+		{ "slipway.disk=/dev/a/b", ERR_CMDLINE },
+		{ "systemd.volatile=perhaps", ERR_CMDLINE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct options o;
+		struct err e;
+
+		assert_code(parse(cases[i].line, &o, &e), &e, cases[i].code, cases[i].line);
+	}
+}
+
+static void values(void **state)
+{
+	struct options o;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(parse("", &o, &e), 0);
+	assert_true(o.verity && o.gpt_auto && o.allow_user_space);
+	assert_false(o.writable || o.quiet || o.measure);
+	assert_int_equal(o.failure_delay_s, -1);
+
+	assert_int_equal(parse("rootflags=a rootflags=b,c rw ro systemd.volatile systemd.gpt-auto=0 "
+			       "rd.systemd.verity=no init=/a init=/b quiet debug "
+			       "systemd.allow-userspace-verity=garbage systemd.tpm2_measured_os=1 "
+			       "systemd.tpm2-measured-os=0 rootfstype=erofs",
+			       &o, &e), 0);
+	assert_string_equal(o.root_flags, "a,b,c");
+	assert_string_equal(o.init, "/b");
+	assert_string_equal(o.root_type, "erofs");
+	assert_int_equal(o.volatile_mode, VOLATILE_YES);
+	assert_int_equal(o.log_level, LOG_DEBUG);
+	assert_false(o.writable || o.gpt_auto || o.verity || o.allow_user_space);
+	assert_true(o.measure); /* "no" cannot take it back */
+
+	/* '-' stays '-' where systemd compares literally. */
+	assert_int_equal(parse("root-fstype=x rootfs-type=y", &o, &e), 0);
+	assert_string_equal(o.root_type, "");
+
+	assert_int_equal(parse("root=/dev/vda2 root=dissect", &o, &e), 0);
+	assert_string_equal(o.root.node, "");
+	assert_int_equal(parse("root=dissect root=/dev/vda2", &o, &e), 0);
+	assert_string_equal(o.root.node, "vda2");
+	assert_int_equal(parse("systemd.image_policy=", &o, &e), 0);
+	assert_string_equal(o.image_policy, "-");
+}
+
+static void configuration(void **state)
+{
+	static const struct { const char *text; enum err_code code; } cases[] = {
+		{ "", ERR_NONE },
+		{ "# comment\n\n tpm=required\nfailure=halt\n", ERR_NONE },
+		{ "tpm=required", ERR_NONE /* no newline at the end */ },
+		{ "tpm=maybe\n", ERR_CONFIG },
+		{ "unknown=1\n", ERR_CONFIG },
+		{ "tpm\n", ERR_CONFIG },
+		{ "device-timeout=0\n", ERR_CONFIG },
+		{ "corruption=ignore\n", ERR_CONFIG },
+		{ "failure=shell\n", ERR_CONFIG },
+	};
+	struct config c;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		assert_code(config_parse(cases[i].text, strlen(cases[i].text), &c, &e), &e,
+			    cases[i].code, cases[i].text);
+	assert_int_equal(config_parse("tpm=required\0", 13, &c, &e), -ERR_CONFIG);
+
+	assert_int_equal(config_parse("modules=a  bc d\nfailure-delay=3\n", 32, &c, &e), 0);
+	assert_int_equal(c.n_modules, 3);
+	assert_memory_equal(c.modules, "a\0bc\0d\0", 7);
+	assert_int_equal(c.failure_delay_s, 3);
+	assert_int_equal(c.timeout_s, 90);
+}
+
+static void efi_text(void **state)
+{
+#define V(attributes, text) (const uint8_t *)attributes "\0\0\0" text, sizeof(attributes "\0\0\0" text) - 1
+	static const struct { const char *name; const uint8_t *p; size_t n; enum err_code code; const char *text; } cases[] = {
+		{ "plain", V("\x06", "1\0" "1\0"), ERR_NONE, "11" },
+		{ "with NUL", V("\x06", "1\0" "1\0\0\0"), ERR_NONE, "11" },
+		{ "empty", V("\x06", ""), ERR_NONE, "" },
+		{ "short", (const uint8_t *)"\x06\0", 2, ERR_EFI_VARIABLE, NULL },
+		{ "odd", V("\x06", "1\0" "1"), ERR_EFI_VARIABLE, NULL },
+		{ "non-volatile", V("\x07", "1\0" "1\0"), ERR_EFI_VARIABLE, NULL },
+		{ "not ASCII", V("\x06", "1\1"), ERR_EFI_VARIABLE, NULL },
+		{ "embedded NUL", V("\x06", "1\0\0\0" "1\0"), ERR_EFI_VARIABLE, NULL },
+		{ "long", V("\x06", "1\0" "1\0" "1\0" "1\0" "1\0" "1\0" "1\0" "1\0"), ERR_EFI_VARIABLE, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char text[8];
+		struct err e;
+
+		assert_code(efivar_text(cases[i].name, cases[i].p, cases[i].n, text, sizeof(text), &e),
+			    &e, cases[i].code, cases[i].name);
+		if (cases[i].text)
+			assert_string_equal(text, cases[i].text);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT_TEST(words), UNIT_TEST(refusals), UNIT_TEST(values), UNIT_TEST(configuration),
+		UNIT_TEST(efi_text),
+	};
+
+	return cmocka_run_group_tests_name("inputs", tests, NULL, NULL);
+}
