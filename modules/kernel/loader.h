@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* loader.h - loads modules in the background, in parallel by dependency. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "modules/kernel/kernel.h"
+#include "modules/kernel/thread.h"
+
+struct loader;
+
+enum { LOADER_MAX_WORKERS = 4 };
+
+struct loader_setup {
+	const char *modules;       /* folder of modules.dep.bin; may not exist (yet) */
+	const char *const *config; /* folders of options; NULL: modprobe's own */
+	unsigned n_workers;        /* at most LOADER_MAX_WORKERS */
+	/* Loads one file; returns 0 or an errno. Called from several threads. */
+	int (*insert)(const char *path, const char *options);
+};
+
+/* Keeps setup and news, which must outlive the loader, and tells news of each
+ * module that was loaded. Without module lists it starts no threads.
+ * Errors: ERR_MODULES, ERR_SYSTEM, ERR_MEMORY. */
+int loader_open(const struct loader_setup *setup, struct news *news, struct loader **ret,
+		struct err *e);
+
+/* Reads the module lists again. Errors as above. */
+int loader_reload(struct loader *l, struct err *e);
+
+/* Queues what wish stands for. device: it is a device's modalias, which a
+ * blacklist may exclude. Returns 1, 0 if there is no such module, or ERR_MODULES,
+ * ERR_MEMORY. */
+int loader_want(struct loader *l, const char *wish, bool device, struct err *e);
+
+/* As loader_want(), and waits for the modules: of several one must load. */
+int loader_require(struct loader *l, const char *wish, struct err *e);
+
+/* As kernel_loaded(). */
+size_t loader_loaded(struct loader *l, struct module_load **ret);
+
+/* Waits for the loads in flight, drops what is queued. */
+void loader_close(struct loader *l);
+
+/* The real insert: finit_module(2). That it is loaded already is fine. */
+int loader_insert(const char *path, const char *options);
