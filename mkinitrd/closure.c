@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "mkinitrd/closure.h"
+
+#include <libkmod.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "init/core/cleanup.h"
+
+enum { MAX_MODULES = 16384 };
+
+static void list_free(struct kmod_list **list)
+{
+	kmod_module_unref_list(*list);
+}
+
+static void module_free(struct kmod_module **m)
+{
+	kmod_module_unref(*m);
+}
+
+int closure_open(const char *folder, const char *const *configs, bool verbose, struct closure *ret,
+		 struct err *e)
+{
+	struct closure c = { .kmod = kmod_new(folder, configs), .verbose = verbose };
+	int rc;
+
+	if (!c.kmod)
+		return err_set(e, ERR_MEMORY, 0, "no memory for libkmod");
+	rc = kmod_load_resources(c.kmod);
+	if (rc < 0) {
+		kmod_unref(c.kmod);
+		return err_set(e, ERR_MODULES, -rc,
+			       "'%.180s' has no module indexes (modules.*.bin); run depmod for this kernel", folder);
+	}
+	c.folder = kmod_get_dirname(c.kmod);
+	*ret = c;
+	return 0;
+}
+
+void closure_done(struct closure *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		free(c->modules[i].name);
+		free(c->modules[i].path);
+		free(c->modules[i].why);
+	}
+	free(c->modules);
+	if (c->kmod)
+		kmod_unref(c->kmod);
+	*c = (struct closure){ 0 };
+}
+
+static bool has(const struct closure *c, const char *name)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (strcmp(c->modules[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static int append(struct closure *c, const char *name, const char *path, const char *why, struct err *e)
+{
+	struct closure_module m = { strdup(name), strdup(path), strdup(why) };
+	struct closure_module *grown = NULL;
+
+	if (m.name && m.path && m.why && c->n < MAX_MODULES)
+		grown = realloc(c->modules, (c->n + 1) * sizeof(*grown));
+	if (!grown) {
+		free(m.name);
+		free(m.path);
+		free(m.why);
+		return err_set(e, ERR_MEMORY, 0, "no memory for module '%s'", name);
+	}
+	c->modules = grown;
+	c->modules[c->n++] = m;
+	return 0;
+}
+
+static int add_list(struct closure *c, const struct kmod_list *list, const char *why, struct err *e);
+
+/* Recursion ends: each module is appended once, before what it needs is looked at. */
+static int add_needs(struct closure *c, struct kmod_module *m, struct err *e)
+{
+	SCOPED(list_free) struct kmod_list *needs = kmod_module_get_dependencies(m);
+	SCOPED(list_free) struct kmod_list *pre = NULL;
+	SCOPED(list_free) struct kmod_list *post = NULL;
+	const char *name = kmod_module_get_name(m);
+	char needed[128], soft[128];
+	int rc;
+
+	snprintf(needed, sizeof(needed), "needed by module %s", name);
+	snprintf(soft, sizeof(soft), "soft dependency of module %s", name);
+	rc = kmod_module_get_softdeps(m, &pre, &post);
+	if (rc < 0)
+		return err_set(e, ERR_MODULES, -rc, "read the soft dependencies of '%s'", name);
+	rc = add_list(c, needs, needed, e);
+	if (rc == 0)
+		rc = add_list(c, pre, soft, e);
+	return rc == 0 ? add_list(c, post, soft, e) : rc;
+}
+
+/* A module without a file comes from an alias or install line that leads nowhere. */
+static int add_module(struct closure *c, struct kmod_module *m, const char *why, struct err *e)
+{
+	const char *name = kmod_module_get_name(m), *path = kmod_module_get_path(m);
+	int rc;
+
+	if (!path || has(c, name))
+		return 0;
+	rc = append(c, name, path, why, e);
+	return rc < 0 ? rc : add_needs(c, m, e);
+}
+
+/* Leaves out what is built in. The question goes to the target's indexes, never to
+ * /sys, which tells of the build machine's kernel. */
+static int filter(const struct closure *c, const struct kmod_list *list, struct kmod_list **ret,
+		  struct err *e)
+{
+	int rc = kmod_module_apply_filter(c->kmod, KMOD_FILTER_BUILTIN, list, ret);
+
+	return rc < 0 ? err_set(e, ERR_MEMORY, -rc, "look for what is built into the kernel") : 0;
+}
+
+static int add_list(struct closure *c, const struct kmod_list *list, const char *why, struct err *e)
+{
+	SCOPED(list_free) struct kmod_list *loadable = NULL;
+	struct kmod_list *at;
+	int rc = filter(c, list, &loadable, e);
+
+	kmod_list_foreach(at, loadable) {
+		SCOPED(module_free) struct kmod_module *m = kmod_module_get_module(at);
+
+		if (rc == 0)
+			rc = add_module(c, m, why, e);
+	}
+	return rc;
+}
+
+static bool any_file(const struct kmod_list *list)
+{
+	const struct kmod_list *at;
+
+	kmod_list_foreach(at, list) {
+		SCOPED(module_free) struct kmod_module *m = kmod_module_get_module(at);
+
+		if (kmod_module_get_path(m))
+			return true;
+	}
+	return false;
+}
+
+static void say(const struct closure *c, const char *name, const char *what)
+{
+	if (c->verbose)
+		fprintf(stderr, "slipway-mkinitrd: module '%s' %s\n", name, what);
+}
+
+int closure_want(struct closure *c, const char *name, bool must, const char *why, struct err *e)
+{
+	SCOPED(list_free) struct kmod_list *found = NULL;
+	SCOPED(list_free) struct kmod_list *loadable = NULL;
+	int rc = kmod_module_new_from_lookup(c->kmod, name, &found);
+
+	if (rc < 0)
+		return err_set(e, ERR_MODULES, -rc, "look up module '%s'", name);
+	rc = filter(c, found, &loadable, e);
+	if (rc < 0)
+		return rc;
+	if (any_file(loadable))
+		return add_list(c, loadable, why, e);
+	if (found && !loadable) {
+		say(c, name, "is built into the kernel");
+		return 0;
+	}
+	say(c, name, "is not there");
+	return !must ? 0 : err_set(e, ERR_MODULES, 0,
+				   "the kernel has no module '%.64s', loadable or built in, in '%.120s'; correct the name or leave it out",
+				   name, c->folder);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* closure.h - kernel modules and all they need: dependencies and soft dependencies. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "init/core/err.h"
+
+struct closure_module {
+	char *name;
+	char *path; /* the file, as libkmod found it */
+	char *why;
+};
+
+struct closure {
+	struct kmod_ctx *kmod;
+	const char *folder; /* absolute; of libkmod */
+	bool verbose; /* says on standard error what is built in or not there */
+	struct closure_module *modules;
+	size_t n;
+};
+
+/* Opens the indexes that depmod made in folder (…/lib/modules/VERSION) and the soft
+ * dependencies and aliases in the modprobe files; what the build machine's own
+ * modprobe.d says is ignored. configs ends with NULL.
+ * Errors: ERR_MODULES if the folder has no indexes, ERR_MEMORY. */
+int closure_open(const char *folder, const char *const *configs, bool verbose, struct closure *ret,
+		 struct err *e);
+void closure_done(struct closure *c);
+
+/* Adds the modules behind a name or an alias and whatever they need. What is built
+ * into the kernel needs no file. What the kernel does not have is ERR_MODULES if it
+ * must be there, else it is left out. */
+int closure_want(struct closure *c, const char *name, bool must, const char *why, struct err *e);

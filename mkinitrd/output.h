@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* output.h - what the build leaves: the image and the manifest. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "init/core/err.h"
+#include "mkinitrd/initrd.h"
+
+struct buffer {
+	char *p; /* owned */
+	size_t n, room;
+};
+
+void buffer_done(struct buffer *b);
+
+/* A cpio_sink whose arg is a struct buffer. */
+int buffer_append(void *arg, const void *p, size_t n, struct err *e);
+
+/* One line for each entry, sorted by path, divided by tabs: type and permissions
+ * (octal), bytes, SHA-256 ("-" if it has no contents; of a link's target), path,
+ * reason. Stable: two builds are compared with diff(1). */
+int manifest_write(const struct initrd *i, struct buffer *ret, struct err *e);
+
+/* Replaces path as a whole or leaves it alone: a temporary file in the same folder,
+ * synced, then renamed. The mode is given as it is, whatever the umask.
+ * Errors: ERR_SYSTEM. */
+int output_write(const char *path, unsigned mode, const void *p, size_t n, struct err *e);

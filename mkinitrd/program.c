@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "mkinitrd/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static bool find_in(const char *folders, const char *name, char ret[static PATH_MAX])
+{
+	for (const char *at = folders; *at;) {
+		size_t n = strcspn(at, ":");
+		int used = snprintf(ret, PATH_MAX, "%.*s/%s", (int)n, at, name);
+
+		if (n && used < PATH_MAX && access(ret, X_OK) == 0)
+			return true;
+		at += n + (at[n] == ':');
+	}
+	return false;
+}
+
+static int spawn(const char *path, char *const argv[], pid_t *ret)
+{
+	char *environment[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+				"LC_ALL=C", NULL };
+	posix_spawn_file_actions_t files;
+	int rc = posix_spawn_file_actions_init(&files);
+
+	if (rc)
+		return rc;
+	rc = posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	if (!rc)
+		rc = posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
+	if (!rc)
+		rc = posix_spawn(ret, path, &files, NULL, argv, environment);
+	posix_spawn_file_actions_destroy(&files);
+	return rc;
+}
+
+int program_run(char *const argv[], const char *hint, struct err *e)
+{
+	const char *search = getenv("PATH");
+	char path[PATH_MAX];
+	int status, rc;
+	pid_t pid, got;
+
+	if (!find_in(search ? search : "", argv[0], path) && !find_in("/usr/sbin:/sbin:/usr/bin:/bin", argv[0], path))
+		return err_set(e, ERR_SYSTEM, 0, "the program '%s' is not installed; %s", argv[0], hint);
+	rc = spawn(path, argv, &pid);
+	if (rc)
+		return err_set(e, ERR_SYSTEM, rc, "start '%s'", path);
+	do
+		got = waitpid(pid, &status, 0);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return err_set(e, ERR_SYSTEM, errno, "wait for '%s'", path);
+	if (WIFSIGNALED(status))
+		return err_set(e, ERR_SYSTEM, 0, "'%s' was ended by signal %d", path, WTERMSIG(status));
+	if (WEXITSTATUS(status))
+		return err_set(e, ERR_SYSTEM, 0, "'%s' failed with exit status %d; %s", path,
+			       WEXITSTATUS(status), hint);
+	return 0;
+}
