@@ -49,7 +49,16 @@ struct gpt {
 	struct uuid disk_uuid;
 	size_t n_partitions;
 	struct partition *partitions; /* by number; owned by this struct */
+	/* One bit an entry that lies outside the usable range, or is empty or
+	 * backwards: it is no partition for us, though the kernel may show it. */
+	uint8_t ignored[GPT_MAX_ENTRIES / 8];
 };
+
+static inline bool gpt_ignores(const struct gpt *gpt, unsigned number)
+{
+	return number >= 1 && number <= GPT_MAX_ENTRIES &&
+	       gpt->ignored[(number - 1) / 8] & 1u << (number - 1) % 8;
+}
 
 /* From an untrusted header sector: where the entry array lies and how long it
  * is, so that the caller can read exactly those bytes.
@@ -58,14 +67,23 @@ struct gpt {
 int gpt_entries_extent(struct bytes header, unsigned sector_bytes, uint64_t n_sectors,
 		       uint64_t *ret_lba, size_t *ret_bytes, struct err *e);
 
-/* Parses one copy with libblkid (CRCs, protective geometry) and checks beyond
- * it: bounds, overlaps, duplicate partition UUIDs. Pure: touches no device.
+/* Parses one copy with libblkid (CRCs, geometry) and checks beyond it: bounds,
+ * overlaps, duplicate partition UUIDs. Pure: touches no device, logs nothing.
  * On success fills *ret, which gpt_done() empties.
  * Errors: ERR_GPT_INVALID, ERR_MEMORY, ERR_SYSTEM. */
 int gpt_parse(const struct gpt_copy *copy, enum gpt_which which, unsigned sector_bytes,
 	      uint64_t n_sectors, struct gpt *ret, struct err *e);
 
 void gpt_done(struct gpt *gpt);
+
+/* Hands the table over: the scope forgets it. */
+static inline struct gpt gpt_take(struct gpt *gpt)
+{
+	struct gpt taken = *gpt;
+
+	*gpt = (struct gpt){ 0 };
+	return taken;
+}
 
 /* The first partition with this UUID (and, unless NULL, this type), or NULL. */
 const struct partition *gpt_find(const struct gpt *gpt, const struct uuid *type,
