@@ -2,6 +2,7 @@
 /* disk.h - whole disks: their geometry, table, and the kernel's view of them. */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "init/core/err.h"
@@ -33,22 +34,30 @@ int disk_read(const char *name, struct disk *ret, struct err *e);
 
 void disk_done(struct disk *disk);
 
+/* True if this table belongs to the disk that is meant, as far as a table can
+ * tell (a wished name is not looked at). Pure. */
+bool disk_fits(const struct disk_wish *wish, const struct gpt *gpt);
+
 /* Looks through the whole disks present now (/sys/class/block: no partitions,
  * no dm, no zram, no empty loop devices) for the wish. Returns 1 and fills *ret,
- * 0 if no disk fits yet. A disk whose table is bad is skipped, but remembered in
- * *ret_bad (may be NULL): the caller reports it when the deadline passes.
+ * 0 if no disk fits yet. A disk whose table is bad is skipped; the first such one
+ * is told in *ret_bad (may be NULL; its code is ERR_NONE if there is none): the
+ * caller reports it when the deadline passes. Only the disk found is warned about,
+ * so it may be called on every event.
  * Errors: ERR_DISK_AMBIGUOUS if two disks fit, ERR_GPT_INVALID only for a disk
  * wished by name. */
 int disk_find(const struct disk_wish *wish, struct disk *ret, struct err *ret_bad, struct err *e);
 
 /* Compares the kernel's partitions (sysfs start and size) with the table and
  * fills partition.devname. A partition that the kernel does not show, because
- * it trusts only the primary table, is added with BLKPG.
+ * it trusts only the primary table, is added with BLKPG; if the kernel refuses
+ * one, that is warned about and its devname stays empty.
  * Errors: ERR_GPT_DISAGREES, ERR_SYSTEM. */
 int disk_agree(struct disk *disk, struct err *e);
 
 /* Opens /dev/DEVNAME read-only and checks that it is the partition: same
- * major:minor as sysfs says, same size. Returns a descriptor the caller owns. */
+ * disk, number, start and size by sysfs. Returns a descriptor the caller owns.
+ * Errors: ERR_GPT_DISAGREES, ERR_SYSTEM. */
 int disk_open_partition(const struct disk *disk, const struct partition *p, struct err *e);
 
 /* Names of the whole disks present, space separated, for messages; never fails. */

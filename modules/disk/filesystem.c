@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "modules/disk/filesystem.h"
+
+#include <blkid/blkid.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "init/core/cleanup.h"
+
+static void probe_free(blkid_probe *probe)
+{
+	if (*probe)
+		blkid_free_probe(*probe);
+}
+
+static bool is_mountable(const char *type)
+{
+	static const char *const types[] = { "btrfs", "erofs", "ext4", "f2fs", "squashfs", "vfat", "xfs" };
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+		if (strcmp(types[i], type) == 0)
+			return true;
+	return false;
+}
+
+/* What looks like a member of an array is let be: such superblocks lie at the end
+ * and may be left-overs. Swap and LUKS are found, to be refused by name. */
+static bool prepare(blkid_probe probe, int fd)
+{
+	return blkid_probe_set_device(probe, fd, 0, 0) == 0 &&
+	       blkid_probe_enable_superblocks(probe, 1) == 0 &&
+	       blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE) == 0 &&
+	       blkid_probe_filter_superblocks_usage(probe, BLKID_FLTR_NOTIN, BLKID_USAGE_RAID) == 0;
+}
+
+int filesystem_probe(int fd, char ret[static FILESYSTEM_NAME_BYTES], struct err *e)
+{
+	SCOPED(probe_free) blkid_probe probe = blkid_new_probe();
+	const char *type;
+	int rc;
+
+	if (!probe)
+		return err_set(e, ERR_MEMORY, 0, "no memory to look for a file system");
+	if (!prepare(probe, fd))
+		return err_set(e, ERR_ROOT_MOUNT, 0, "libblkid cannot look for a file system");
+	/* 0: one; 1: none; -2: several. */
+	rc = blkid_do_safeprobe(probe);
+	if (rc == -2)
+		return err_set(e, ERR_ROOT_MOUNT, 0, "the content looks like several file systems");
+	if (rc < 0)
+		return err_set(e, ERR_ROOT_MOUNT, 0, "the content cannot be read");
+	if (rc > 0 || blkid_probe_lookup_value(probe, "TYPE", &type, NULL) < 0)
+		return err_set(e, ERR_ROOT_MOUNT, 0, "the content is no known file system");
+	if (!is_mountable(type))
+		return err_set(e, ERR_ROOT_MOUNT, 0, "the content is '%s', which is not mounted unasked",
+			       type);
+	snprintf(ret, FILESYSTEM_NAME_BYTES, "%s", type);
+	return 0;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "init/core/cleanup.h"
+#include "init/core/file.h"
+#include "modules/disk/disk.h"
+#include "modules/disk/dps.h"
+#include "modules/disk/quiet.h"
+
+#define SYS_BLOCK "/sys/class/block"
+
+static bool has_esp(const struct gpt *gpt, const struct uuid *uuid)
+{
+	const struct partition *p = gpt_find(gpt, NULL, uuid);
+
+	return p && dps_is_esp_or_xbootldr(&p->type);
+}
+
+/* UAPI.2: the first 16 bytes of the root hash are the data partition's UUID, the
+ * last 16 the hash partition's. */
+static bool has_root_hash(const struct gpt *gpt, const uint8_t *hash, size_t n)
+{
+	struct uuid data, tree;
+
+	if (n < sizeof(data.b) + sizeof(tree.b))
+		return false;
+	memcpy(data.b, hash, sizeof(data.b));
+	memcpy(tree.b, hash + n - sizeof(tree.b), sizeof(tree.b));
+	if (uuid_is_null(&data) || uuid_is_null(&tree))
+		return false;
+	for (enum designator d = DPS_ROOT; d <= DPS_USR; d++)
+		if (gpt_find(gpt, dps_type(d, DPS_DATA), &data) &&
+		    gpt_find(gpt, dps_type(d, DPS_HASH), &tree))
+			return true;
+	return false;
+}
+
+bool disk_fits(const struct disk_wish *wish, const struct gpt *gpt)
+{
+	if (wish->esp)
+		return has_esp(gpt, wish->esp);
+	if (wish->any)
+		return gpt_find(gpt, NULL, wish->any);
+	if (wish->root_hash)
+		return has_root_hash(gpt, wish->root_hash, wish->root_hash_bytes);
+	return wish->name;
+}
+
+static bool sys_has(const char *disk, const char *attribute)
+{
+	char path[320];
+
+	snprintf(path, sizeof(path), SYS_BLOCK "/%s/%s", disk, attribute);
+	return access(path, F_OK) == 0;
+}
+
+static bool sys_is_empty(const char *disk)
+{
+	char path[320], size[32];
+
+	snprintf(path, sizeof(path), SYS_BLOCK "/%s/size", disk);
+	return file_read_text(path, size, sizeof(size)) < 1 || strcmp(size, "0") == 0;
+}
+
+/* Nobody boots from these: made by the kernel or by us, or slow to open. */
+static bool is_never_meant(const char *name)
+{
+	static const char *const prefixes[] = { "dm-", "zram", "ram", "sr", "fd" };
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
+		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
+/* Paths of multipath disks are listed too, but have no device number. */
+static int is_disk(const struct dirent *d)
+{
+	return d->d_name[0] != '.' && !is_never_meant(d->d_name) &&
+	       !sys_has(d->d_name, "partition") && sys_has(d->d_name, "dev") &&
+	       !sys_is_empty(d->d_name);
+}
+
+struct names {
+	struct dirent **list;
+	int n;
+};
+
+static void names_free(struct names *names)
+{
+	for (int i = 0; i < names->n; i++)
+		free(names->list[i]);
+	free(names->list);
+}
+
+static struct names disks_present(void)
+{
+	struct names names = { 0 };
+
+	names.n = scandir(SYS_BLOCK, &names.list, is_disk, alphasort);
+	return names;
+}
+
+/* Returns 1 and fills *ret if this disk fits, 0 if not. A bad table is told in
+ * *bad, and is an error only if the disk was wished by name. */
+static int try_disk(const char *name, const struct disk_wish *wish, struct disk *ret,
+		    struct err *ret_primary, struct err *bad, struct err *e)
+{
+	SCOPED(disk_done) struct disk disk = { 0 };
+	struct err why;
+	int rc;
+
+	if (wish->name && strcmp(wish->name, name) != 0)
+		return 0;
+	rc = disk_read_quietly(name, &disk, ret_primary, &why);
+	if (rc == -ERR_MEMORY || (rc == -ERR_GPT_INVALID && wish->name)) {
+		*e = why;
+		return rc;
+	}
+	if (rc < 0 && !bad->code)
+		*bad = why;
+	if (rc < 0 || !disk_fits(wish, &disk.gpt))
+		return 0;
+	*ret = disk_take(&disk);
+	return 1;
+}
+
+int disk_find(const struct disk_wish *wish, struct disk *ret, struct err *ret_bad, struct err *e)
+{
+	SCOPED(names_free) struct names names = disks_present();
+	SCOPED(disk_done) struct disk found = { 0 };
+	struct err primary = { 0 }, bad = { 0 };
+
+	for (int i = 0; i < names.n; i++) {
+		SCOPED(disk_done) struct disk disk = { 0 };
+		struct err why_backup;
+		int rc = try_disk(names.list[i]->d_name, wish, &disk, &why_backup, &bad, e);
+
+		if (rc < 0)
+			return rc;
+		if (rc == 0)
+			continue;
+		if (found.name[0])
+			return err_set(e, ERR_DISK_AMBIGUOUS, 0, "both '%s' and '%s' fit", found.name,
+				       disk.name);
+		found = disk_take(&disk);
+		primary = why_backup;
+	}
+	if (ret_bad)
+		*ret_bad = bad;
+	if (!found.name[0])
+		return 0;
+	disk_warn(&found, &primary);
+	*ret = disk_take(&found);
+	return 1;
+}
+
+void disk_list(char *ret, size_t max)
+{
+	SCOPED(names_free) struct names names = disks_present();
+	size_t used = 0;
+
+	ret[0] = '\0';
+	for (int i = 0; i < names.n; i++) {
+		int n = snprintf(ret + used, max - used, "%s%s", i ? " " : "",
+				 names.list[i]->d_name);
+
+		if (n < 0 || (size_t)n >= max - used)
+			return;
+		used += (size_t)n;
+	}
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* quiet.h - reads disks without a word: a search looks at many, again and again,
+ * and warns about the one it found. */
+#pragma once
+
+#include "modules/disk/disk.h"
+
+/* disk_read() without its warnings. *ret_primary is as of gpt_read(). */
+int disk_read_quietly(const char *name, struct disk *ret, struct err *ret_primary, struct err *e);
+
+static inline struct disk disk_take(struct disk *disk)
+{
+	struct disk taken = *disk;
+
+	*disk = (struct disk){ 0 };
+	return taken;
+}
+
+/* Those warnings. */
+void disk_warn(const struct disk *disk, const struct err *primary);
