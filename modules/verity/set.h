@@ -24,6 +24,13 @@ struct verity_set {
 	struct dps_verdicts verdicts;
 };
 
+/* A signature partition, and what its bytes were: parsed, or bad.code says why not. */
+struct verity_candidate {
+	const struct partition *partition;
+	struct verity_signature parsed;
+	struct err bad;
+};
+
 /* Chooses the data partition, then what belongs to it: the signature whose
  * rootHash begins with the data partition's UUID, the hash partition whose UUID
  * ends that hash (UAPI.2). With a root hash wished for, the partitions are those
@@ -34,6 +41,12 @@ struct verity_set {
  * ERR_SIGNATURE_MISMATCH (a signature is there, but for other data), ERR_GPT_OVERLAP. */
 int verity_set_choose(const struct disk *disk, enum designator d,
 		      const struct verity_set_wish *wish, struct verity_set *ret, struct err *e);
+
+/* The same without a device: candidates are the signature partitions' contents, of
+ * which the chosen one is moved into *ret. Pure. */
+int verity_set_match(const struct gpt *gpt, enum designator d, const struct verity_set_wish *wish,
+		     struct verity_candidate candidates[], size_t n, struct verity_set *ret,
+		     struct err *e);
 
 void verity_set_done(struct verity_set *set);
 

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "modules/trust/anchors.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <mbedtls/sha256.h>
+#include <mbedtls/x509_crt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "init/core/cleanup.h"
+#include "init/core/file.h"
+#include "init/core/log.h"
+#include "modules/trust/keyring.h"
+#include "modules/trust/pkcs7.h"
+
+enum {
+	MAX_CERTIFICATES = 256, /* in one folder */
+	MAX_CERTIFICATE_BYTES = 64 * 1024,
+	MIN_RSA_BITS = 2048,
+};
+
+static const char *const folders[] = { "/etc", "/run", "/usr/local/lib", "/usr/lib" };
+static const char kernel_keyring[] = ".dm-verity";
+
+struct anchors {
+	mbedtls_x509_crt certificates; /* a list; the first one is empty if there are none */
+	size_t n;
+};
+
+/* The names of one folder, sorted, so that every boot does the same. */
+struct names {
+	size_t n;
+	char *name[MAX_CERTIFICATES];
+};
+
+static void names_done(struct names *names)
+{
+	while (names->n)
+		free(names->name[--names->n]);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool ends_with(const char *name, const char *suffix)
+{
+	size_t n = strlen(name), s = strlen(suffix);
+
+	return n > s && strcmp(name + n - s, suffix) == 0;
+}
+
+static int list_folder(int dir_fd, const char *folder, struct names *ret, struct err *e)
+{
+	SCOPED(fd_close) int fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
+	SCOPED(dir_close) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir)
+		return err_set(e, ERR_SYSTEM, errno, "list '%s'", folder);
+	fd_take(&fd);
+	for (struct dirent *entry; errno = 0, entry = readdir(dir);) {
+		if (ends_with(entry->d_name, ".pem"))
+			log_warning("'%s/%s' is not read: only names in '.crt' are, ignoring it", folder,
+				    entry->d_name);
+		if (!ends_with(entry->d_name, ".crt"))
+			continue;
+		if (ret->n == MAX_CERTIFICATES)
+			return err_set(e, ERR_CERTIFICATE, 0, "'%s' has more than %d certificates", folder,
+				       MAX_CERTIFICATES);
+		ret->name[ret->n] = strdup(entry->d_name);
+		if (!ret->name[ret->n])
+			return err_set(e, ERR_MEMORY, 0, "no memory to list '%s'", folder);
+		ret->n++;
+	}
+	if (errno)
+		return err_set(e, ERR_SYSTEM, errno, "list '%s'", folder);
+	qsort(ret->name, ret->n, sizeof(*ret->name), compare_names);
+	return 0;
+}
+
+static int check_key(const mbedtls_pk_context *key, const char *path, struct err *e)
+{
+	mbedtls_ecp_group_id curve;
+
+	if (mbedtls_pk_get_type(key) == MBEDTLS_PK_RSA) {
+		if (mbedtls_pk_get_bitlen(key) >= MIN_RSA_BITS)
+			return 0;
+		return err_set(e, ERR_CERTIFICATE, 0, "RSA key of '%s' has %zu bits, fewer than %d", path,
+			       mbedtls_pk_get_bitlen(key), MIN_RSA_BITS);
+	}
+	if (!mbedtls_pk_can_do(key, MBEDTLS_PK_ECDSA))
+		return err_set(e, ERR_CERTIFICATE, 0, "key of '%s' is neither RSA nor ECDSA", path);
+	curve = mbedtls_ecp_keypair_get_group_id(mbedtls_pk_ec(*key));
+	if (curve != MBEDTLS_ECP_DP_SECP256R1 && curve != MBEDTLS_ECP_DP_SECP384R1 &&
+	    curve != MBEDTLS_ECP_DP_SECP521R1)
+		return err_set(e, ERR_CERTIFICATE, 0, "curve of '%s' is not P-256, P-384 or P-521", path);
+	return 0;
+}
+
+/* Adds the one certificate in text[0..n), to which a NUL is appended. */
+static int add_certificate(struct anchors *a, const char *text, size_t n, const char *path, struct err *e)
+{
+	SCOPED(mbedtls_x509_crt_free) mbedtls_x509_crt one;
+	int rc;
+
+	mbedtls_x509_crt_init(&one);
+	if (strlen(text) != n || !strstr(text, "-----BEGIN CERTIFICATE-----"))
+		return err_set(e, ERR_CERTIFICATE, 0, "'%s' is not a certificate in PEM", path);
+	rc = mbedtls_x509_crt_parse(&one, (const unsigned char *)text, n + 1);
+	if (rc != 0)
+		return err_set(e, ERR_CERTIFICATE, 0, "'%s' is not a certificate that can be parsed (mbedTLS %d)",
+			       path, rc);
+	if (one.next)
+		return err_set(e, ERR_CERTIFICATE, 0, "'%s' has more than one certificate", path);
+	rc = check_key(&one.pk, path, e);
+	if (rc < 0)
+		return rc;
+	if (mbedtls_x509_crt_parse_der(&a->certificates, one.raw.p, one.raw.len) != 0)
+		return err_set(e, ERR_MEMORY, 0, "no memory for certificate '%s'", path);
+	a->n++;
+	return 0;
+}
+
+static int load_file(struct anchors *a, int dir_fd, const char *folder, const char *name, struct err *e)
+{
+	SCOPED(mem_free) char *text = NULL;
+	char path[320];
+	size_t n = 0;
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	rc = file_read(dir_fd, name, MAX_CERTIFICATE_BYTES, &text, &n, e);
+	if (rc < 0)
+		return e->code == ERR_MEMORY ? rc :
+			err_set(e, ERR_CERTIFICATE, e->errnum, "read '%s'", path);
+	/* Empty, or a link to /dev/null: there to mask the name in later folders. */
+	return n ? add_certificate(a, text, n, path, e) : 0;
+}
+
+/* Is there such a name in one of the first n folders? */
+static bool is_masked(const int fds[], size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fds[i] >= 0 && faccessat(fds[i], name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			return true;
+	return false;
+}
+
+static int load_folder(struct anchors *a, const int fds[], size_t i, const char *folder, struct err *e)
+{
+	SCOPED(names_done) struct names names = { 0 };
+	int rc = list_folder(fds[i], folder, &names, e);
+
+	for (size_t j = 0; rc == 0 && j < names.n; j++)
+		if (!is_masked(fds, i, names.name[j]))
+			rc = load_file(a, fds[i], folder, names.name[j], e);
+	return rc;
+}
+
+enum { N_FOLDERS = sizeof(folders) / sizeof(*folders) };
+
+static void close_folders(int (*fds)[N_FOLDERS])
+{
+	for (size_t i = 0; i < N_FOLDERS; i++)
+		fd_close(&(*fds)[i]);
+}
+
+static int load_all(struct anchors *a, const char *root, struct err *e)
+{
+	SCOPED(close_folders) int fds[N_FOLDERS] = { -1, -1, -1, -1 };
+
+	for (size_t i = 0; i < N_FOLDERS; i++) {
+		char folder[256];
+		int rc;
+
+		if (snprintf(folder, sizeof(folder), "%s%s/verity.d", root, folders[i]) >= (int)sizeof(folder))
+			return err_set(e, ERR_SYSTEM, ENAMETOOLONG, "certificates below '%s'", root);
+		fds[i] = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fds[i] < 0 && errno == ENOENT)
+			continue;
+		if (fds[i] < 0)
+			return err_set(e, ERR_SYSTEM, errno, "open '%s'", folder);
+		rc = load_folder(a, fds, i, folder, e);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int anchors_load(const char *root, struct anchors **ret, struct err *e)
+{
+	struct anchors *a = calloc(1, sizeof(*a));
+	int rc;
+
+	if (!a)
+		return err_set(e, ERR_MEMORY, 0, "no memory for certificates");
+	mbedtls_x509_crt_init(&a->certificates);
+	rc = load_all(a, root, e);
+	if (rc < 0) {
+		anchors_free(a);
+		return rc;
+	}
+	*ret = a;
+	return 0;
+}
+
+void anchors_free(struct anchors *a)
+{
+	if (!a)
+		return;
+	mbedtls_x509_crt_free(&a->certificates);
+	free(a);
+}
+
+size_t anchors_count(const struct anchors *a)
+{
+	return a->n;
+}
+
+int anchors_seal_kernel(const struct anchors *a, struct err *e)
+{
+	SCOPED(mem_free) char *keys = NULL;
+	int32_t keyring;
+	size_t n = 0;
+	int rc = file_read(AT_FDCWD, "/proc/keys", 1024 * 1024, &keys, &n, e);
+
+	if (rc < 0)
+		return e->errnum == ENOENT ? 0 : rc; /* a kernel without keys */
+	keyring = keyring_find(keys, kernel_keyring);
+	if (!keyring)
+		return 0;
+	for (const mbedtls_x509_crt *c = &a->certificates; a->n && c; c = c->next) {
+		if (keyring_add_certificate(keyring, (struct bytes){ c->raw.p, c->raw.len }) == 0)
+			continue;
+		/* Sealed since the kernel started, unless dm_verity.keyring_unsealed=1. */
+		if (errno == EPERM || errno == EACCES)
+			return 1;
+		log_warning("the kernel takes no certificate into '%s' (%s), continuing with our own check",
+			    kernel_keyring, strerror(errno));
+	}
+	rc = keyring_seal(keyring, kernel_keyring, e);
+	return rc < 0 ? rc : 1;
+}
+
+int anchors_verify(const struct anchors *a, struct bytes der, struct bytes content,
+		   uint8_t ret_fingerprint[static FINGERPRINT_BYTES], struct err *e)
+{
+	const mbedtls_x509_crt *signer = NULL;
+	int rc = pkcs7_verify(der, content, &a->certificates, &signer, e);
+
+	if (rc < 0)
+		return rc;
+	if (mbedtls_sha256(signer->raw.p, signer->raw.len, ret_fingerprint, 0) != 0)
+		return err_set(e, ERR_SYSTEM, 0, "SHA-256 of a certificate failed");
+	return 0;
+}

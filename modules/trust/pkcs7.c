@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "modules/trust/pkcs7.h"
+
+#include <mbedtls/oid.h>
+#include <mbedtls/pkcs7.h>
+
+#include "init/core/cleanup.h"
+
+/* What we sign is a page at most; the copy that the parser makes stays small too. */
+enum { MAX_DER_BYTES = 64 * 1024 };
+
+static int parse(struct bytes der, mbedtls_pkcs7 *pkcs7, struct err *e)
+{
+	const mbedtls_pkcs7_signed_data *data = &pkcs7->MBEDTLS_PRIVATE(signed_data);
+	mbedtls_md_type_t digest = MBEDTLS_MD_NONE;
+	int rc;
+
+	if (!der.n || der.n > MAX_DER_BYTES)
+		return err_set(e, ERR_SIGNATURE_MALFORMED, 0, "PKCS#7 signature has '%zu' bytes", der.n);
+	rc = mbedtls_pkcs7_parse_der(pkcs7, der.p, der.n);
+	if (rc == MBEDTLS_ERR_PKCS7_ALLOC_FAILED)
+		return err_set(e, ERR_MEMORY, 0, "no memory to parse a signature");
+	if (rc != MBEDTLS_PKCS7_SIGNED_DATA)
+		return err_set(e, ERR_SIGNATURE_MALFORMED, 0,
+			       "PKCS#7 signature is no plain detached one (mbedTLS -0x%04x)", -rc);
+	/* With several the library is content if any of them verifies. */
+	if (data->MBEDTLS_PRIVATE(no_of_signers) != 1)
+		return err_set(e, ERR_SIGNATURE_MALFORMED, 0, "PKCS#7 signature has '%d' signers instead of one",
+			       data->MBEDTLS_PRIVATE(no_of_signers));
+	if (mbedtls_oid_get_md_alg(&data->MBEDTLS_PRIVATE(digest_alg_identifiers), &digest) != 0 ||
+	    (digest != MBEDTLS_MD_SHA256 && digest != MBEDTLS_MD_SHA384 && digest != MBEDTLS_MD_SHA512))
+		return err_set(e, ERR_SIGNATURE_MALFORMED, 0,
+			       "PKCS#7 signature uses a digest other than SHA-256, SHA-384 and SHA-512");
+	return 0;
+}
+
+int pkcs7_verify(struct bytes der, struct bytes content, const mbedtls_x509_crt *certificates,
+		 const mbedtls_x509_crt **ret_signer, struct err *e)
+{
+	SCOPED(mbedtls_pkcs7_free) mbedtls_pkcs7 pkcs7;
+	int rc;
+
+	mbedtls_pkcs7_init(&pkcs7);
+	rc = parse(der, &pkcs7, e);
+	if (rc < 0)
+		return rc;
+	for (const mbedtls_x509_crt *c = certificates; c && c->raw.p; c = c->next)
+		if (mbedtls_pkcs7_signed_data_verify(&pkcs7, c, content.p, content.n) == 0) {
+			*ret_signer = c;
+			return 0;
+		}
+	return err_set(e, ERR_SIGNATURE_UNTRUSTED, 0,
+		       "none of the certificates in 'verity.d' made this signature of this root hash");
+}

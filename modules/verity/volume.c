@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "modules/verity/volume.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libcryptsetup.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "init/core/cleanup.h"
+#include "init/core/file.h"
+#include "init/core/log.h"
+#include "modules/trust/policy.h"
+#include "modules/verity/superblock.h"
+
+#ifndef CRYPT_ACTIVATE_ERROR_AS_CORRUPTION /* cryptsetup < 2.8 */
+#define CRYPT_ACTIVATE_ERROR_AS_CORRUPTION UINT32_C(0)
+#endif
+
+enum {
+	NAME_BYTES = 128, /* DM_NAME_LEN */
+	/* The superblock of every file system that we mount lies in here. */
+	CHECK_BYTES = 128 * 1024,
+};
+
+struct volume {
+	char name[NAME_BYTES];
+	char path[NAME_BYTES + sizeof("/dev/mapper/")];
+	dev_t dev;
+	enum proof proof;
+	char signer[2 * FINGERPRINT_BYTES + 1];
+};
+
+/* One proof under way. */
+struct attempt {
+	const struct volume_request *request;
+	struct verity_info info;
+	struct crypt_device *cd;
+	struct volume *volume;
+	bool kernel_accepts; /* the signature: then it is given to the kernel again */
+};
+
+static void attempt_done(struct attempt *a)
+{
+	crypt_free(a->cd);
+	free(a->volume);
+}
+
+static void log_library(int level, const char *text, void *unused)
+{
+	(void)level;
+	(void)unused;
+	log_debug("cryptsetup: %.*s", (int)strcspn(text, "\n"), text);
+}
+
+static uint64_t size_of(const struct disk *disk, const struct partition *p)
+{
+	return p->n_lbas * disk->sector_bytes;
+}
+
+/* libcryptsetup opens by path: it must lead to the very device that fd is. */
+static int partition_path(const struct partition *p, int fd, char *ret, size_t max, struct err *e)
+{
+	struct stat by_fd, by_path;
+
+	snprintf(ret, max, "/dev/%s", p->devname);
+	if (fstat(fd, &by_fd) < 0 || stat(ret, &by_path) < 0)
+		return err_set(e, ERR_SYSTEM, errno, "look at '%s'", ret);
+	if (!S_ISBLK(by_path.st_mode) || by_fd.st_rdev != by_path.st_rdev)
+		return err_set(e, ERR_GPT_DISAGREES, 0, "'%s' is not the partition that was checked", ret);
+	return 0;
+}
+
+static int read_superblock(const struct volume_request *q, int hash_fd, struct verity_info *ret, struct err *e)
+{
+	uint8_t buf[VERITY_SUPERBLOCK_BYTES];
+	int rc = pread_full(hash_fd, buf, sizeof(buf), 0, e);
+
+	if (rc < 0)
+		return err_in(e, "superblock on '%s'", q->set->hash->devname);
+	rc = verity_superblock_parse(buf, sizeof(buf), size_of(q->disk, q->set->data),
+				     size_of(q->disk, q->set->hash), ret, e);
+	if (rc < 0)
+		return err_in(e, "hash partition '%s' (%s)", q->set->hash->label, q->set->hash->devname);
+	if (ret->hash_bytes != q->set->root_hash_bytes)
+		return err_set(e, ERR_VERITY_SUPERBLOCK, 0,
+			       "superblock of '%s' says %s, but the root hash has '%zu' bytes",
+			       q->set->hash->devname, ret->algorithm, q->set->root_hash_bytes);
+	return 0;
+}
+
+/* libcryptsetup reads the superblock once more: it must be the one that was checked. */
+static bool is_same_superblock(struct crypt_device *cd, const struct verity_info *v)
+{
+	struct crypt_params_verity p = { 0 };
+
+	return crypt_get_verity_info(cd, &p) == 0 && strcmp(p.hash_name, v->algorithm) == 0 &&
+	       p.hash_type == v->hash_type && p.data_block_size == v->data_block_bytes &&
+	       p.hash_block_size == v->hash_block_bytes && p.data_size == v->n_data_blocks &&
+	       p.salt_size == v->salt_bytes && memcmp(p.salt, v->salt, v->salt_bytes) == 0;
+}
+
+static int load(struct attempt *a, const char *data, const char *hash, struct err *e)
+{
+	int rc;
+
+	crypt_set_log_callback(NULL, log_library, NULL);
+	rc = crypt_init_data_device(&a->cd, hash, data);
+	if (rc < 0)
+		return err_set(e, ERR_VERITY_FAILED, -rc, "open '%s' and '%s'", data, hash);
+	crypt_set_log_callback(a->cd, log_library, NULL);
+	rc = crypt_load(a->cd, CRYPT_VERITY, NULL);
+	if (rc < 0)
+		return err_set(e, ERR_VERITY_FAILED, -rc, "load the superblock of '%s'", hash);
+	if (!is_same_superblock(a->cd, &a->info))
+		return err_set(e, ERR_VERITY_SUPERBLOCK, 0, "superblock of '%s' changed while it was read", hash);
+	return 0;
+}
+
+static int prepare(struct attempt *a, struct err *e)
+{
+	const struct volume_request *q = a->request;
+	SCOPED(fd_close) int data_fd = -1;
+	SCOPED(fd_close) int hash_fd = -1;
+	char data[48], hash[48];
+	int rc;
+
+	data_fd = disk_open_partition(q->disk, q->set->data, e);
+	if (data_fd < 0)
+		return data_fd;
+	hash_fd = disk_open_partition(q->disk, q->set->hash, e);
+	if (hash_fd < 0)
+		return hash_fd;
+	rc = read_superblock(q, hash_fd, &a->info, e);
+	if (rc < 0)
+		return rc;
+	rc = partition_path(q->set->data, data_fd, data, sizeof(data), e);
+	if (rc < 0)
+		return rc;
+	rc = partition_path(q->set->hash, hash_fd, hash, sizeof(hash), e);
+	if (rc < 0)
+		return rc;
+	return load(a, data, hash, e);
+}
+
+static bool is_active(struct attempt *a)
+{
+	crypt_status_info status = crypt_status(a->cd, a->volume->name);
+
+	return status == CRYPT_ACTIVE || status == CRYPT_BUSY;
+}
+
+static void deactivate(struct attempt *a)
+{
+	if (is_active(a) && crypt_deactivate_by_name(a->cd, a->volume->name, 0) < 0)
+		crypt_deactivate_by_name(a->cd, a->volume->name, CRYPT_DEACTIVATE_DEFERRED);
+}
+
+/* Returns 0 or a negative errno, and then leaves no device. */
+static int activate(struct attempt *a, bool with_signature, uint32_t flags)
+{
+	const struct verity_set *set = a->request->set;
+	const char *der = with_signature ? (const char *)set->parsed.der : NULL;
+	int rc = crypt_activate_by_signed_key(a->cd, a->volume->name, (const char *)set->root_hash,
+					      set->root_hash_bytes, der, der ? set->parsed.der_bytes : 0,
+					      CRYPT_ACTIVATE_READONLY | flags);
+
+	if (rc < 0)
+		deactivate(a);
+	return rc < 0 ? rc : 0;
+}
+
+/* What the kernel says of a signature that none of its keys made. */
+static bool is_verdict(int errnum)
+{
+	switch (errnum) {
+	case ENOKEY:
+	case EKEYREJECTED:
+	case EKEYEXPIRED:
+	case EKEYREVOKED:
+	case EBADMSG:
+	case ENOPKG:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Our own check, after the kernel's with this result. */
+static int check_certificates(struct attempt *a, int kernel, struct err *e)
+{
+	const struct volume_request *q = a->request;
+	uint8_t fingerprint[FINGERPRINT_BYTES];
+	char text[2 * VERITY_MAX_HASH_BYTES + 1];
+	int rc;
+
+	if (!q->allow_user_space || !q->anchors || !anchors_count(q->anchors))
+		return err_set(e, kernel && !is_verdict(-kernel) ? ERR_VERITY_FAILED : ERR_SIGNATURE_UNTRUSTED,
+			       -kernel, "%s the signature of '%s', and %s",
+			       kernel ? "the kernel does not accept" :
+					"without Secure Boot the kernel's word proves nothing about",
+			       q->name, q->allow_user_space ? "this initrd has no certificates of its own" :
+							      "checking it in user space is not allowed");
+	/* What is signed is the hash as text; take it from the hash that is activated. */
+	hex_encode(q->set->root_hash, q->set->root_hash_bytes, text);
+	rc = anchors_verify(q->anchors, (struct bytes){ q->set->parsed.der, q->set->parsed.der_bytes },
+			    (struct bytes){ (const uint8_t *)text, strlen(text) }, fingerprint, e);
+	if (rc < 0)
+		return rc;
+	hex_encode(fingerprint, sizeof(fingerprint), a->volume->signer);
+	a->volume->proof = PROOF_CERTIFICATE;
+	return 0;
+}
+
+static int activate_unsigned(struct attempt *a, struct err *e)
+{
+	int rc = activate(a, false, 0);
+
+	if (is_verdict(-rc))
+		return err_set(e, ERR_SIGNATURE_UNTRUSTED, -rc,
+			       "the kernel requires a signature of '%s' by a key in its own keyrings",
+			       a->request->name);
+	if (rc < 0)
+		return err_set(e, ERR_VERITY_FAILED, -rc, "activate '%s'", a->request->name);
+	return 0;
+}
+
+/* Kernel first: only a device that the kernel itself found signed satisfies its
+ * security modules. Without Secure Boot anybody could have put keys into its
+ * keyrings, so then our certificates must agree. */
+static int prove_signed(struct attempt *a, struct err *e)
+{
+	int kernel = activate(a, true, 0), rc;
+
+	a->kernel_accepts = kernel == 0;
+	if (a->kernel_accepts && a->request->secure_boot) {
+		a->volume->proof = PROOF_KERNEL;
+		return 0;
+	}
+	if (kernel < 0)
+		log_debug("the kernel does not accept the signature of '%s': %s", a->request->name,
+			  strerror(-kernel));
+	rc = check_certificates(a, kernel, e);
+	if (rc < 0) {
+		deactivate(a);
+		return rc;
+	}
+	return a->kernel_accepts ? 0 : activate_unsigned(a, e);
+}
+
+static int prove(struct attempt *a, struct err *e)
+{
+	if (is_active(a))
+		return err_set(e, ERR_NAME_TAKEN, 0, "device '%s' exists already", a->volume->path);
+	if (a->request->set->signature)
+		return prove_signed(a, e);
+	if (!a->request->root_hash_trusted)
+		return err_set(e, ERR_SIGNATURE_MISSING, 0, "root hash of '%s' (%s) is not signed",
+			       a->request->set->data->label, a->request->set->data->devname);
+	a->volume->proof = PROOF_ROOT_HASH;
+	return activate_unsigned(a, e);
+}
+
+static int read_block(int fd, uint64_t n, uint64_t offset, const char *path, struct err *e)
+{
+	SCOPED(mem_free) void *buf = malloc(n);
+
+	if (!buf)
+		return err_set(e, ERR_MEMORY, 0, "no memory to check '%s'", path);
+	if (pread_full(fd, buf, n, offset, e) < 0)
+		return err_set(e, ERR_VERITY_CORRUPTED, e->errnum, "read '%s' at %llu", path,
+			       (unsigned long long)offset);
+	return 0;
+}
+
+/* The kernel accepts any root hash; only what is read through the device shows
+ * whether it holds. Reads what the mount will, and the other end of the tree. */
+static int check_content(struct attempt *a, struct err *e)
+{
+	uint64_t size = a->info.n_data_blocks * a->info.data_block_bytes, block = a->info.data_block_bytes;
+	struct crypt_active_device active = { 0 };
+	SCOPED(fd_close) int fd = open(a->volume->path, O_RDONLY | O_CLOEXEC);
+	int rc;
+
+	if (fd < 0)
+		return err_set(e, ERR_VERITY_FAILED, errno, "open '%s'", a->volume->path);
+	rc = read_block(fd, size < CHECK_BYTES ? size : CHECK_BYTES, 0, a->volume->path, e);
+	if (rc < 0)
+		return rc;
+	rc = read_block(fd, block, size - block, a->volume->path, e);
+	if (rc < 0)
+		return rc;
+	rc = crypt_get_active_device(a->cd, a->volume->name, &active);
+	if (rc < 0)
+		return err_set(e, ERR_VERITY_FAILED, -rc, "ask for the state of '%s'", a->volume->path);
+	if (active.flags & CRYPT_ACTIVATE_CORRUPTED)
+		return err_set(e, ERR_VERITY_CORRUPTED, 0, "the kernel found '%s' corrupted", a->volume->path);
+	return 0;
+}
+
+/* From here on corruption stops the machine. Until the content was checked, it had to
+ * be an error that we can report; the table's options cannot change while it is active. */
+static int activate_for_good(struct attempt *a, struct err *e)
+{
+	uint32_t stop = a->request->panic_on_corruption ? CRYPT_ACTIVATE_PANIC_ON_CORRUPTION :
+							  CRYPT_ACTIVATE_RESTART_ON_CORRUPTION;
+	struct stat st;
+	int rc;
+
+	deactivate(a);
+	rc = activate(a, a->kernel_accepts, stop | CRYPT_ACTIVATE_ERROR_AS_CORRUPTION);
+	if (rc == -EINVAL) {
+		log_warning("the kernel cannot treat read errors of '%s' as corruption, continuing without",
+			    a->request->name);
+		rc = activate(a, a->kernel_accepts, stop);
+	}
+	if (rc < 0)
+		return err_set(e, ERR_VERITY_FAILED, -rc, "activate '%s'", a->request->name);
+	if (stat(a->volume->path, &st) < 0 || !S_ISBLK(st.st_mode)) {
+		rc = err_set(e, ERR_VERITY_FAILED, errno, "look at '%s'", a->volume->path);
+		deactivate(a);
+		return rc;
+	}
+	a->volume->dev = st.st_rdev;
+	return 0;
+}
+
+static int start(struct attempt *a, struct err *e)
+{
+	const struct volume_request *q = a->request;
+
+	if (!q->set->root_hash_bytes || !q->set->hash)
+		return err_set(e, ERR_ROOT_UNPROTECTED, 0, "nothing proves the content of '%s' (%s)",
+			       q->set->data->label, q->set->data->devname);
+	if (!*q->name || strlen(q->name) >= NAME_BYTES)
+		return err_set(e, ERR_VERITY_FAILED, 0, "'%s' is no name for a device", q->name);
+	a->volume = calloc(1, sizeof(*a->volume));
+	if (!a->volume)
+		return err_set(e, ERR_MEMORY, 0, "no memory for volume '%s'", q->name);
+	snprintf(a->volume->name, sizeof(a->volume->name), "%s", q->name);
+	snprintf(a->volume->path, sizeof(a->volume->path), "/dev/mapper/%s", q->name);
+	return prepare(a, e);
+}
+
+int volume_prove(const struct volume_request *request, struct volume **ret, struct err *e)
+{
+	SCOPED(attempt_done) struct attempt a = { .request = request };
+	int rc = start(&a, e);
+
+	if (rc < 0)
+		return rc;
+	rc = prove(&a, e);
+	if (rc < 0)
+		return rc;
+	rc = check_content(&a, e);
+	if (rc < 0) {
+		deactivate(&a);
+		return rc;
+	}
+	rc = activate_for_good(&a, e);
+	if (rc < 0)
+		return rc;
+	*ret = ptr_take(&a.volume);
+	return 0;
+}
+
+const char *volume_path(const struct volume *v)
+{
+	return v->path;
+}
+
+dev_t volume_dev(const struct volume *v)
+{
+	return v->dev;
+}
+
+enum proof volume_proof(const struct volume *v)
+{
+	return v->proof;
+}
+
+unsigned volume_uses(const struct volume *v)
+{
+	return USE_VERITY | (v->proof == PROOF_ROOT_HASH ? 0 : USE_SIGNED);
+}
+
+const char *volume_signer(const struct volume *v)
+{
+	return v->signer;
+}
+
+void volume_close(struct volume *v)
+{
+	if (!v)
+		return;
+	if (crypt_deactivate_by_name(NULL, v->name, CRYPT_DEACTIVATE_DEFERRED) < 0)
+		log_warning("'%s' cannot be taken down, leaving it", v->path);
+	free(v);
+}
+
+void volume_release(struct volume *v)
+{
+	free(v);
+}
