@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -22,7 +23,18 @@ MASKED = [
     "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer",
     "e2scrub_reap.service", "fstrim.timer", "systemd-tmpfiles-clean.timer", "getty@tty1.service",
     "systemd-firstboot.service", "systemd-logind.service", "systemd-user-sessions.service",
-    "systemd-machine-id-commit.service", "systemd-pstore.service",
+    "systemd-machine-id-commit.service", "systemd-pstore.service", "serial-getty@ttyS0.service",
+    "sys-kernel-config.mount", "sys-fs-fuse-connections.mount", "sys-kernel-tracing.mount",
+    "sys-kernel-debug.mount", "dev-hugepages.mount", "proc-sys-fs-binfmt_misc.automount",
+    "systemd-ask-password-console.path", "systemd-ask-password-wall.path",
+    "systemd-journal-catalog-update.service", "systemd-update-done.service",
+]
+
+# The drivers of the machine that the lab boots: an appliance knows its hardware.
+MODULES = [
+    "virtio_blk", "virtio_scsi", "virtio_net", "sd_mod", "loop", "dm_verity", "dm_crypt", "erofs",
+    "squashfs", "overlay", "vfat", "nls_ascii", "nls_cp437", "efivarfs", "efi_pstore", "autofs4",
+    "qemu_fw_cfg", "dmi_sysfs", "button",
 ]
 
 # What a running appliance does not read.
@@ -38,8 +50,8 @@ EPOCH = 1767225600  # 2026-01-01: the time of every file, so that the same tree 
 
 def key() -> str:
     """A digest of all that the tree is made from."""
-    return digest("root 1", tree.SUITE, PACKAGES, MASKED, STRIPPED, tools.kernel_version(),
-                  paths.GUEST)
+    return digest("root 2", tree.SUITE, PACKAGES, MASKED, STRIPPED, MODULES,
+                  tools.kernel_version(), paths.GUEST)
 
 
 def root_tree() -> Path:
@@ -64,14 +76,25 @@ def _make(new: Path) -> None:
 
 
 def _modules(new: Path) -> None:
+    """The modules of the list and what they need, with an index of their own."""
     version = tools.kernel_version()
-    shutil.copytree(paths.KERNEL / "usr/lib/modules" / version,
-                    new / "usr/lib/modules" / version, symlinks=True)
+    source = tools.kernel() / "usr/lib/modules" / version
+    wanted = tools.tool("modprobe", "--dirname", tree.host(tools.kernel()), "--set-version",
+                        version, "--show-depends", "--all", *MODULES).stdout.decode()
+    for name in set(re.findall(r"^insmod \S*/lib/modules/[^/]+/(\S+)", wanted, re.M)):
+        place = new / "usr/lib/modules" / version / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / name, place)
+    for index in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
+        shutil.copyfile(source / index, new / "usr/lib/modules" / version / index)
+    tools.tool("depmod", "--basedir", tree.host(new), version)
 
 
 def _settings(new: Path) -> None:
     etc = new / "etc"
-    (etc / "machine-id").write_text("uninitialized\n")
+    # Empty: every boot makes up its own, and none counts as the first (which would try to
+    # write presets into a read-only /etc).
+    (etc / "machine-id").write_text("")
     remove(new / "var/lib/dbus/machine-id")
     (etc / "hostname").write_text("slipway-demo\n")
     (etc / "hosts").write_text("127.0.0.1 localhost\n127.0.1.1 slipway-demo\n")

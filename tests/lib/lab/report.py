@@ -4,21 +4,32 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
+import tarfile
 
 DEVICE_LIMIT = 5.0  # seconds that a job may wait for a device or for udev
 
 
 class Report:
-    """The report of one boot; `text(name)` is what the command of that name printed."""
+    """The report of one boot.
+
+    `text(name)` is what the command of that name printed (state, findmnt, dm_table, journal,
+    blame, ...: see the script) or the content of a file by its absolute path.
+    """
 
     def __init__(self, document: dict):
-        self.items = document["items"]
+        self.items: dict[str, bytes] = {}
+        with tarfile.open(fileobj=io.BytesIO(base64.b64decode(document["tar"]))) as tar:
+            for member in tar:
+                if member.isfile():
+                    self.items[member.name.removeprefix("./")] = tar.extractfile(member).read()
 
     def raw(self, name: str) -> bytes:
-        """An item's bytes; b'' when the command did not work or is not there."""
-        return base64.b64decode(self.items.get(name, {}).get("out", ""))
+        """An item's bytes; b'' for what is not there."""
+        name = name.removeprefix("/") if name.startswith("/") else f"{name}.out"
+        return self.items.get(name, b"")
 
     def text(self, name: str) -> str:
         """An item as text, without the last newline."""
@@ -50,7 +61,7 @@ class Report:
 
     def boot_json(self) -> dict:
         """/run/slipway/boot.json as the booted system has it."""
-        return json.loads(self.text("boot_json") or "{}")
+        return json.loads(self.text("/run/slipway/boot.json") or "{}")
 
     @property
     def pcrs(self) -> dict[str, list[str]]:
@@ -85,22 +96,22 @@ class Report:
     def waits(self) -> dict[str, float]:
         """Seconds that each wanted device, and each udev service, kept a job waiting.
 
-        A device's start job is queued when the units are loaded and ends when the device is
-        there; a device that nothing wants keeps nobody waiting. A device that never came
-        waits for ever.
+        A device's start job is queued when the units are loaded, nobody can answer it before
+        udev's daemon runs, and it ends when the device is there. A device that never came
+        made others wait until the end.
         """
         manager = self._blocks("manager")[0]
-        start = int(manager.get("UnitsLoadFinishTimestampMonotonic", 0)) / 1e6
+        udev = {unit["Id"]: unit for unit in self._blocks("udev")}
+        start = max(int(manager.get("UnitsLoadFinishTimestampMonotonic", 0)),
+                    int(udev.get("systemd-udevd.service", {})
+                        .get("ActiveEnterTimestampMonotonic", 0))) / 1e6
         end = int(manager.get("FinishTimestampMonotonic", 0)) / 1e6
         found = {}
         for unit in self._blocks("devices"):
-            if any(unit.get(k) for k in ("WantedBy", "RequiredBy", "BoundBy")):
-                there = int(unit.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
-                if unit.get("ActiveState") == "active":
-                    found[unit["Id"]] = max(0.0, there - start)
-                else:
-                    found[unit["Id"]] = end - start
-        for unit in self._blocks("udev"):
+            there = int(unit.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
+            active = unit.get("ActiveState") == "active"
+            found[unit["Id"]] = max(0.0, there - start) if active else end - start
+        for unit in udev.values():
             begun = int(unit.get("InactiveExitTimestampMonotonic") or 0)
             done = int(unit.get("ActiveEnterTimestampMonotonic") or 0)
             if begun:

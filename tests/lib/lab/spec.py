@@ -68,7 +68,9 @@ class Spec:
 class Result:
     """What came of a boot."""
 
-    end: str  # poweroff, reboot, halted, panic, stopped (by `until`), timeout, died (QEMU did)
+    # poweroff, reboot, halted, panic, refused (by the firmware), stopped (by Spec.until),
+    # timeout, or died (QEMU did)
+    end: str
     seconds: float
     lines: list[tuple[float, str]]  # the serial console, each line with its time
     record: dict | None  # what init wrote to the port slipway.record

@@ -23,6 +23,7 @@ from .swtpm import Swtpm
 
 # A machine in these states says so only on its console.
 _CONSOLE_ENDS = ((re.compile(r"reboot: System halted"), "halted"),
+                 (re.compile(r"BdsDxe: No bootable option"), "refused"),
                  (re.compile(r"end Kernel panic - not syncing"), "panic"))
 _REASONS = {"guest-shutdown": "poweroff", "guest-reset": "reboot", "guest-panic": "panic",
             "host-qmp-quit": "stopped"}
