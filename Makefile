@@ -25,6 +25,7 @@ MODULES := $(sort $(wildcard modules/*/*.c))
 INIT := $(sort $(wildcard init/*.c))
 HOOKS := $(sort $(wildcard hooks/*.c))
 MKINITRD := $(sort $(wildcard mkinitrd/*.c))
+MANPAGES := $(sort $(wildcard init/*.[5-8] mkinitrd/*.[5-8]))
 HEADERS := $(sort $(wildcard init/*.h init/core/*.h init/core/*.def modules/*/*.h hooks/*.h mkinitrd/*.h))
 
 INIT_LIBS := -lcryptsetup -ldevmapper -lblkid -luuid -ljson-c -lkmod \
@@ -64,6 +65,35 @@ build/slipway-mkinitrd: $(mkinitrd_objs)
 	$(say) LD $@
 	$(Q)$(CC_STATIC) -Wl,--gc-sections -L$(DEPS)/lib -o $@.debug $(mkinitrd_objs) $(MKINITRD_LIBS)
 	$(Q)strip -s -o $@ $@.debug
+
+## The main jobs: they install and build what is missing, and say what they do
+
+JOBS ?= $(shell nproc)
+PYTEST := PYTHONPATH=tests/lib PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -q -p no:cacheprovider
+sub = $(MAKE) --no-print-directory -j$(JOBS)
+
+prepare:
+	$(Q)ci/setup
+	$(Q)ci/deps/build $(TRIPLET)
+	$(Q)ci/step build/log/build.log "build/init and build/slipway-mkinitrd" $(sub) all
+
+boot: prepare ## boot a signed demo image in QEMU, from firmware to its running system
+	$(Q)tests/lib/slipway-lab boot
+
+check: prepare ## every test
+	$(Q)ci/deps/build host
+	$(Q)$(sub) lint
+	$(Q)ci/step build/log/unit.log "build the unit tests" $(sub) unit
+	$(Q)$(sub) check-unit
+	$(Q)ci/step build/log/fuzz.log "build the fuzz targets" $(sub) fuzz
+	$(Q)$(sub) check-fuzz
+	$(Q)$(sub) check-component
+	$(Q)$(sub) check-image
+	$(Q)$(sub) check-boot
+
+bench: prepare ## our time and size beside a floor, by instruction count
+	$(Q)tests/lib/slipway-lab demo
+	$(Q)PYTHONPATH=tests/lib /usr/bin/python3 tests/bench/bench.py
 
 ## Tests on the host: glibc, ASan and UBSan, no root
 
@@ -112,11 +142,36 @@ build/fuzz/%: tests/fuzz/%.c build/fuzzobj/libslipway.a
 build/junit:
 	$(Q)mkdir -p $@
 
+unit: $(UNIT)
+fuzz: $(FUZZ)
+
 check-unit: $(UNIT) | build/junit ## unit tests with ASan and UBSan, in seconds
 	$(Q)ci/run-unit $(UNIT)
 
 check-fuzz: $(FUZZ) ## every fuzz target for FUZZ_SECONDS (60) seconds
 	$(Q)ci/run-fuzz $(FUZZ)
+
+check-component: all ## the real programs in namespaces
+	$(Q)$(PYTEST) --junitxml=build/junit/component.xml tests/component
+
+check-image: all ## what the image builder makes
+	$(Q)$(PYTEST) --junitxml=build/junit/image.xml tests/image
+
+check-boot: all ## boots, and twins that must not boot, in QEMU
+	$(Q)tests/lib/slipway-lab demo
+	$(Q)$(PYTEST) -n 2 --junitxml=build/junit/boot.xml tests/boot
+
+lint: ## layers, scripts, man pages, spelling
+	$(Q)ci/lint
+
+## The rest
+
+install: all ## into $(DESTDIR)$(PREFIX)
+	install -D -m 755 build/init $(DESTDIR)$(PREFIX)/lib/slipway/init
+	install -D -m 755 build/slipway-mkinitrd $(DESTDIR)$(PREFIX)/bin/slipway-mkinitrd
+	for page in $(MANPAGES); do \
+		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; \
+	done
 
 clean: ## remove what was built, keep libraries and images
 	rm -rf build/obj build/host build/fuzzobj build/unit build/fuzz build/init* build/slipway-mkinitrd*
@@ -127,4 +182,5 @@ distclean: ## remove everything that was built
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
 
-.PHONY: all check-unit check-fuzz clean distclean help
+.PHONY: all prepare boot check bench unit fuzz check-unit check-fuzz check-component check-image \
+	check-boot lint install clean distclean help

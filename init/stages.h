@@ -19,6 +19,9 @@ int stage_check(struct boot *b, struct err *e);
 int stage_leave(struct boot *b, struct err *e);
 int stage_switch(struct boot *b, struct err *e);
 
+/* Ends what extend began: for the leave stage, which must know whether it worked. */
+int end_extensions(struct boot *b, struct err *e);
+
 void undo_kernel(struct boot *b);
 void undo_trust(struct boot *b);
 void undo_extend(struct boot *b);

@@ -102,7 +102,7 @@ struct uuid uuid_from_guid(const uint8_t guid[static 16])
 	return u;
 }
 
-bool uuid_parse(const char *text, struct uuid *ret)
+bool uuid_from_text(const char *text, struct uuid *ret)
 {
 	char hex[33];
 	size_t n = 0;
@@ -142,7 +142,7 @@ bool uuid_equal(const struct uuid *a, const struct uuid *b)
 	return memcmp(a->b, b->b, sizeof(a->b)) == 0;
 }
 
-bool uuid_is_null(const struct uuid *u)
+bool uuid_is_zero(const struct uuid *u)
 {
 	return bytes_are_zero(u->b, sizeof(u->b));
 }

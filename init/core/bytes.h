@@ -52,10 +52,10 @@ enum { UUID_TEXT_BYTES = 37 };
 struct uuid uuid_from_guid(const uint8_t guid[static 16]);
 
 /* Parses 8-4-4-4-12 in either case; nothing may follow. */
-bool uuid_parse(const char *text, struct uuid *ret);
+bool uuid_from_text(const char *text, struct uuid *ret);
 
 /* Lower case, NUL-terminated. Returns ret. */
 char *uuid_format(const struct uuid *u, char ret[static UUID_TEXT_BYTES]);
 
 bool uuid_equal(const struct uuid *a, const struct uuid *b);
-bool uuid_is_null(const struct uuid *u);
+bool uuid_is_zero(const struct uuid *u);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The end: nothing of the initrd stays but what the host needs. */
+#include "init/stages.h"
+
+#include "init/core/log.h"
+#include "modules/handover/handover.h"
+
+#define SYSROOT "/sysroot"
+
+/* ---- leave ---- */
+
+int stage_leave(struct boot *b, struct err *e)
+{
+	struct measurement final;
+	int rc = end_extensions(b, e);
+
+	undo_kernel(b);
+	if (rc >= 0)
+		rc = handover_dm_device("root", volume_dev(b->root), b->tree.has_dm_rules, e);
+	if (rc >= 0)
+		rc = handover_base_tree(SYSROOT, e);
+	if (rc >= 0)
+		rc = boot_measure(b, "leave-initrd", "phase", e);
+	if (rc >= 0 && b->tpm)
+		rc = tpm_read(b->tpm, PHASE_PCR, &final, e);
+	if (rc >= 0 && b->tpm)
+		record_pcr(b->record, &final);
+	return rc;
+}
+
+/* ---- switch ---- */
+
+int stage_switch(struct boot *b, struct err *e)
+{
+	const struct handover_exec exec = {
+		.init = b->tree.init,
+		.is_systemd = b->tree.init_is_systemd,
+		.argv = b->argv,
+		.envp = b->envp,
+		.start_realtime_us = b->start_realtime_us,
+		.start_monotonic_us = b->start_monotonic_us,
+	};
+	int rc;
+
+	log_info("handing over to '%s' of '%s'", b->tree.init, b->tree.os);
+	tpm_close(b->tpm);
+	b->tpm = NULL;
+	record_write(b->record, NULL, NULL);
+	rc = handover_switch_root(SYSROOT, e);
+	if (rc >= 0)
+		rc = handover_reset_process(e);
+	return rc < 0 ? rc : handover_exec(&exec, e);
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The machine: its inputs, kernel, firmware and TPM. */
+#include "init/stages.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "init/core/cleanup.h"
+#include "init/core/clock.h"
+#include "init/core/file.h"
+#include "init/core/log.h"
+#include "modules/inputs/extra.h"
+
+#define CONFIG "/etc/slipway.conf"
+
+enum { CONFIG_MAX_BYTES = 64 * 1024 };
+
+uint64_t boot_device_deadline(const struct boot *b)
+{
+	unsigned s = b->options.timeout_s ? b->options.timeout_s : b->config.timeout_s;
+
+	return now_ms() + (uint64_t)s * 1000;
+}
+
+int boot_measure(struct boot *b, const char *word, const char *event_type, struct err *e)
+{
+	struct measurement m;
+	int rc;
+
+	if (!b->tpm)
+		return 0;
+	rc = tpm_measure(b->tpm, PHASE_PCR, word, event_type, &m, e);
+	if (rc >= 0) {
+		log_info("measured '%s' into PCR %d", word, PHASE_PCR);
+		record_measurement(b->record, &m);
+	}
+	return rc;
+}
+
+/* ---- inputs ---- */
+
+static int read_options(struct options *ret, struct err *e)
+{
+	SCOPED(mem_free) char *text = NULL;
+	SCOPED(cmdline_done) struct cmdline words = { 0 };
+	size_t n;
+	int rc = file_read(AT_FDCWD, "/proc/cmdline", CMDLINE_MAX_BYTES, &text, &n, e);
+
+	if (rc >= 0)
+		rc = cmdline_parse(text, n, &words, e);
+	if (rc >= 0)
+		rc = options_parse(&words, ret, e);
+	return rc;
+}
+
+static int read_config(struct config *ret, struct err *e)
+{
+	SCOPED(mem_free) char *text = NULL;
+	size_t n = 0;
+	int rc = file_read(AT_FDCWD, CONFIG, CONFIG_MAX_BYTES, &text, &n, e);
+
+	if (rc < 0 && e->errnum != ENOENT)
+		return rc;
+	return config_parse(text ? text : "", n, ret, e);
+}
+
+int stage_inputs(struct boot *b, struct err *e)
+{
+	/* The configuration first: it says what to do if the command line is bad. */
+	int rc = read_config(&b->config, e);
+
+	if (rc >= 0)
+		rc = read_options(&b->options, e);
+	if (rc >= 0)
+		log_set_max(b->options.log_level);
+	return rc;
+}
+
+/* ---- kernel ---- */
+
+int stage_kernel(struct boot *b, struct err *e)
+{
+	const char *name = b->config.modules;
+	int rc = kernel_start(&b->kernel, e);
+
+	for (size_t i = 0; rc >= 0 && i < b->config.n_modules; i++) {
+		kernel_want(b->kernel, &name, 1);
+		name += strlen(name) + 1;
+	}
+	return rc;
+}
+
+static void note_modules(struct boot *b)
+{
+	SCOPED(mem_free) struct module_load *loaded = NULL;
+	size_t n = kernel_loaded(b->kernel, &loaded);
+
+	record_modules(b->record, loaded, n);
+}
+
+void undo_kernel(struct boot *b)
+{
+	if (!b->kernel)
+		return;
+	note_modules(b);
+	kernel_stop(b->kernel);
+	b->kernel = NULL;
+}
+
+/* ---- firmware ---- */
+
+int stage_firmware(struct boot *b, struct err *e)
+{
+	struct err why;
+	int rc;
+
+	/* Built in or a module; if neither, mounting it says so. */
+	if (access("/sys/firmware/efi", F_OK) == 0 && kernel_require(b->kernel, "efivarfs", &why) < 0)
+		log_debug("%s", why.what);
+	rc = firmware_read(&b->firmware, e);
+	if (rc >= 0)
+		record_firmware(b->record, &b->firmware);
+	return rc;
+}
+
+/* ---- tpm ---- */
+
+static int tpm_is_there(void *arg, struct err *e)
+{
+	(void)arg;
+	(void)e;
+	return access(TPM_DEVICE, R_OK | W_OK) == 0;
+}
+
+static int open_tpm(struct boot *b, struct err *e)
+{
+	int rc = kernel_wait(b->kernel, tpm_is_there, NULL, TPM_DEVICE, boot_device_deadline(b), e);
+
+	if (rc < 0)
+		return err_set(e, ERR_TPM_MISSING, 0, "'%s' did not appear, though %s announces a TPM",
+			       TPM_DEVICE, b->firmware.tpm_source ? b->firmware.tpm_source : "the command line");
+	return tpm_open(TPM_DEVICE, b->firmware.banks, PHASE_PCR, TPM_LOG, &b->tpm, e);
+}
+
+static int go_on_unmeasured(struct boot *b, const char *state)
+{
+	log_info("%s: this boot is not measured", state);
+	record_tpm(b->record, state);
+	return 0;
+}
+
+int stage_tpm(struct boot *b, struct err *e)
+{
+	const struct firmware *f = &b->firmware;
+	int rc;
+
+	if (!f->tpm_announced && b->config.tpm == TPM_REQUIRED)
+		return err_set(e, ERR_TPM_MISSING, 0, "slipway.conf requires a TPM, and the firmware has none");
+	if (!f->tpm_announced && !b->options.measure)
+		return go_on_unmeasured(b, "no TPM");
+	if (!f->stub_measured && !b->options.measure) {
+		if (b->config.tpm == TPM_REQUIRED)
+			return err_set(e, ERR_TPM_FAILED, 0, "nothing measured this initrd before it started");
+		return go_on_unmeasured(b, "a TPM, but no stub that measured this initrd");
+	}
+	rc = open_tpm(b, e);
+	if (rc < 0 && b->config.tpm == TPM_OPTIONAL) {
+		log_warning("%s; slipway.conf lets the boot go on", e->what);
+		return go_on_unmeasured(b, "broken TPM");
+	}
+	record_tpm(b->record, rc < 0 ? "failed" : "in use");
+	return rc;
+}
+
+/* ---- enter ---- */
+
+int stage_enter(struct boot *b, struct err *e)
+{
+	int rc = boot_measure(b, "enter-initrd", "phase", e);
+
+	return rc < 0 ? rc : extra_stage(e);
+}
+

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The root: from the disk that we came from to a tree that was checked. */
+#include "init/stages.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "init/core/cleanup.h"
+#include "init/core/log.h"
+
+/* ---- discover ---- */
+
+struct disk_search {
+	struct disk_wish wish;
+	char text[96]; /* what is awaited, for messages */
+	struct boot *boot;
+	struct err bad; /* why a disk that is there cannot be it */
+};
+
+static void wish_for_uuid(struct disk_search *s, const struct uuid **member, const struct uuid *uuid,
+			  const char *what)
+{
+	char text[UUID_TEXT_BYTES];
+
+	*member = uuid;
+	snprintf(s->text, sizeof(s->text), "the disk with %s %s", what, uuid_format(uuid, text));
+}
+
+/* What the loader says decides, and only without it a word of the command line. */
+static int make_wish(struct disk_search *s, const struct boot *b, struct err *e)
+{
+	const struct options *o = &b->options;
+	const struct device_name *named = o->disk.has_uuid || *o->disk.node ? &o->disk : &o->root;
+
+	if (!o->gpt_auto && !o->root_hash_bytes && !o->root.has_uuid && !*o->root.label && !*o->root.node)
+		return err_set(e, ERR_BOOT_DISK_UNKNOWN, 0, "systemd.gpt_auto=no, and no root= names a partition");
+	if (b->firmware.has_loader_partuuid) {
+		wish_for_uuid(s, &s->wish.esp, &b->firmware.loader_partuuid, "the ESP");
+	} else if (named->has_uuid) {
+		wish_for_uuid(s, &s->wish.any, &named->uuid, "partition");
+	} else if (*named->node && named == &o->disk) {
+		s->wish.name = named->node;
+		snprintf(s->text, sizeof(s->text), "disk '%s'", named->node);
+	} else if (o->root_hash_bytes) {
+		s->wish.root_hash = o->root_hash;
+		s->wish.root_hash_bytes = o->root_hash_bytes;
+		snprintf(s->text, sizeof(s->text), "the disk with the partitions of roothash=");
+	} else {
+		return err_set(e, ERR_BOOT_DISK_UNKNOWN, 0,
+			       "no LoaderDevicePartUUID, and neither slipway.disk=, root=PARTUUID= nor roothash=");
+	}
+	return 0;
+}
+
+static int find_disk(void *arg, struct err *e)
+{
+	struct disk_search *s = arg;
+	struct disk *disk = &s->boot->disk;
+	int rc = disk_find(&s->wish, disk, &s->bad, e);
+
+	if (rc <= 0)
+		return rc;
+	rc = disk_agree(disk, e);
+	if (rc < 0)
+		disk_done(disk);
+	return rc < 0 ? rc : 1;
+}
+
+static int disk_is_missing(struct disk_search *s, struct err *e)
+{
+	SCOPED(mem_free) struct module_load *loaded = NULL;
+	size_t n = kernel_loaded(s->boot->kernel, &loaded);
+	char disks[96], modules[128] = "";
+	size_t used = 0;
+
+	if (s->bad.code) {
+		*e = s->bad;
+		return err_in(e, "%s", s->text);
+	}
+	disk_list(disks, sizeof(disks));
+	for (size_t i = 0; i < n && used + sizeof(loaded[i].name) < sizeof(modules); i++)
+		used += (size_t)snprintf(modules + used, sizeof(modules) - used, " %s", loaded[i].name);
+	return err_set(e, ERR_DISK_TIMEOUT, 0, "%s did not appear; disks: %s; modules:%s", s->text,
+		       *disks ? disks : "none", *modules ? modules : " none");
+}
+
+int stage_discover(struct boot *b, struct err *e)
+{
+	struct disk_search s = { .boot = b };
+	int rc = make_wish(&s, b, e);
+
+	if (rc < 0)
+		return rc;
+	rc = kernel_wait(b->kernel, find_disk, &s, s.text, boot_device_deadline(b), e);
+	if (rc == -ERR_TIMEOUT)
+		return disk_is_missing(&s, e);
+	if (rc >= 0) {
+		log_info("boot disk is '%s'", b->disk.name);
+		record_disk(b->record, &b->disk);
+	}
+	return rc;
+}
+
+void undo_discover(struct boot *b)
+{
+	disk_done(&b->disk);
+}
+
+/* ---- choose ---- */
+
+static int check_attributes(const struct boot *b, struct err *e)
+{
+	const struct verity_set *s = &b->set;
+
+	if (!s->root_hash_bytes)
+		return s->hash ? err_set(e, ERR_SIGNATURE_MISSING, 0,
+					 "partition %u '%s' has a hash partition, but nothing signs its root hash",
+					 s->data->number, s->data->label)
+			       : err_set(e, ERR_ROOT_UNPROTECTED, 0, "partition %u '%s' is plain",
+					 s->data->number, s->data->label);
+	if (!s->signature && !(b->policy.use[POLICY_ROOT] & USE_VERITY))
+		return err_set(e, ERR_SIGNATURE_MISSING, 0,
+			       "partition %u '%s' has no signature, and the policy demands one",
+			       s->data->number, s->data->label);
+	return policy_check(&b->policy, POLICY_ROOT, verity_set_uses(s), s->data->attributes,
+			    s->data->label, e);
+}
+
+int stage_choose(struct boot *b, struct err *e)
+{
+	const struct options *o = &b->options;
+	const struct verity_set_wish wish = {
+		.data = {
+			.uuid = o->root.has_uuid ? &o->root.uuid : NULL,
+			.label = *o->root.label ? o->root.label : NULL,
+			.devname = *o->root.node ? o->root.node : NULL,
+		},
+		.root_hash = o->root_hash_bytes ? o->root_hash : NULL,
+		.root_hash_bytes = o->root_hash_bytes,
+	};
+	int rc;
+
+	if (!o->verity)
+		return err_set(e, ERR_ROOT_UNPROTECTED, 0, "systemd.verity=no asks for a root without proof");
+	rc = verity_set_choose(&b->disk, DPS_ROOT, &wish, &b->set, e);
+	if (rc < 0)
+		return rc;
+	record_set(b->record, &b->disk, &b->set);
+	return check_attributes(b, e);
+}
+
+void undo_choose(struct boot *b)
+{
+	verity_set_done(&b->set);
+}
+
+/* ---- prove ---- */
+
+int stage_prove(struct boot *b, struct err *e)
+{
+	const struct volume_request request = {
+		.name = "root",
+		.disk = &b->disk,
+		.set = &b->set,
+		.anchors = b->anchors,
+		.secure_boot = b->firmware.secure_boot,
+		.allow_user_space = b->options.allow_user_space,
+		.root_hash_trusted = b->options.root_hash_bytes > 0,
+		.panic_on_corruption = b->config.panic_on_corruption,
+	};
+	int rc = kernel_require(b->kernel, "dm_verity", e);
+
+	if (rc >= 0)
+		rc = volume_prove(&request, &b->root, e);
+	/* What was achieved counts, not what the disk seemed to promise. */
+	if (rc >= 0)
+		rc = policy_check(&b->policy, POLICY_ROOT, volume_uses(b->root),
+				  b->set.data->attributes, b->set.data->label, e);
+	return rc;
+}
+
+void undo_prove(struct boot *b)
+{
+	volume_close(b->root);
+	b->root = NULL;
+}
+
+/* ---- assemble ---- */
+
+static int find_filesystem(const struct boot *b, char type[static FILESYSTEM_NAME_BYTES], struct err *e)
+{
+	SCOPED(fd_close) int fd = open(volume_path(b->root), O_RDONLY | O_CLOEXEC);
+	const char *wished = b->options.root_type;
+	int rc;
+
+	if (fd < 0)
+		return err_set(e, ERR_ROOT_MOUNT, errno, "open '%s'", volume_path(b->root));
+	rc = filesystem_probe(fd, type, e);
+	if (rc >= 0 && *wished && strcmp(wished, type) != 0)
+		return err_set(e, ERR_ROOT_MOUNT, 0, "the root is '%s', and rootfstype= says '%s'", type, wished);
+	return rc;
+}
+
+int stage_assemble(struct boot *b, struct err *e)
+{
+	char type[FILESYSTEM_NAME_BYTES] = "";
+	const struct root_request request = {
+		.volume = b->root,
+		.filesystem = type,
+		.options = *b->options.root_flags ? b->options.root_flags : NULL,
+		.volatile_mode = b->options.volatile_mode,
+	};
+	int rc = find_filesystem(b, type, e);
+
+	if (rc >= 0)
+		rc = policy_check_filesystem(&b->policy, POLICY_ROOT, type, e);
+	if (rc >= 0)
+		rc = kernel_require(b->kernel, type, e);
+	if (rc >= 0 && b->options.volatile_mode == VOLATILE_OVERLAY)
+		rc = kernel_require(b->kernel, "overlay", e);
+	if (rc >= 0 && b->options.writable)
+		log_warning("'rw' is ignored: a proven root cannot be written to");
+	if (rc >= 0)
+		rc = root_mount(&request, e);
+	if (rc >= 0)
+		record_root(b->record, b->root, type);
+	return rc;
+}
+
+void undo_assemble(struct boot *b)
+{
+	(void)b;
+	root_unmount();
+}
+
+/* ---- check ---- */
+
+int stage_check(struct boot *b, struct err *e)
+{
+	int rc = root_check(*b->options.init ? b->options.init : NULL, &b->tree, e);
+
+	if (rc >= 0)
+		record_os(b->record, b->tree.os, b->tree.init);
+	return rc;
+}
+

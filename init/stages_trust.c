@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The judges, then what they are asked about first: extensions of the initrd. */
+#include "init/stages.h"
+
+#include "init/core/log.h"
+
+/* ---- trust ---- */
+
+/* Where certificates are built in, a root hash alone is not enough: words can be added
+ * to the command line, certificates cannot. */
+static const char *policy_floor(const struct boot *b)
+{
+	if (*b->config.image_policy)
+		return b->config.image_policy;
+	return anchors_count(b->anchors) ? "root=signed" : "root=verity+signed";
+}
+
+int stage_trust(struct boot *b, struct err *e)
+{
+	const char *asked = *b->options.image_policy ? b->options.image_policy : "*";
+	struct policy floor;
+	int rc = anchors_load("", &b->anchors, e);
+
+	if (rc >= 0)
+		rc = anchors_seal_kernel(b->anchors, e);
+	if (rc >= 0 && policy_parse(policy_floor(b), &floor, e) < 0)
+		rc = err_in(e, "the floor of slipway.conf");
+	if (rc >= 0 && policy_parse(asked, &b->policy, e) < 0)
+		rc = err_in(e, "systemd.image_policy=");
+	if (rc >= 0)
+		rc = policy_narrow(&b->policy, &floor, e);
+	if (rc >= 0)
+		record_trust(b->record, anchors_count(b->anchors), policy_floor(b));
+	return rc;
+}
+
+void undo_trust(struct boot *b)
+{
+	anchors_free(b->anchors);
+	b->anchors = NULL;
+}
+
+/* ---- extend ---- */
+
+/* What extensions are made of; absent ones show when an extension needs them. */
+static void load_extension_drivers(struct boot *b)
+{
+	static const char *const names[] = { "loop", "dm_mod", "dm_verity", "overlay", "erofs", "squashfs" };
+	struct err why;
+
+	kernel_want(b->kernel, names, sizeof(names) / sizeof(*names));
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (kernel_require(b->kernel, names[i], &why) < 0)
+			log_info("%s", why.what);
+}
+
+int stage_extend(struct boot *b, struct err *e)
+{
+	struct policy policy;
+	const struct extension_request request = {
+		.anchors = b->anchors,
+		.policy = &policy,
+		.secure_boot = b->firmware.secure_boot,
+		.allow_user_space = b->options.allow_user_space,
+	};
+	int rc;
+
+	if (!extensions_present())
+		return 0;
+	rc = policy_parse("root=signed+absent:usr=signed+absent", &policy, e);
+	if (rc < 0)
+		return rc;
+	load_extension_drivers(b);
+	rc = extensions_merge(&request, &b->extensions, e);
+	if (rc < 0)
+		return rc;
+	record_extensions(b->record, b->extensions);
+	return kernel_reload(b->kernel, e);
+}
+
+int end_extensions(struct boot *b, struct err *e)
+{
+	int rc = b->extensions ? extensions_undo(b->extensions, e) : 0;
+
+	b->extensions = NULL;
+	return rc;
+}
+
+void undo_extend(struct boot *b)
+{
+	struct err e;
+
+	if (end_extensions(b, &e) < 0)
+		log_warning("%s", e.what);
+}
+
