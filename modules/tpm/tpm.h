@@ -11,7 +11,7 @@
 
 struct tpm;
 
-enum { TPM_MAX_BANKS = 4, TPM_MAX_DIGEST_BYTES = 64 };
+enum { TPM_MAX_BANKS = 4, TPM_MAX_DIGEST_BYTES = 64, TPM_MAX_TEXT_BYTES = 256, TPM_N_PCRS = 24 };
 
 /* LoaderTpm2ActivePcrBanks: TCG2 bits. */
 enum { TPM_BANK_SHA1 = 1, TPM_BANK_SHA256 = 2, TPM_BANK_SHA384 = 4, TPM_BANK_SHA512 = 8 };
@@ -24,20 +24,22 @@ struct tpm_digest {
 
 struct measurement {
 	unsigned pcr;
-	char text[64];
+	char text[TPM_MAX_TEXT_BYTES]; /* with its NUL */
 	size_t n_digests;
 	struct tpm_digest digests[TPM_MAX_BANKS];
 };
 
-/* Opens the resource manager device. banks: TPM_BANK_*, or 0 to find the good
- * ones for pcr (all 24 PCRs, not all zero or all one; none: every full bank).
- * log_path is the event log. Errors: ERR_TPM_FAILED. */
+/* Opens the resource manager device. banks: TPM_BANK_*, or 0 or all ones to find
+ * the good ones for pcr (all 24 PCRs, not all zero or all one; none: every full
+ * bank). log_path is the event log, its folder is made.
+ * Errors: ERR_TPM_FAILED, ERR_MEMORY. */
 int tpm_open(const char *device, uint32_t banks, unsigned pcr, const char *log_path,
 	     struct tpm **ret, struct err *e);
 
-/* Extends pcr with the hash of the text in all banks in one command, and logs it
- * (contract 7.4: lock, sticky bit, extend, append, fsync, mode back). A log that
- * cannot be written is a warning; the extend counts. Errors: ERR_TPM_FAILED. */
+/* Extends pcr with the hash of the text (printable ASCII without quotes and
+ * backslashes, which the log would have to escape) in all banks in one command,
+ * and logs it. A log that cannot be written is a warning; the extend counts.
+ * Errors: ERR_TPM_FAILED. */
 int tpm_measure(struct tpm *t, unsigned pcr, const char *text, const char *event_type,
 		struct measurement *ret, struct err *e);
 

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "modules/tpm/tpm.h"
+
+#include <mbedtls/md.h>
+#include <stdio.h>
+#include <string.h>
+#include <tss2/tss2_esys.h>
+#include <tss2/tss2_tcti_device.h>
+
+#include "init/core/cleanup.h"
+#include "init/core/clock.h"
+#include "init/core/file.h"
+#include "init/core/log.h"
+#include "modules/tpm/eventlog.h"
+#include "modules/tpm/logfile.h"
+#include "modules/tpm/tcti.h"
+
+/* The device is read with a time limit: a TPM that hangs costs this once, then
+ * every further command fails at once. The kernel's driver has its own limit for
+ * each command, so closing the device does not hang either. */
+enum { COMMAND_MS = 30000 };
+
+struct bank {
+	uint32_t bit;
+	TPM2_ALG_ID algorithm;
+	mbedtls_md_type_t md;
+	const char *name;
+	size_t n_bytes;
+};
+
+static const struct bank known_banks[TPM_MAX_BANKS] = {
+	{ TPM_BANK_SHA1, TPM2_ALG_SHA1, MBEDTLS_MD_SHA1, "sha1", 20 },
+	{ TPM_BANK_SHA256, TPM2_ALG_SHA256, MBEDTLS_MD_SHA256, "sha256", 32 },
+	{ TPM_BANK_SHA384, TPM2_ALG_SHA384, MBEDTLS_MD_SHA384, "sha384", 48 },
+	{ TPM_BANK_SHA512, TPM2_ALG_SHA512, MBEDTLS_MD_SHA512, "sha512", 64 },
+};
+
+struct tpm {
+	TSS2_TCTI_CONTEXT *tcti;
+	ESYS_CONTEXT *esys;
+	const struct bank *banks[TPM_MAX_BANKS];
+	size_t n_banks;
+	char *log_path;
+	char boot_id[33];
+	bool log_failed; /* said so once */
+};
+
+static void tpm_drop(struct tpm **t)
+{
+	tpm_close(*t);
+}
+
+static void esys_free(void *p)
+{
+	Esys_Free(*(void **)p);
+}
+
+static const char *explain(TSS2_RC rc)
+{
+	switch (rc & ~TSS2_RC_LAYER_MASK) {
+	case TPM2_RC_LOCKOUT:
+		return "it is locked out after wrong passwords and recovers in its own time";
+	case TPM2_RC_INITIALIZE:
+		return "the firmware has not started it";
+	case TPM2_RC_FAILURE:
+		return "it failed its self-test";
+	case TPM2_RC_RETRY:
+	case TPM2_RC_YIELDED:
+	case TPM2_RC_TESTING:
+		return "it stayed busy";
+	case TSS2_BASE_RC_TRY_AGAIN:
+		return "it does not answer";
+	case TSS2_BASE_RC_IO_ERROR:
+		return "its device cannot be read or written";
+	default:
+		return "it refused";
+	}
+}
+
+static int failed(struct err *e, TSS2_RC rc, const char *doing)
+{
+	return err_set(e, ERR_TPM_FAILED, 0, "the TPM cannot %s: %s (0x%08x)", doing, explain(rc),
+		       (unsigned)rc);
+}
+
+/* True while the answer to a command that was sent has to be waited for. The
+ * library sends again itself, five times, what the TPM was too busy for. */
+static bool must_wait(TSS2_RC rc, uint64_t deadline_ms)
+{
+	return (rc & ~TSS2_RC_LAYER_MASK) == TSS2_BASE_RC_TRY_AGAIN && now_ms() < deadline_ms;
+}
+
+/* Sends a command and waits for its answer, but not for ever as the library's
+ * own synchronous calls do. */
+#define RUN(t, rc, send, receive)                                              \
+	do {                                                                   \
+		uint64_t deadline_ms_ = now_ms() + COMMAND_MS;                 \
+                                                                               \
+		(rc) = (send);                                                 \
+		if ((rc) != TSS2_RC_SUCCESS)                                   \
+			break;                                                 \
+		do {                                                           \
+			Esys_SetTimeout((t)->esys, ms_until(deadline_ms_));    \
+			(rc) = (receive);                                      \
+		} while (must_wait((rc), deadline_ms_));                       \
+	} while (0)
+
+static int get_banks(struct tpm *t, TPML_PCR_SELECTION *ret, struct err *e)
+{
+	SCOPED(esys_free) TPMS_CAPABILITY_DATA *data = NULL;
+	TSS2_RC rc;
+
+	RUN(t, rc,
+	    Esys_GetCapability_Async(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_PCRS,
+				     0, 1),
+	    Esys_GetCapability_Finish(t->esys, NULL, &data));
+	if (rc != TSS2_RC_SUCCESS || data->capability != TPM2_CAP_PCRS)
+		return failed(e, rc, "list its PCR banks");
+	*ret = data->data.assignedPCR;
+	return 0;
+}
+
+/* The bank is allocated, with all PCRs. */
+static bool is_full(const TPML_PCR_SELECTION *assigned, TPM2_ALG_ID algorithm)
+{
+	for (uint32_t i = 0; i < assigned->count && i < TPM2_NUM_PCR_BANKS; i++) {
+		const TPMS_PCR_SELECTION *s = &assigned->pcrSelections[i];
+
+		if (s->hash == algorithm)
+			return s->sizeofSelect >= 3 && s->pcrSelect[0] == 0xff &&
+			       s->pcrSelect[1] == 0xff && s->pcrSelect[2] == 0xff;
+	}
+	return false;
+}
+
+static int read_bank(struct tpm *t, const struct bank *bank, unsigned pcr, struct tpm_digest *ret,
+		     struct err *e)
+{
+	TPML_PCR_SELECTION wanted = {
+		.count = 1,
+		.pcrSelections = { { .hash = bank->algorithm, .sizeofSelect = 3 } },
+	};
+	SCOPED(esys_free) TPML_DIGEST *values = NULL;
+	TSS2_RC rc;
+
+	wanted.pcrSelections[0].pcrSelect[pcr / 8] = (BYTE)(1u << pcr % 8);
+	RUN(t, rc,
+	    Esys_PCR_Read_Async(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &wanted),
+	    Esys_PCR_Read_Finish(t->esys, NULL, NULL, &values));
+	if (rc != TSS2_RC_SUCCESS)
+		return failed(e, rc, "read a PCR");
+	if (values->count != 1 || values->digests[0].size != bank->n_bytes)
+		return err_set(e, ERR_TPM_FAILED, 0, "the TPM has no PCR %u in bank '%s'", pcr, bank->name);
+	ret->bank = bank->name;
+	ret->n_bytes = bank->n_bytes;
+	memcpy(ret->bytes, values->digests[0].buffer, bank->n_bytes);
+	return 0;
+}
+
+/* The firmware measures into every bank that it knows about. */
+static bool was_measured(const struct tpm_digest *d)
+{
+	for (size_t i = 0; i < d->n_bytes; i++)
+		if (d->bytes[i] != d->bytes[0])
+			return true;
+	return d->bytes[0] != 0x00 && d->bytes[0] != 0xff;
+}
+
+static int take_given(struct tpm *t, const TPML_PCR_SELECTION *assigned, uint32_t banks,
+		      struct err *e)
+{
+	for (size_t i = 0; i < TPM_MAX_BANKS; i++) {
+		const struct bank *bank = &known_banks[i];
+
+		if (!(banks & bank->bit))
+			continue;
+		if (!is_full(assigned, bank->algorithm))
+			return err_set(e, ERR_TPM_FAILED, 0,
+				       "the firmware uses PCR bank '%s', and the TPM does not have it",
+				       bank->name);
+		t->banks[t->n_banks++] = bank;
+		banks &= ~bank->bit;
+	}
+	if (banks)
+		log_warning("PCR banks 0x%x are of an unknown hash, continuing without them",
+			    (unsigned)banks);
+	return 0;
+}
+
+static int find_good(struct tpm *t, const TPML_PCR_SELECTION *assigned, unsigned pcr, struct err *e)
+{
+	const struct bank *full[TPM_MAX_BANKS];
+	size_t n_full = 0;
+
+	for (size_t i = 0; i < TPM_MAX_BANKS; i++)
+		if (is_full(assigned, known_banks[i].algorithm))
+			full[n_full++] = &known_banks[i];
+	for (size_t i = 0; i < n_full; i++) {
+		struct tpm_digest d;
+		int rc = read_bank(t, full[i], pcr, &d, e);
+
+		if (rc < 0)
+			return rc;
+		if (was_measured(&d))
+			t->banks[t->n_banks++] = full[i];
+	}
+	if (t->n_banks == 0) {
+		memcpy(t->banks, full, n_full * sizeof(*full));
+		t->n_banks = n_full;
+	}
+	return 0;
+}
+
+static int choose_banks(struct tpm *t, uint32_t banks, unsigned pcr, struct err *e)
+{
+	TPML_PCR_SELECTION assigned;
+	int rc = get_banks(t, &assigned, e);
+
+	if (rc < 0)
+		return rc;
+	if (banks == 0 || banks == UINT32_MAX)
+		rc = find_good(t, &assigned, pcr, e);
+	else
+		rc = take_given(t, &assigned, banks, e);
+	if (rc < 0)
+		return rc;
+	if (t->n_banks == 0)
+		return err_set(e, ERR_TPM_FAILED, 0, "the TPM has no PCR bank that can be used");
+	return 0;
+}
+
+/* The kernel's boot id, without its dashes; "" if it cannot be read. */
+static void read_boot_id(char ret[static 33])
+{
+	char text[64];
+	size_t n = 0;
+
+	if (file_read_text("/proc/sys/kernel/random/boot_id", text, sizeof(text)) != 36)
+		text[0] = '\0';
+	for (const char *c = text; *c && n < 32; c++)
+		if (*c != '-')
+			ret[n++] = *c;
+	ret[n] = '\0';
+}
+
+static int prepare_log(struct tpm *t, const char *path, struct err *e)
+{
+	SCOPED(mem_free) char *folder = strdup(path);
+	char *slash = folder ? strrchr(folder, '/') : NULL;
+
+	t->log_path = strdup(path);
+	if (!t->log_path || !folder)
+		return err_set(e, ERR_MEMORY, 0, "prepare the event log");
+	read_boot_id(t->boot_id);
+	if (!slash || slash == folder)
+		return 0;
+	*slash = '\0';
+	if (make_dirs(folder, 0755, e) < 0)
+		log_debug("%s", e->what); /* the first record will say more */
+	return 0;
+}
+
+int tpm_open_tcti(TSS2_TCTI_CONTEXT *tcti, uint32_t banks, unsigned pcr, const char *log_path,
+		  struct tpm **ret, struct err *e)
+{
+	SCOPED(tpm_drop) struct tpm *tpm = calloc(1, sizeof(*tpm));
+	TSS2_RC tss;
+	int rc;
+
+	if (!tpm) {
+		Tss2_Tcti_Finalize(tcti);
+		free(tcti);
+		return err_set(e, ERR_MEMORY, 0, "open the TPM");
+	}
+	tpm->tcti = tcti;
+	tss = Esys_Initialize(&tpm->esys, tcti, NULL);
+	if (tss != TSS2_RC_SUCCESS)
+		return failed(e, tss, "be opened");
+	rc = choose_banks(tpm, banks, pcr, e);
+	if (rc < 0)
+		return rc;
+	rc = prepare_log(tpm, log_path, e);
+	if (rc < 0)
+		return rc;
+	*ret = ptr_take(&tpm);
+	return 0;
+}
+
+int tpm_open(const char *device, uint32_t banks, unsigned pcr, const char *log_path,
+	     struct tpm **ret, struct err *e)
+{
+	SCOPED(mem_free) TSS2_TCTI_CONTEXT *tcti = NULL;
+	size_t n = 0;
+	TSS2_RC rc = Tss2_Tcti_Device_Init(NULL, &n, NULL);
+
+	tcti = rc == TSS2_RC_SUCCESS ? calloc(1, n) : NULL;
+	if (!tcti)
+		return err_set(e, ERR_MEMORY, 0, "open the TPM '%s'", device);
+	rc = Tss2_Tcti_Device_Init(tcti, &n, device);
+	if (rc != TSS2_RC_SUCCESS) {
+		(void)failed(e, rc, "be opened");
+		return err_in(e, "TPM '%s'", device);
+	}
+	return tpm_open_tcti(ptr_take(&tcti), banks, pcr, log_path, ret, e);
+}
+
+void tpm_close(struct tpm *t)
+{
+	if (!t)
+		return;
+	Esys_Finalize(&t->esys);
+	Tss2_Tcti_Finalize(t->tcti);
+	free(t->tcti);
+	free(t->log_path);
+	free(t);
+}
+
+/* The log shows text as it is only if there is nothing to escape. */
+static bool is_plain(const char *text)
+{
+	for (const char *c = text; *c; c++)
+		if (*c < ' ' || *c > '~' || strchr("\"'\\", *c))
+			return false;
+	return strlen(text) < TPM_MAX_TEXT_BYTES;
+}
+
+static int hash(const struct tpm *t, const char *text, struct measurement *ret, struct err *e)
+{
+	for (size_t i = 0; i < t->n_banks; i++) {
+		const struct bank *bank = t->banks[i];
+		struct tpm_digest *d = &ret->digests[i];
+
+		d->bank = bank->name;
+		d->n_bytes = bank->n_bytes;
+		if (mbedtls_md(mbedtls_md_info_from_type(bank->md), (const uint8_t *)text,
+			       strlen(text), d->bytes) != 0)
+			return err_set(e, ERR_TPM_FAILED, 0, "hash '%s' with %s", text, bank->name);
+	}
+	ret->n_digests = t->n_banks;
+	snprintf(ret->text, sizeof(ret->text), "%s", text);
+	return 0;
+}
+
+static int extend(struct tpm *t, const struct measurement *m, struct err *e)
+{
+	TPML_DIGEST_VALUES values = { .count = (uint32_t)m->n_digests };
+	TSS2_RC rc;
+
+	for (size_t i = 0; i < m->n_digests; i++) {
+		values.digests[i].hashAlg = t->banks[i]->algorithm;
+		memcpy(&values.digests[i].digest, m->digests[i].bytes, m->digests[i].n_bytes);
+	}
+	RUN(t, rc,
+	    Esys_PCR_Extend_Async(t->esys, ESYS_TR_PCR0 + m->pcr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+				  ESYS_TR_NONE, &values),
+	    Esys_PCR_Extend_Finish(t->esys));
+	return rc == TSS2_RC_SUCCESS ? 0 : failed(e, rc, "extend a PCR");
+}
+
+/* What is measured counts, with or without its record. */
+static void warn_about_log(struct tpm *t, const struct err *e)
+{
+	if (!t->log_failed)
+		log_warning("%s: the event log is incomplete, continuing to measure", e->what);
+	t->log_failed = true;
+}
+
+static int append(struct tpm *t, struct logfile *log, const struct measurement *m,
+		  const char *event_type, struct err *e)
+{
+	SCOPED(mem_free) char *record = NULL;
+	size_t n = 0;
+
+	if (t->boot_id[0] == '\0')
+		return err_set(e, ERR_SYSTEM, 0, "the kernel shows no boot id");
+	record = eventlog_format(m, event_type, t->boot_id, now_us(), &n);
+	if (!record)
+		return err_set(e, ERR_MEMORY, 0, "format a record of the event log");
+	return logfile_append(log, record, n, e);
+}
+
+int tpm_measure(struct tpm *t, unsigned pcr, const char *text, const char *event_type,
+		struct measurement *ret, struct err *e)
+{
+	SCOPED(logfile_close) struct logfile log = LOGFILE_CLOSED;
+	struct measurement m = { .pcr = pcr };
+	struct err log_error;
+	int rc;
+
+	if (pcr >= TPM_N_PCRS || !is_plain(text))
+		return err_set(e, ERR_TPM_FAILED, 0, "this text cannot be measured into PCR %u", pcr);
+	rc = hash(t, text, &m, e);
+	if (rc < 0)
+		return rc;
+	if (logfile_begin(&log, t->log_path, &log_error) < 0)
+		warn_about_log(t, &log_error);
+	/* Without an answer nobody knows whether the PCR was extended: the mark stays. */
+	rc = extend(t, &m, e);
+	if (rc < 0)
+		return err_in(e, "measuring '%s' into PCR %u", text, pcr);
+	if (log.fd >= 0 && append(t, &log, &m, event_type, &log_error) < 0)
+		warn_about_log(t, &log_error);
+	*ret = m;
+	return 0;
+}
+
+int tpm_read(struct tpm *t, unsigned pcr, struct measurement *ret, struct err *e)
+{
+	struct measurement m = { .pcr = pcr, .n_digests = t->n_banks };
+
+	if (pcr >= TPM_N_PCRS)
+		return err_set(e, ERR_TPM_FAILED, 0, "there is no PCR %u", pcr);
+	for (size_t i = 0; i < t->n_banks; i++) {
+		int rc = read_bank(t, t->banks[i], pcr, &m.digests[i], e);
+
+		if (rc < 0)
+			return rc;
+	}
+	*ret = m;
+	return 0;
+}
