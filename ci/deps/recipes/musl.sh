@@ -9,7 +9,7 @@ set -eux
 sed -i '/^static inline int pntz/a\	if (p[0] == 1) return p[1] ? (int)(8*sizeof(size_t)) + ntz(p[1]) : 0;' src/stdlib/qsort.c
 grep -q 'if (p\[0\] == 1) return p\[1\]' src/stdlib/qsort.c
 
-CC=$GCC CFLAGS=$CFLAGS_PLAIN ./configure --target="$TRIPLET" --prefix="$PREFIX/musl" \
+CC=$GCC CPPFLAGS='' LDFLAGS='' ./configure --target="$TRIPLET" --prefix="$PREFIX/musl" \
 	--disable-shared --disable-gcc-wrapper --enable-optimize=size AR="$AR" RANLIB="$RANLIB"
 make -j"$JOBS"
 make install
@@ -43,7 +43,7 @@ $PREFIX/musl/lib/rcrt1.o $PREFIX/musl/lib/crti.o crtbeginS.o%s
 crtendS.o%s $PREFIX/musl/lib/crtn.o
 
 *link:
--nostdlib %{!r:-static -pie --no-dynamic-linker -z text --build-id --hash-style=gnu} -z relro -z now -z noexecstack
+-nostdlib %{!r:-static -pie --no-dynamic-linker -z text -z pack-relative-relocs --build-id --hash-style=gnu} -z relro -z now -z noexecstack
 
 S
 
