@@ -31,6 +31,7 @@ struct volume {
 	dev_t dev;
 	enum proof proof;
 	char signer[2 * FINGERPRINT_BYTES + 1];
+	char root_hash[2 * VERITY_MAX_HASH_BYTES + 1];
 };
 
 /* One proof under way. */
@@ -193,7 +194,7 @@ static int check_certificates(struct attempt *a, int kernel, struct err *e)
 {
 	const struct volume_request *q = a->request;
 	uint8_t fingerprint[FINGERPRINT_BYTES];
-	char text[2 * VERITY_MAX_HASH_BYTES + 1];
+	const char *text = a->volume->root_hash; /* what is signed is the hash as text */
 	int rc;
 
 	if (!q->allow_user_space || !q->anchors || !anchors_count(q->anchors))
@@ -203,8 +204,6 @@ static int check_certificates(struct attempt *a, int kernel, struct err *e)
 					"without Secure Boot the kernel's word proves nothing about",
 			       q->name, q->allow_user_space ? "this initrd has no certificates of its own" :
 							      "checking it in user space is not allowed");
-	/* What is signed is the hash as text; take it from the hash that is activated. */
-	hex_encode(q->set->root_hash, q->set->root_hash_bytes, text);
 	rc = anchors_verify(q->anchors, (struct bytes){ q->set->parsed.der, q->set->parsed.der_bytes },
 			    (struct bytes){ (const uint8_t *)text, strlen(text) }, fingerprint, e);
 	if (rc < 0)
@@ -341,6 +340,7 @@ static int start(struct attempt *a, struct err *e)
 		return err_set(e, ERR_MEMORY, 0, "no memory for volume '%s'", q->name);
 	snprintf(a->volume->name, sizeof(a->volume->name), "%s", q->name);
 	snprintf(a->volume->path, sizeof(a->volume->path), "/dev/mapper/%s", q->name);
+	hex_encode(q->set->root_hash, q->set->root_hash_bytes, a->volume->root_hash);
 	return prepare(a, e);
 }
 
@@ -374,6 +374,11 @@ const char *volume_path(const struct volume *v)
 dev_t volume_dev(const struct volume *v)
 {
 	return v->dev;
+}
+
+const char *volume_root_hash(const struct volume *v)
+{
+	return v->root_hash;
 }
 
 enum proof volume_proof(const struct volume *v)
