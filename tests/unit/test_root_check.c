@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#define _GNU_SOURCE
+#include "tests/unit/unit.h"
+
+#include "modules/root/root.h"
+#include "tests/unit/tree.h"
+
+#define POINTS "d dev", "d proc", "d sys", "d run"
+#define RELEASE "f usr/lib/os-release PRETTY_NAME=\"Test 1\"\nID=test\n"
+#define SYSTEMD "x usr/lib/systemd/systemd"
+
+static const struct tree_case {
+	const char *name;
+	const char *lines[12];
+	const char *wished;
+	enum err_code code;
+	const char *init; /* expected on success */
+	bool is_systemd, has_dm_rules;
+} cases[] = {
+	{ "plain", { RELEASE, SYSTEMD, POINTS }, NULL, ERR_NONE, "/usr/lib/systemd/systemd", true, false },
+	{ "hermetic", { RELEASE, SYSTEMD }, NULL, ERR_NONE, "/usr/lib/systemd/systemd", true, false },
+	{ "etc first", { "f etc/os-release ID=a", SYSTEMD, POINTS }, NULL, ERR_NONE,
+	  "/usr/lib/systemd/systemd", true, false },
+	{ "absolute link to os-release", { "l etc/os-release /usr/lib/os-release", RELEASE, SYSTEMD },
+	  NULL, ERR_NONE, "/usr/lib/systemd/systemd", true, false },
+	{ "dangling etc/os-release", { "l etc/os-release nothing", RELEASE, SYSTEMD }, NULL, ERR_NONE,
+	  "/usr/lib/systemd/systemd", true, false },
+	/* The host has an /etc/passwd, the tree has not. */
+	{ "link out of the tree", { "l etc/os-release ../../../../../etc/passwd", "d usr/lib", SYSTEMD },
+	  NULL, ERR_ROOT_NO_OS, NULL, false, false },
+	{ "no os-release", { SYSTEMD, POINTS }, NULL, ERR_ROOT_NO_OS, NULL, false, false },
+	{ "os-release is a directory", { "d etc/os-release", SYSTEMD }, NULL, ERR_ROOT_NO_OS, NULL,
+	  false, false },
+	{ "no usr", { "f etc/os-release ID=a", "x sbin/init" }, NULL, ERR_ROOT_NO_OS, NULL, false, false },
+	{ "empty usr", { "f etc/os-release ID=a", "x sbin/init", "d usr" }, NULL, ERR_ROOT_NO_OS, NULL,
+	  false, false },
+	{ "usr is a link", { "f etc/os-release ID=a", "x u/lib/systemd/systemd", "l usr u" }, NULL,
+	  ERR_ROOT_NO_OS, NULL, false, false },
+
+	{ "no init", { RELEASE, POINTS }, NULL, ERR_ROOT_NO_INIT, NULL, false, false },
+	{ "init is not executable", { RELEASE, "f usr/lib/systemd/systemd" }, NULL, ERR_ROOT_NO_INIT,
+	  NULL, false, false },
+	{ "init is a directory", { RELEASE, "d usr/lib/systemd/systemd" }, NULL, ERR_ROOT_NO_INIT, NULL,
+	  false, false },
+	{ "other init", { RELEASE, "x sbin/init" }, NULL, ERR_NONE, "/sbin/init", false, false },
+	{ "sbin/init is systemd by link",
+	  { RELEASE, SYSTEMD, "l usr/sbin/init ../lib/systemd/systemd", "l sbin usr/sbin" }, "/sbin/init",
+	  ERR_NONE, "/usr/lib/systemd/systemd", true, false },
+	{ "init= is systemd by hard link", { RELEASE, SYSTEMD, "h usr/lib/systemd/systemd init2" },
+	  "/init2", ERR_NONE, "/usr/lib/systemd/systemd", true, false },
+	{ "init= is another", { RELEASE, SYSTEMD, "x opt/init" }, "/opt/init", ERR_NONE, "/opt/init",
+	  false, false },
+	{ "init= is absent", { RELEASE, SYSTEMD }, "/opt/init", ERR_ROOT_NO_INIT, NULL, false, false },
+	{ "init= is relative", { RELEASE, SYSTEMD, "x opt/init" }, "opt/init", ERR_ROOT_NO_INIT, NULL,
+	  false, false },
+	{ "init= is empty", { RELEASE, SYSTEMD }, "", ERR_ROOT_NO_INIT, NULL, false, false },
+	{ "init= is a directory", { RELEASE, SYSTEMD }, "/usr", ERR_ROOT_NO_INIT, NULL, false, false },
+	/* On the host it would be found. */
+	{ "init= leads out of the tree", { RELEASE, SYSTEMD }, "/../../../../../bin/sh",
+	  ERR_ROOT_NO_INIT, NULL, false, false },
+
+	{ "mount point is a link", { RELEASE, SYSTEMD, "l run tmp", "d tmp" }, NULL, ERR_SWITCH, NULL,
+	  false, false },
+	{ "mount point is a dangling link", { RELEASE, SYSTEMD, "l run /nowhere" }, NULL, ERR_SWITCH,
+	  NULL, false, false },
+	{ "mount point is a file", { RELEASE, SYSTEMD, "f dev x" }, NULL, ERR_SWITCH, NULL, false, false },
+
+	{ "dm rules of upstream", { RELEASE, SYSTEMD, "f usr/lib/udev/rules.d/10-dm.rules" }, NULL,
+	  ERR_NONE, "/usr/lib/systemd/systemd", true, true },
+	{ "dm rules of Debian", { RELEASE, SYSTEMD, "f usr/lib/udev/rules.d/55-dm.rules" }, NULL,
+	  ERR_NONE, "/usr/lib/systemd/systemd", true, true },
+	{ "other rules", { RELEASE, SYSTEMD, "f usr/lib/udev/rules.d/60-dm.rules" }, NULL, ERR_NONE,
+	  "/usr/lib/systemd/systemd", true, false },
+};
+
+static void check_case(const struct tree_case *c)
+{
+	struct root_tree tree = { .init = "untouched" };
+	char root[32];
+	struct err e;
+	int rc;
+
+	tree_make(c->lines, root);
+	rc = root_check_at(root, c->wished, &tree, &e);
+	tree_remove(root);
+	assert_code(rc, &e, c->code, c->name);
+	if (strcmp(tree.init, c->init ? c->init : "untouched") != 0)
+		fail_msg("case '%s': init '%s'", c->name, tree.init);
+	if (rc == 0 && (tree.init_is_systemd != c->is_systemd || tree.has_dm_rules != c->has_dm_rules))
+		fail_msg("case '%s': systemd %d, rules %d", c->name, tree.init_is_systemd,
+			 tree.has_dm_rules);
+}
+
+static void tree_cases(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		check_case(&cases[i]);
+}
+
+static void os_name_cases(void **state)
+{
+	static const struct { const char *text, *name; } names[] = {
+		{ "PRETTY_NAME=\"A b\"\nID=c\n", "A b" },
+		{ "ID=c\nPRETTY_NAME='A \"b\" \\x'\n", "A \"b\" \\x" },
+		{ "ID=c", "c" },
+		{ "ID=\"c\"x\n", "c" },
+		{ "", "Linux" },
+		{ "ID=\n", "Linux" },
+		{ "XID=c\n# ID=d\nID_LIKE=e\n", "Linux" },
+		{ "\n\nID=a\nID=b\n", "b" },
+		{ "PRETTY_NAME=\"a\\\"b\\$c\"", "a\"b$c" },
+		{ "PRETTY_NAME=\"a\033[2Jb\x7f\"", "a?[2Jb?" },
+		{ "PRETTY_NAME=\"open\nID=x", "open" },
+		{ "ID=a\\\nb", "a\\" },
+		{ "PRETTY_NAME=0123456789012345678901234567890123456789", "0123456789012345678901234567890" },
+	};
+	char ret[32];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		root_os_name(names[i].text, ret, sizeof(ret));
+		assert_string_equal(ret, names[i].name);
+	}
+}
+
+static void os_release_size(void **state)
+{
+	static const char *const lines[] = { SYSTEMD, NULL };
+	char root[32], path[64], text[16 * 1024 + 1];
+	struct root_tree tree;
+	struct err e;
+
+	(void)state;
+	tree_make(lines, root);
+	snprintf(path, sizeof(path), "%s/usr/lib/os-release", root);
+	memset(text, '\n', sizeof(text));
+	assert_int_equal(file_write(path, 0644, text, sizeof(text) - 1, &e), 0);
+	assert_int_equal(root_check_at(root, NULL, &tree, &e), 0);
+	assert_string_equal(tree.os, "Linux");
+	assert_int_equal(file_write(path, 0644, text, sizeof(text), &e), 0);
+	assert_int_equal(root_check_at(root, NULL, &tree, &e), -ERR_ROOT_NO_OS);
+	tree_remove(root);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT_TEST(tree_cases),
+		UNIT_TEST(os_name_cases),
+		UNIT_TEST(os_release_size),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
