@@ -28,7 +28,7 @@ static bool has_root_hash(const struct gpt *gpt, const uint8_t *hash, size_t n)
 		return false;
 	memcpy(data.b, hash, sizeof(data.b));
 	memcpy(tree.b, hash + n - sizeof(tree.b), sizeof(tree.b));
-	if (uuid_is_null(&data) || uuid_is_null(&tree))
+	if (uuid_is_zero(&data) || uuid_is_zero(&tree))
 		return false;
 	for (enum designator d = DPS_ROOT; d <= DPS_USR; d++)
 		if (gpt_find(gpt, dps_type(d, DPS_DATA), &data) &&

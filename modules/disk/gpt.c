@@ -204,7 +204,7 @@ static bool take_extent(blkid_partition from, const struct header *h, unsigned s
 
 static bool take_uuid(const char *text, struct uuid *ret)
 {
-	return text && uuid_parse(text, ret);
+	return text && uuid_from_text(text, ret);
 }
 
 static bool take_names(blkid_partition from, struct partition *p)
