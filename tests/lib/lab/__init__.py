@@ -16,7 +16,7 @@ from .vm import boot
 
 __all__ = [
     "Demo", "Disk", "Drive", "Key", "LabError", "Part", "PartSpec", "Report", "Result", "Spec",
-    "Sysext", "When", "boot", "build_sysext", "demo", "demo_sysext", "direct", "esp_part", "initrd", "kernel",
-    "kernel_version", "key", "layout", "make_disk", "make_esp", "make_uki", "repart",
-    "root_parts", "tool",
+    "Sysext", "When", "boot", "build_sysext", "demo", "demo_sysext", "direct", "esp_part",
+    "initrd", "kernel", "kernel_version", "key", "layout", "make_disk", "make_esp", "make_uki",
+    "repart", "root_parts", "tool",
 ]

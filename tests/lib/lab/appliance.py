@@ -20,8 +20,6 @@ from .steps import LabError, digest, once, run
 
 OS_RELEASE = 'ID=slipway-demo\nVERSION_ID=1\nNAME="slipway demo"\nPRETTY_NAME="slipway demo"\n'
 CMDLINE = "console=ttyS0 systemd.volatile=state"
-MODULES = ("virtio_blk", "virtio_scsi", "sd_mod", "ahci", "nvme", "loop", "dm_verity", "erofs",
-           "squashfs", "overlay", "efivarfs")
 CONF = ""
 DIRECT = CMDLINE + f" slipway.disk=PARTUUID={disk.ESP_UUID} slipway.failure_delay=0"
 UKI_ON_ESP = "EFI/BOOT/BOOTX64.EFI"
@@ -96,11 +94,14 @@ def demo_sysext() -> Path:
     return out
 
 
-def initrd(out: Path | None = None, *, modules: tuple[str, ...] = MODULES,
+def initrd(out: Path | None = None, *, modules: tuple[str, ...] = (),
            certs: tuple[Path, ...] | None = None, conf: str = CONF,
            os_release: str = OS_RELEASE, compress: str = "zstd:19",
            more: tuple[str, ...] = ()) -> Path:
-    """An initrd by slipway-mkinitrd; made again when init, the builder or a word changes."""
+    """An initrd by slipway-mkinitrd; made again when init, the builder or a word changes.
+
+    Without `modules` it has the builder's usual ones, with it those and what they need.
+    """
     for needed in (paths.INIT, paths.MKINITRD):
         if not needed.exists():
             raise LabError(f"'{needed.relative_to(paths.REPO)}' is missing: run make first")
@@ -112,13 +113,15 @@ def initrd(out: Path | None = None, *, modules: tuple[str, ...] = MODULES,
 
     def make(new: Path) -> None:
         inputs = Path(tempfile.mkdtemp(prefix="initrd-", dir=paths.LAB))
-        (inputs / "slipway.conf").write_text(conf)
+        if conf:
+            (inputs / "slipway.conf").write_text(conf)
         (inputs / "os-release").write_text(os_release)
+        words = [word for cert in certs for word in ("--cert", cert)]
+        words += ["--modules", ",".join(modules)] if modules else []
+        words += ["--conf", inputs / "slipway.conf"] if conf else []
         run([paths.MKINITRD, "build", "--init", paths.INIT, "--kernel-version", version,
-             "--sysroot", tools.kernel(), "--modules", ",".join(modules),
-             *[word for cert in certs for word in ("--cert", cert)],
-             "--conf", inputs / "slipway.conf", "--os-release", inputs / "os-release",
-             "--output", new, "--compress", compress, *more])
+             "--sysroot", tools.kernel(), "--os-release", inputs / "os-release",
+             "--output", new, "--compress", compress, *words, *more])
         shutil.rmtree(inputs)
 
     once(out, key, f"initrd {out.name}", make)

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Fixtures of the boot tests. tests/lib/lab/README.md shows what the lab can do."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+
+import lab as the_lab  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def lab():
+    """The lab's functions and types, when this machine can run it."""
+    if os.geteuid() != 0:
+        pytest.skip("the lab enters its tools tree by chroot, which only root may do")
+    return the_lab
+
+
+@pytest.fixture(scope="session")
+def demo(lab):
+    """The demo appliance, built if need be."""
+    return lab.demo()
+
+
+@pytest.fixture
+def boot(lab, request):
+    """`boot(spec)`: as lab.boot, but what is left of it is kept under the test's name."""
+    count = 0
+
+    def run(spec):
+        nonlocal count
+        count += 1
+        name = re.sub(r"[^\w.-]+", "_", f"{request.module.__name__}.{request.node.name}")
+        spec.name = name if count == 1 else f"{name}.{count}"
+        return lab.boot(spec)
+
+    return run

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The full chain: firmware, Secure Boot, stub, TPM, slipway, systemd to 'running'."""
+
+import pytest
+
+from lab.judge import judge
+
+
+@pytest.fixture(scope="module")
+def outcome(lab, demo):
+    """One boot of the demo; every promise is looked at on its own."""
+    spec = lab.Spec(name="test_demo", firmware="enforcing", tpm="on",
+                    drives=[lab.Drive(demo.disk)], timeout=300)
+    return lab.boot(spec)
+
+
+def test_every_promise_is_kept(demo, outcome):
+    broken = [f"{v.what}: {v.seen}" for v in judge(demo, outcome) if not v.good]
+    assert not broken, "\n".join([*broken, outcome.explain()])
+
+
+def test_tpm_read_from_outside_agrees(outcome):
+    """Shutting down measures two more words; every other PCR is as the system saw it."""
+    inside, outside = outcome.report.pcrs["sha256"], outcome.pcrs["sha256"]
+    assert [n for n in range(24) if inside[n] != outside[n]] == [11]
+
+
+def test_unsigned_uki_is_refused_by_the_firmware(lab, demo, boot, tmp_path):
+    """The twin: the same UKI, signed by somebody else, is not started at all."""
+    uki = tmp_path / "uki.efi"
+    lab.make_uki(uki, initrd=demo.initrd, key=lab.key("attacker"))
+    disk = lab.make_disk(tmp_path / "disk.img", uki=uki)
+    got = boot(lab.Spec(firmware="enforcing", tpm="on", drives=[lab.Drive(disk.path)]))
+    assert got.end == "refused", got.explain()
+    assert "Linux version" not in got.serial and got.record is None
