@@ -67,23 +67,19 @@ int early_mounts(struct err *e)
 	return 0;
 }
 
+/* The linker puts this at the program's first byte, address 0 before relocation. */
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+
 int early_protect_relro(struct err *e)
 {
-	const ElfW(Phdr) *headers = (const void *)getauxval(AT_PHDR);
-	size_t n = getauxval(AT_PHNUM), page = (size_t)sysconf(_SC_PAGESIZE);
-	uintptr_t base = 0;
+	uintptr_t base = (uintptr_t)&__ehdr_start, page = (uintptr_t)getauxval(AT_PAGESZ);
+	const ElfW(Phdr) *h = (const void *)(base + __ehdr_start.e_phoff);
 
-	for (size_t i = 0; i < n; i++)
-		if (headers[i].p_type == PT_PHDR)
-			base = (uintptr_t)headers - headers[i].p_vaddr;
-	for (size_t i = 0; i < n; i++) {
-		uintptr_t start, end;
+	for (size_t i = 0; i < __ehdr_start.e_phnum; i++) {
+		uintptr_t start = (base + h[i].p_vaddr) & ~(page - 1);
+		uintptr_t end = (base + h[i].p_vaddr + h[i].p_memsz) & ~(page - 1);
 
-		if (headers[i].p_type != PT_GNU_RELRO)
-			continue;
-		start = (base + headers[i].p_vaddr) & ~(page - 1);
-		end = (base + headers[i].p_vaddr + headers[i].p_memsz) & ~(page - 1);
-		if (mprotect((void *)start, end - start, PROT_READ) < 0)
+		if (h[i].p_type == PT_GNU_RELRO && mprotect((void *)start, end - start, PROT_READ) < 0)
 			return err_set(e, ERR_SYSTEM, errno, "make the relocated data read-only");
 	}
 	return 0;
