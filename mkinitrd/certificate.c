@@ -21,19 +21,25 @@ static int check(const char *text, size_t n, const char *source, struct err *e)
 	mbedtls_x509_crt_init(&c);
 	if (strstr(text, "PRIVATE KEY-----"))
 		return err_set(e, ERR_CERTIFICATE, 0,
-			       "'%.200s' holds a private key, which must not be published; give the certificate alone",
+			       "'%.200s' holds a private key, which must not be published; give "
+			       "the certificate alone",
 			       source);
 	if (strlen(text) != n || !strstr(text, "-----BEGIN CERTIFICATE-----"))
 		return err_set(e, ERR_CERTIFICATE, 0,
-			       "'%.200s' is no certificate in PEM form; openssl x509 -inform DER converts one", source);
+			       "'%.200s' is no certificate in PEM form; openssl x509 -inform DER "
+			       "converts one",
+			       source);
 	/* The parser wants the NUL, which file_read() has put there. */
 	rc = mbedtls_x509_crt_parse(&c, (const unsigned char *)text, n + 1);
 	if (rc)
-		return err_set(e, ERR_CERTIFICATE, 0, "the certificate in '%.200s' cannot be read (-0x%04x)", source,
+		return err_set(e, ERR_CERTIFICATE, 0,
+			       "the certificate in '%.200s' cannot be read (-0x%04x)", source,
 			       (unsigned)-rc);
 	if (c.next)
 		return err_set(e, ERR_CERTIFICATE, 0,
-			       "'%.200s' holds several certificates; give each trusted one in a file of its own", source);
+			       "'%.200s' holds several certificates; give each trusted one in a "
+			       "file of its own",
+			       source);
 	return 0;
 }
 

@@ -31,7 +31,9 @@ int closure_open(const char *folder, const char *const *configs, bool verbose, s
 	if (rc < 0) {
 		kmod_unref(c.kmod);
 		return err_set(e, ERR_MODULES, -rc,
-			       "'%.180s' has no module indexes (modules.*.bin); run depmod for this kernel", folder);
+			       "'%.180s' has no module indexes (modules.*.bin); run depmod for "
+			       "this kernel",
+			       folder);
 	}
 	c.folder = kmod_get_dirname(c.kmod);
 	*ret = c;
@@ -59,7 +61,8 @@ static bool has(const struct closure *c, const char *name)
 	return false;
 }
 
-static int append(struct closure *c, const char *name, const char *path, const char *why, struct err *e)
+static int append(struct closure *c, const char *name, const char *path, const char *why,
+		  struct err *e)
 {
 	struct closure_module m = { strdup(name), strdup(path), strdup(why) };
 	struct closure_module *grown = NULL;
@@ -77,7 +80,8 @@ static int append(struct closure *c, const char *name, const char *path, const c
 	return 0;
 }
 
-static int add_list(struct closure *c, const struct kmod_list *list, const char *why, struct err *e);
+static int add_list(struct closure *c, const struct kmod_list *list, const char *why,
+		    struct err *e);
 
 /* Recursion ends: each module is appended once, before what it needs is looked at. */
 static int add_needs(struct closure *c, struct kmod_module *m, struct err *e)
@@ -174,7 +178,10 @@ int closure_want(struct closure *c, const char *name, bool must, const char *why
 		return 0;
 	}
 	say(c, name, "is not there");
-	return !must ? 0 : err_set(e, ERR_MODULES, 0,
-				   "the kernel has no module '%.64s', loadable or built in, in '%.120s'; correct the name or leave it out",
-				   name, c->folder);
+	if (!must)
+		return 0;
+	return err_set(e, ERR_MODULES, 0,
+		       "the kernel has no module '%.64s', loadable or built in, in '%.120s'; "
+		       "correct the name or leave it out",
+		       name, c->folder);
 }

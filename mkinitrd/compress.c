@@ -16,7 +16,10 @@ static void context_free(ZSTD_CCtx **c)
 /* One thread: a build without threads must give the same bytes. */
 static size_t configure(ZSTD_CCtx *c, int level)
 {
-	const struct { ZSTD_cParameter what; int value; } settings[] = {
+	const struct {
+		ZSTD_cParameter what;
+		int value;
+	} settings[] = {
 		{ ZSTD_c_compressionLevel, level },
 		{ ZSTD_c_windowLog, WINDOW_LOG },
 		{ ZSTD_c_checksumFlag, 1 },
@@ -42,7 +45,8 @@ int compress_zstd(const void *p, size_t n, int level, char **ret, size_t *ret_n,
 	if (!ZSTD_isError(rc))
 		rc = ZSTD_compress2(c, out, room, p, n);
 	if (ZSTD_isError(rc))
-		return err_set(e, ERR_SYSTEM, 0, "compress at level %d: %s", level, ZSTD_getErrorName(rc));
+		return err_set(e, ERR_SYSTEM, 0, "compress at level %d: %s", level,
+			       ZSTD_getErrorName(rc));
 	*ret = ptr_take(&out);
 	*ret_n = rc;
 	return 0;

@@ -25,7 +25,8 @@ static int pad(const struct cpio *c, size_t n, struct err *e)
 	return n % 4 ? c->sink(c->arg, zeros, 4 - n % 4, e) : 0;
 }
 
-static int write_header(struct cpio *c, const struct cpio_entry *entry, uint32_t links, struct err *e)
+static int write_header(struct cpio *c, const struct cpio_entry *entry, uint32_t links,
+			struct err *e)
 {
 	size_t n_name = strlen(entry->path) + 1;
 	char header[HEADER_BYTES + 1];
@@ -33,9 +34,10 @@ static int write_header(struct cpio *c, const struct cpio_entry *entry, uint32_t
 
 	/* magic, inode, mode, uid, gid, links, mtime, size, device of the file,
 	 * device that it is, name with its NUL, checksum */
-	snprintf(header, sizeof(header), "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X",
-		 c->inode, entry->mode, 0, 0, links, c->mtime, (uint32_t)entry->n_data, 0, 0,
-		 entry->major, entry->minor, (uint32_t)n_name, 0);
+	snprintf(header, sizeof(header),
+		 "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", c->inode,
+		 entry->mode, 0, 0, links, c->mtime, (uint32_t)entry->n_data, 0, 0, entry->major,
+		 entry->minor, (uint32_t)n_name, 0);
 	rc = c->sink(c->arg, header, HEADER_BYTES, e);
 	if (rc == 0)
 		rc = c->sink(c->arg, entry->path, n_name, e);
@@ -53,15 +55,16 @@ static int write_entry(struct cpio *c, const struct cpio_entry *entry, struct er
 	return rc < 0 ? rc : pad(c, entry->n_data, e);
 }
 
-static int check_entry(const struct cpio_entry *entry, const struct cpio_entry *before, struct err *e)
+static int check_entry(const struct cpio_entry *entry, const struct cpio_entry *before,
+		       struct err *e)
 {
 	size_t n = strlen(entry->path);
 
 	if (n == 0 || n >= PATH_MAX_BYTES || entry->path[0] == '/')
 		return err_set(e, ERR_CONFIG, 0, "'%.100s' is no path for an archive", entry->path);
 	if (before && strcmp(before->path, entry->path) >= 0)
-		return err_set(e, ERR_CONFIG, 0, "'%.100s' does not sort after '%.100s'", entry->path,
-			       before->path);
+		return err_set(e, ERR_CONFIG, 0, "'%.100s' does not sort after '%.100s'",
+			       entry->path, before->path);
 	if (entry->n_data > UINT32_MAX)
 		return err_set(e, ERR_CONFIG, 0, "'%.200s' is larger than 4 GiB", entry->path);
 	if (S_ISLNK(entry->mode) && (entry->n_data == 0 || entry->n_data >= PATH_MAX_BYTES))
@@ -70,8 +73,8 @@ static int check_entry(const struct cpio_entry *entry, const struct cpio_entry *
 	return 0;
 }
 
-int cpio_write(const struct cpio_entry *entries, size_t n, uint32_t mtime, cpio_sink sink, void *arg,
-	       struct err *e)
+int cpio_write(const struct cpio_entry *entries, size_t n, uint32_t mtime, cpio_sink sink,
+	       void *arg, struct err *e)
 {
 	static char trailer_name[] = "TRAILER!!!";
 	struct cpio c = { .sink = sink, .arg = arg, .mtime = mtime };

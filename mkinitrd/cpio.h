@@ -25,5 +25,5 @@ typedef int (*cpio_sink)(void *arg, const void *p, size_t n, struct err *e);
  * strictly ascending order of their paths' bytes, so that parents come before
  * children. Errors: ERR_CONFIG for an order, a path or a size that the format or
  * the kernel cannot take; what the sink returns. */
-int cpio_write(const struct cpio_entry *entries, size_t n, uint32_t mtime, cpio_sink sink, void *arg,
-	       struct err *e);
+int cpio_write(const struct cpio_entry *entries, size_t n, uint32_t mtime, cpio_sink sink,
+	       void *arg, struct err *e);

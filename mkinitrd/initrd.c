@@ -32,7 +32,8 @@ void initrd_done(struct initrd *i)
 
 static bool component_ok(const char *p, size_t n)
 {
-	if (n == 0 || n > NAME_MAX || (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.'))
+	if (n == 0 || n > NAME_MAX || (n == 1 && p[0] == '.') ||
+	    (n == 2 && p[0] == '.' && p[1] == '.'))
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (iscntrl((unsigned char)p[i]))
@@ -49,7 +50,8 @@ static int check_path(const char *path, struct err *e)
 
 		if (!component_ok(at, n) || at + n - path >= PATH_MAX)
 			return err_set(e, ERR_CONFIG, 0,
-				       "'%.200s' cannot be a path in the initrd; give it plainly, as in /usr/lib/x",
+				       "'%.200s' cannot be a path in the initrd; give it plainly, "
+				       "as in /usr/lib/x",
 				       path);
 		if (!at[n])
 			return 0;
@@ -92,8 +94,9 @@ static int add_parents(struct initrd *i, const char *path, struct err *e)
 		if (there && S_ISDIR(there->mode))
 			continue;
 		if (there)
-			return err_set(e, ERR_CONFIG, 0, "'%.150s' cannot be packed: '%.80s' is no folder",
-				       path, there->path);
+			return err_set(e, ERR_CONFIG, 0,
+				       "'%.150s' cannot be packed: '%.80s' is no folder", path,
+				       there->path);
 		folder.path = strndup(path, n);
 		folder.why = strdup("parent folder");
 		rc = append(i, &folder, e);
@@ -114,8 +117,9 @@ static int add(struct initrd *i, const char *path, struct cpio_entry entry, cons
 	there = find(i, path, strlen(path));
 	rc = check_path(path, e);
 	if (rc == 0 && there && !(S_ISDIR(there->mode) && S_ISDIR(entry.mode)))
-		rc = err_set(e, ERR_CONFIG, 0, "'%.150s' would be packed twice, as %.60s and as %.60s",
-			     path, there->why, why);
+		rc = err_set(e, ERR_CONFIG, 0,
+			     "'%.150s' would be packed twice, as %.60s and as %.60s", path,
+			     there->why, why);
 	if (rc == 0 && !there)
 		rc = add_parents(i, path, e);
 	if (rc < 0 || there) {
@@ -134,7 +138,8 @@ int initrd_add_folder(struct initrd *i, const char *path, const char *why, struc
 
 int initrd_add_console(struct initrd *i, const char *path, const char *why, struct err *e)
 {
-	return add(i, path, (struct cpio_entry){ .mode = S_IFCHR | 0600, .major = 5, .minor = 1 }, why, e);
+	return add(i, path, (struct cpio_entry){ .mode = S_IFCHR | 0600, .major = 5, .minor = 1 },
+		   why, e);
 }
 
 static int add_string(struct initrd *i, const char *path, uint32_t mode, const char *text,
@@ -181,14 +186,17 @@ static int add_children(struct initrd *i, const char *path, const char *source, 
 	if (!folder)
 		return err_set(e, ERR_SYSTEM, errno, "open '%s'", source);
 	if (depth == MAX_DEPTH)
-		return err_set(e, ERR_CONFIG, 0, "'%.200s' nests deeper than %d folders", source, MAX_DEPTH);
+		return err_set(e, ERR_CONFIG, 0, "'%.200s' nests deeper than %d folders", source,
+			       MAX_DEPTH);
 	while (rc == 0 && (errno = 0, d = readdir(folder))) {
 		char child_path[PATH_MAX], child_source[PATH_MAX];
 
 		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
 			continue;
-		if (snprintf(child_path, sizeof(child_path), "%s/%s", path, d->d_name) >= PATH_MAX ||
-		    snprintf(child_source, sizeof(child_source), "%s/%s", source, d->d_name) >= PATH_MAX)
+		if (snprintf(child_path, sizeof(child_path), "%s/%s", path, d->d_name) >=
+			    PATH_MAX ||
+		    snprintf(child_source, sizeof(child_source), "%s/%s", source, d->d_name) >=
+			    PATH_MAX)
 			return err_set(e, ERR_SYSTEM, ENAMETOOLONG, "pack '%s'", d->d_name);
 		rc = add_any(i, child_path, child_source, why, depth + 1, e);
 	}

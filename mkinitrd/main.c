@@ -11,7 +11,8 @@
 
 enum { EXIT_USAGE = 2 };
 
-static int pack(const struct build_options *o, const struct initrd *i, struct buffer *ret, struct err *e)
+static int pack(const struct build_options *o, const struct initrd *i, struct buffer *ret,
+		struct err *e)
 {
 	SCOPED(buffer_done) struct buffer archive = { 0 };
 	int rc = cpio_write(i->entries, i->n, o->time, buffer_append, &archive, e);
@@ -25,14 +26,15 @@ static int pack(const struct build_options *o, const struct initrd *i, struct bu
 		archive = (struct buffer){ 0 };
 	}
 	if (o->verbose)
-		fprintf(stderr, "slipway-mkinitrd: %zu entries, %zu bytes unpacked, %zu bytes packed\n", i->n,
-			o->level ? archive.n : ret->n, ret->n);
+		fprintf(stderr,
+			"slipway-mkinitrd: %zu entries, %zu bytes unpacked, %zu bytes packed\n",
+			i->n, o->level ? archive.n : ret->n, ret->n);
 	return 0;
 }
 
 /* The image comes last: once it is there, all is. */
-static int write_all(const struct build_options *o, const struct initrd *i, const struct buffer *manifest,
-		     struct err *e)
+static int write_all(const struct build_options *o, const struct initrd *i,
+		     const struct buffer *manifest, struct err *e)
 {
 	SCOPED(buffer_done) struct buffer image = { 0 };
 	int rc = pack(o, i, &image, e);

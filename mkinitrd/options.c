@@ -41,8 +41,17 @@ const char build_options_help[] =
 
 /* What getopt_long() returns for options without a letter. */
 enum {
-	OPT_SYSROOT = 256, OPT_INIT, OPT_PROFILE, OPT_MODULES, OPT_CERT, OPT_CONF, OPT_OS_RELEASE,
-	OPT_MODPROBE_CONF, OPT_INCLUDE, OPT_COMPRESS, OPT_MANIFEST,
+	OPT_SYSROOT = 256,
+	OPT_INIT,
+	OPT_PROFILE,
+	OPT_MODULES,
+	OPT_CERT,
+	OPT_CONF,
+	OPT_OS_RELEASE,
+	OPT_MODPROBE_CONF,
+	OPT_INCLUDE,
+	OPT_COMPRESS,
+	OPT_MANIFEST,
 };
 
 static const struct option long_options[] = {
@@ -96,8 +105,10 @@ static int parse_compress(const char *text, int *ret, struct err *e)
 		return 0;
 	}
 	if (strncmp(text, "zstd", 4) != 0 || (text[4] && text[4] != ':') ||
-	    (text[4] && (parse_number(text + 5, COMPRESS_MAX_LEVEL, &level) < 0 || level < COMPRESS_MIN_LEVEL)))
-		return err_set(e, ERR_CONFIG, 0, "--compress '%s' is not zstd, zstd:%d to zstd:%d or none", text,
+	    (text[4] && (parse_number(text + 5, COMPRESS_MAX_LEVEL, &level) < 0 ||
+			 level < COMPRESS_MIN_LEVEL)))
+		return err_set(e, ERR_CONFIG, 0,
+			       "--compress '%s' is not zstd, zstd:%d to zstd:%d or none", text,
 			       COMPRESS_MIN_LEVEL, COMPRESS_MAX_LEVEL);
 	*ret = (int)level;
 	return 0;
@@ -119,10 +130,13 @@ static int parse_modules(char *text, struct words *ret, struct err *e)
 	char *rest = NULL;
 	int rc = 0;
 
-	for (char *name = strtok_r(text, ",", &rest); name && rc == 0; name = strtok_r(NULL, ",", &rest)) {
+	for (char *name = strtok_r(text, ",", &rest); name && rc == 0;
+	     name = strtok_r(NULL, ",", &rest)) {
 		if (*name == '+' || *name == '-')
 			return err_set(e, ERR_CONFIG, 0,
-				       "--modules '%s': signs are not understood; a list adds to --profile", name);
+				       "--modules '%s': signs are not understood; a list adds to "
+				       "--profile",
+				       name);
 		rc = push(ret, name, e);
 	}
 	return rc;
@@ -174,20 +188,21 @@ static int parse_option(struct build_options *o, int option, const char *word, b
 		return parse_compress(optarg, &o->level, e);
 	case 'n':
 		o->dry_run = true;
-		break;
+		return 0;
 	case 'v':
 		o->verbose = true;
-		break;
+		return 0;
 	case 'h':
 		o->task = TASK_HELP;
-		break;
+		return 0;
 	case 'V':
 		o->task = TASK_VERSION;
-		break;
+		return 0;
 	case ':':
-		return err_set(e, ERR_CONFIG, 0, "option '%s' needs a value", word);
+		return err_set(e, ERR_CONFIG, 0, "option '%.200s' needs a value", word);
 	case '?':
-		return err_set(e, ERR_CONFIG, 0, "option '%s' is unknown, unclear or takes no value", word);
+		return err_set(e, ERR_CONFIG, 0,
+			       "option '%.200s' is unknown, unclear or takes no value", word);
 	}
 	return 0;
 }
@@ -196,7 +211,8 @@ static int parse_option(struct build_options *o, int option, const char *word, b
 static int check_kernel_version(const char *version, struct err *e)
 {
 	if (strchr(version, '/') || version[0] == '.' || strlen(version) > 128)
-		return err_set(e, ERR_CONFIG, 0, "'%.128s' is no kernel version; uname -r shows one", version);
+		return err_set(e, ERR_CONFIG, 0,
+			       "'%.128s' is no kernel version; uname -r shows one", version);
 	return 0;
 }
 
@@ -207,7 +223,8 @@ static int parse_time(uint32_t *ret, struct err *e)
 
 	if (text && parse_number(text, UINT32_MAX, &time) < 0)
 		return err_set(e, ERR_CONFIG, 0,
-			       "SOURCE_DATE_EPOCH is '%.32s', and no number of seconds below 2^32", text);
+			       "SOURCE_DATE_EPOCH is '%.32s', and no number of seconds below 2^32",
+			       text);
 	*ret = (uint32_t)time;
 	return 0;
 }
@@ -219,11 +236,13 @@ static int check(struct build_options *o, int argc, char **argv, struct err *e)
 	if (optind < argc && strcmp(argv[optind], "build") == 0)
 		optind++;
 	if (optind < argc)
-		return err_set(e, ERR_CONFIG, 0, "'%.100s' is no verb; the only one is build", argv[optind]);
+		return err_set(e, ERR_CONFIG, 0, "'%.100s' is no verb; the only one is build",
+			       argv[optind]);
 	if (!o->output && !o->dry_run)
 		return err_set(e, ERR_CONFIG, 0, "say with --output where the initrd goes");
 	if (!o->kernel_version)
-		return err_set(e, ERR_CONFIG, 0, "say with --kernel-version for which kernel, as uname -r shows it");
+		return err_set(e, ERR_CONFIG, 0,
+			       "say with --kernel-version for which kernel, as uname -r shows it");
 	rc = check_kernel_version(o->kernel_version, e);
 	return rc < 0 ? rc : parse_time(&o->time, e);
 }
@@ -234,7 +253,9 @@ int build_options_parse(int argc, char **argv, struct build_options *ret, struct
 	int option, rc = 0;
 
 	*ret = (struct build_options){
-		.sysroot = "", .init = "/usr/lib/slipway/init", .level = DEFAULT_LEVEL,
+		.sysroot = "",
+		.init = "/usr/lib/slipway/init",
+		.level = DEFAULT_LEVEL,
 	};
 	opterr = 0;
 	while (rc == 0) {

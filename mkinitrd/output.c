@@ -32,7 +32,8 @@ int buffer_append(void *arg, const void *p, size_t n, struct err *e)
 		char *grown = room ? realloc(b->p, room) : NULL;
 
 		if (!grown)
-			return err_set(e, ERR_MEMORY, 0, "no memory for an archive of %zu bytes", b->n + n);
+			return err_set(e, ERR_MEMORY, 0, "no memory for an archive of %zu bytes",
+				       b->n + n);
 		b->p = grown;
 		b->room = room;
 	}
@@ -42,7 +43,8 @@ int buffer_append(void *arg, const void *p, size_t n, struct err *e)
 	return 0;
 }
 
-static int digest(const struct cpio_entry *entry, char ret[static 2 * SHA256_BYTES + 1], struct err *e)
+static int digest(const struct cpio_entry *entry, char ret[static 2 * SHA256_BYTES + 1],
+		  struct err *e)
 {
 	uint8_t hash[SHA256_BYTES];
 
@@ -69,15 +71,15 @@ int manifest_write(const struct initrd *i, struct buffer *ret, struct err *e)
 		rc = digest(entry, hash, e);
 		if (rc < 0)
 			return rc;
-		used = snprintf(line, sizeof(line), "%06o\t%zu\t%s\t/%s\t%.200s\n", entry->mode, entry->n_data,
-				hash, entry->path, entry->why);
+		used = snprintf(line, sizeof(line), "%06o\t%zu\t%s\t/%s\t%.200s\n", entry->mode,
+				entry->n_data, hash, entry->path, entry->why);
 		rc = buffer_append(ret, line, (size_t)used, e);
 	}
 	return rc;
 }
 
-static int finish(int fd, const char *temporary, const char *path, unsigned mode, const void *p, size_t n,
-		  struct err *e)
+static int finish(int fd, const char *temporary, const char *path, unsigned mode, const void *p,
+		  size_t n, struct err *e)
 {
 	if (fchmod(fd, mode) < 0 || write_full(fd, p, n) < 0 || fsync(fd) < 0)
 		return err_set(e, ERR_SYSTEM, errno, "write '%s', which was left as it was", path);

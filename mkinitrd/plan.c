@@ -54,7 +54,8 @@ static int add_identity(struct initrd *i, const char *source, struct err *e)
 	if (rc < 0)
 		return rc;
 	if (text && (strlen(text) != n || !has_id(text)))
-		return err_set(e, ERR_CONFIG, 0, "'%.200s' is no os-release file: it has no ID=", source);
+		return err_set(e, ERR_CONFIG, 0,
+			       "'%.200s' is no os-release file: it has no ID=", source);
 	rc = initrd_add_text(i, "etc/initrd-release", text ? text : default_os_release,
 			     source ? "--os-release" : "default identity", e);
 	if (rc == 0)
@@ -76,7 +77,8 @@ static int add_modprobe_config(struct initrd *i, const char *source, struct err 
 	char path[PATH_MAX];
 
 	if (n <= 5 || strcmp(name + n - 5, ".conf") != 0)
-		return err_set(e, ERR_CONFIG, 0, "--modprobe-conf '%.200s' does not end in .conf, and would be ignored",
+		return err_set(e, ERR_CONFIG, 0,
+			       "--modprobe-conf '%.200s' does not end in .conf; it would be ignored",
 			       source);
 	snprintf(path, sizeof(path), "usr/lib/modprobe.d/%s", name);
 	return initrd_add_file(i, path, source, false, "--modprobe-conf", e);
@@ -89,7 +91,8 @@ static int add_include(struct initrd *i, const char *word, struct err *e)
 	char source[PATH_MAX];
 
 	if (!colon || colon == word || colon[1] != '/' || colon - word >= PATH_MAX)
-		return err_set(e, ERR_CONFIG, 0, "--include '%.200s' is not SOURCE:/DESTINATION", word);
+		return err_set(e, ERR_CONFIG, 0, "--include '%.200s' is not SOURCE:/DESTINATION",
+			       word);
 	snprintf(source, sizeof(source), "%.*s", (int)(colon - word), word);
 	return initrd_add_tree(i, colon + 1, source, "--include", e);
 }
@@ -109,16 +112,19 @@ static int add_given_files(struct initrd *i, const struct build_options *o, stru
 	return rc;
 }
 
-static int find_module_folder(const struct build_options *o, char ret[static PATH_MAX], struct err *e)
+static int find_module_folder(const struct build_options *o, char ret[static PATH_MAX],
+			      struct err *e)
 {
 	static const char *const places[] = { "usr/lib/modules", "lib/modules" };
 
 	for (size_t n = 0; n < sizeof(places) / sizeof(*places); n++)
-		if (snprintf(ret, PATH_MAX, "%s/%s/%s", o->sysroot, places[n], o->kernel_version) < PATH_MAX &&
+		if (snprintf(ret, PATH_MAX, "%s/%s/%s", o->sysroot, places[n], o->kernel_version) <
+			    PATH_MAX &&
 		    access(ret, F_OK) == 0)
 			return 0;
 	return err_set(e, ERR_MODULES, 0,
-		       "'%.160s/usr/lib/modules' and '/lib/modules' there have no '%.64s'; correct --sysroot or --kernel-version, or use --profile=none",
+		       "'%.160s/usr/lib/modules' and '/lib/modules' there have no '%.64s'; correct "
+		       "--sysroot or --kernel-version, or use --profile=none",
 		       o->sysroot, o->kernel_version);
 }
 
@@ -145,7 +151,8 @@ static int add_modules(struct initrd *i, const struct build_options *o, struct e
 		return 0;
 	rc = find_module_folder(o, folder, e);
 	if (rc == 0)
-		rc = closure_open(folder, o->modprobe_configs.n ? o->modprobe_configs.v : no_configs,
+		rc = closure_open(folder,
+				  o->modprobe_configs.n ? o->modprobe_configs.v : no_configs,
 				  o->verbose, &c, e);
 	if (rc == 0)
 		rc = want_modules(&c, o, e);

@@ -50,8 +50,10 @@ int program_run(char *const argv[], const char *hint, struct err *e)
 	int status, rc;
 	pid_t pid, got;
 
-	if (!find_in(search ? search : "", argv[0], path) && !find_in("/usr/sbin:/sbin:/usr/bin:/bin", argv[0], path))
-		return err_set(e, ERR_SYSTEM, 0, "the program '%s' is not installed; %s", argv[0], hint);
+	if (!find_in(search ? search : "", argv[0], path) &&
+	    !find_in("/usr/sbin:/sbin:/usr/bin:/bin", argv[0], path))
+		return err_set(e, ERR_SYSTEM, 0, "the program '%s' is not installed; %s", argv[0],
+			       hint);
 	rc = spawn(path, argv, &pid);
 	if (rc)
 		return err_set(e, ERR_SYSTEM, rc, "start '%s'", path);
@@ -61,7 +63,8 @@ int program_run(char *const argv[], const char *hint, struct err *e)
 	if (got < 0)
 		return err_set(e, ERR_SYSTEM, errno, "wait for '%s'", path);
 	if (WIFSIGNALED(status))
-		return err_set(e, ERR_SYSTEM, 0, "'%s' was ended by signal %d", path, WTERMSIG(status));
+		return err_set(e, ERR_SYSTEM, 0, "'%s' was ended by signal %d", path,
+			       WTERMSIG(status));
 	if (WEXITSTATUS(status))
 		return err_set(e, ERR_SYSTEM, 0, "'%s' failed with exit status %d; %s", path,
 			       WEXITSTATUS(status), hint);

@@ -25,17 +25,18 @@ struct staging {
 };
 
 /* What depmod reads beside the modules: their order, and what is built in. */
-static const char *const depmod_inputs[] = { "modules.order", "modules.builtin", "modules.builtin.modinfo" };
+static const char *const depmod_inputs[] = { "modules.order", "modules.builtin",
+					     "modules.builtin.modinfo" };
 
 /* What libkmod reads, and the text of the two that people look into. */
 static const struct {
 	const char *name;
 	bool optional; /* older versions of depmod do not make it */
 } indexes[] = {
-	{ "modules.alias", false },	  { "modules.alias.bin", false },
+	{ "modules.alias", false },       { "modules.alias.bin", false },
 	{ "modules.builtin.bin", false }, { "modules.builtin.alias.bin", true },
-	{ "modules.dep", false },	  { "modules.dep.bin", false },
-	{ "modules.softdep", false },	  { "modules.symbols.bin", false },
+	{ "modules.dep", false },         { "modules.dep.bin", false },
+	{ "modules.softdep", false },     { "modules.symbols.bin", false },
 	{ "modules.weakdep", true },
 };
 
@@ -69,13 +70,14 @@ static int staging_make(struct staging *s, const char *version, struct err *e)
 {
 	const char *tmp = getenv("TMPDIR");
 	char root[sizeof(s->root)], link[PATH_MAX / 2];
-	int n = snprintf(root, sizeof(root), "%s/slipway-mkinitrd.XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	int n = snprintf(root, sizeof(root), "%s/slipway-mkinitrd.XXXXXX",
+			 tmp && *tmp ? tmp : "/tmp");
 
 	if (n >= (int)sizeof(root))
 		return err_set(e, ERR_SYSTEM, ENAMETOOLONG, "make a folder in '%s'", tmp);
 	if (!mkdtemp(root))
-		return err_set(e, ERR_SYSTEM, errno, "make the folder '%s'; set TMPDIR to one that can be written",
-			       root);
+		return err_set(e, ERR_SYSTEM, errno,
+			       "make the folder '%s'; set TMPDIR to one that can be written", root);
 	memcpy(s->root, root, sizeof(root));
 	snprintf(s->folder, sizeof(s->folder), "%s/usr/lib/modules/%s", s->root, version);
 	snprintf(link, sizeof(link), "%s/lib", s->root);
@@ -104,8 +106,10 @@ static int copy_module(const struct closure_module *m, char *to, struct err *e)
 		rc = file_copy(m->path, to, 0600, INITRD_MAX_FILE, e);
 	if (rc < 0)
 		return rc;
-	return rc ? 0 : err_set(e, ERR_MODULES, 0, "module '%s' is listed and missing: '%.180s'; run depmod",
-				m->name, m->path);
+	return rc ? 0
+		  : err_set(e, ERR_MODULES, 0,
+			    "module '%s' is listed and missing: '%.180s'; run depmod", m->name,
+			    m->path);
 }
 
 static int stage_modules(struct staging *s, const struct closure *c, struct err *e)
@@ -119,7 +123,8 @@ static int stage_modules(struct staging *s, const struct closure *c, struct err 
 		int rc;
 
 		if (!name || strstr(name, "../"))
-			return err_set(e, ERR_MODULES, 0, "module '%s' lies outside its kernel's folder: '%.180s'",
+			return err_set(e, ERR_MODULES, 0,
+				       "module '%s' lies outside its kernel's folder: '%.180s'",
 				       m->name, m->path);
 		if (asprintf(&s->files[i], "%s/%s", s->folder, name) < 0) {
 			s->files[i] = NULL;
@@ -166,9 +171,12 @@ static int decompress(struct staging *s, const struct decompressor *d, struct er
 }
 
 /* An empty configuration: the build machine's depmod.d must not change the result. */
-static int run_depmod(const struct staging *s, const char *folder, const char *version, struct err *e)
+static int run_depmod(const struct staging *s, const char *folder, const char *version,
+		      struct err *e)
 {
-	char *argv[] = { "depmod", "-C", "/dev/null", "-b", (char *)s->root, (char *)version, NULL };
+	char *argv[] = {
+		"depmod", "-C", "/dev/null", "-b", (char *)s->root, (char *)version, NULL
+	};
 
 	for (size_t i = 0; i < sizeof(depmod_inputs) / sizeof(*depmod_inputs); i++) {
 		char from[PATH_MAX], to[PATH_MAX];
@@ -193,14 +201,16 @@ static int pack_indexes(struct initrd *i, const struct staging *s, struct err *e
 		snprintf(path, sizeof(path), "%s/%s", s->folder, indexes[n].name);
 		if (indexes[n].optional && access(path, F_OK) < 0)
 			continue;
-		rc = initrd_add_file(i, path + strlen(s->root), path, false, "index of the modules here", e);
+		rc = initrd_add_file(i, path + strlen(s->root), path, false,
+				     "index of the modules here", e);
 		if (rc < 0)
 			return rc;
 	}
 	return 0;
 }
 
-static int pack_modules(struct initrd *i, const struct staging *s, const struct closure *c, struct err *e)
+static int pack_modules(struct initrd *i, const struct staging *s, const struct closure *c,
+			struct err *e)
 {
 	int rc = 0;
 
@@ -210,7 +220,8 @@ static int pack_modules(struct initrd *i, const struct staging *s, const struct 
 	return rc;
 }
 
-int staging_add_modules(struct initrd *i, const struct closure *c, const char *version, struct err *e)
+int staging_add_modules(struct initrd *i, const struct closure *c, const char *version,
+			struct err *e)
 {
 	SCOPED(staging_remove) struct staging s = { .root = "" };
 	int rc = staging_make(&s, version, e);

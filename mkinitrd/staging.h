@@ -11,4 +11,5 @@
  * Signatures stay as they are. Leaves nothing behind. Runs depmod, and xz,
  * zstd or gzip where the modules need it. Errors: ERR_MODULES for a file that the
  * indexes name and the folder lacks; ERR_SYSTEM. */
-int staging_add_modules(struct initrd *i, const struct closure *c, const char *version, struct err *e);
+int staging_add_modules(struct initrd *i, const struct closure *c, const char *version,
+			struct err *e);
