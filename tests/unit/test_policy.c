@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/unit/unit.h"
+
+#include "modules/trust/policy.h"
+
+#define READ_ONLY (UINT64_C(1) << 60)
+#define GROWFS (UINT64_C(1) << 59)
+enum { ANY_DATA = USE_OPEN & ~(USE_VERITY | USE_SIGNED), PLAIN = USE_UNPROTECTED };
+
+/* What one designator is allowed to be after parsing. */
+static const struct parse_case {
+	const char *text;
+	enum policy_designator d;
+	unsigned use;
+} parse_cases[] = {
+	/* whole-string forms */
+	{ "", POLICY_ROOT, USE_IGNORE },
+	{ "-", POLICY_ROOT_VERITY, USE_IGNORE },
+	{ "*", POLICY_ROOT, USE_OPEN },
+	{ "*", POLICY_HOME, ANY_DATA },
+	{ "*", POLICY_ROOT_VERITY_SIG, PLAIN | USE_IGNORE },
+	{ "~", POLICY_USR, USE_ABSENT },
+	{ "~", POLICY_USR_VERITY, USE_ABSENT },
+	/* single rules */
+	{ "root=verity", POLICY_ROOT, USE_VERITY },
+	{ "root=verity+signed+encrypted+encryptedwithintegrity+unprotected+unused+absent", POLICY_ROOT, USE_OPEN },
+	{ "root=open", POLICY_ROOT, USE_OPEN },
+	{ "root=ignore", POLICY_ROOT, USE_IGNORE },
+	{ "root=", POLICY_ROOT, USE_OPEN },
+	{ "root=-", POLICY_ROOT, USE_OPEN },
+	{ "root=read-only-on", POLICY_ROOT, USE_OPEN },
+	{ "root=ext4", POLICY_ROOT, USE_OPEN },
+	{ "root=signed", POLICY_USR, USE_IGNORE },
+	/* the default */
+	{ "=absent", POLICY_VAR, USE_ABSENT },
+	{ "root=verity:=unprotected", POLICY_SRV, PLAIN },
+	{ "=encrypted:root=verity", POLICY_ROOT, USE_VERITY },
+	{ "=signed", POLICY_HOME, USE_IGNORE },
+	/* hash and signature follow their data */
+	{ "root=verity", POLICY_ROOT_VERITY, PLAIN },
+	{ "root=verity", POLICY_ROOT_VERITY_SIG, USE_IGNORE },
+	{ "root=signed", POLICY_ROOT_VERITY, PLAIN },
+	{ "root=signed", POLICY_ROOT_VERITY_SIG, PLAIN },
+	{ "usr=signed+absent", POLICY_USR_VERITY_SIG, PLAIN | USE_ABSENT },
+	{ "usr=signed", POLICY_ROOT_VERITY_SIG, USE_IGNORE },
+	{ "root=verity+signed", POLICY_ROOT_VERITY, PLAIN },
+	{ "root=verity+signed", POLICY_ROOT_VERITY_SIG, PLAIN | USE_ABSENT },
+	{ "root=verity+encrypted", POLICY_ROOT_VERITY, PLAIN | USE_ABSENT },
+	{ "root=encrypted", POLICY_ROOT_VERITY, USE_IGNORE },
+	{ "root=encrypted:=absent", POLICY_ROOT_VERITY, USE_ABSENT },
+	{ "=verity", POLICY_USR_VERITY, PLAIN },
+	{ "root=signed:root-verity-sig=absent", POLICY_ROOT_VERITY_SIG, USE_ABSENT },
+	{ "root-verity=signed+unused", POLICY_ROOT_VERITY, USE_UNUSED },
+	{ "esp=verity+unprotected", POLICY_ESP, PLAIN },
+};
+
+static void parses(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(parse_cases) / sizeof(*parse_cases); i++) {
+		const struct parse_case *c = &parse_cases[i];
+		char got[96], expected[96];
+		struct policy p = { 0 };
+		struct err e = { 0 };
+
+		assert_code(policy_parse(c->text, &p, &e), &e, ERR_NONE, c->text);
+		if (p.use[c->d] != c->use)
+			fail_msg("'%s', designator %d: got %s, expected %s", c->text, (int)c->d,
+				 policy_uses(p.use[c->d], got, sizeof(got)),
+				 policy_uses(c->use, expected, sizeof(expected)));
+		for (int d = 0; d < POLICY_N_DESIGNATORS; d++)
+			if (!p.use[d])
+				fail_msg("'%s' leaves nothing for %d", c->text, d);
+	}
+}
+
+static void refuses_bad_syntax(void **state)
+{
+	static const char *const bad[] = {
+		"root", "root=verity:", ":root=verity", "root=verity::usr=verity", "root=verity+",
+		"root=+verity", "root=verity++signed", "root=verified", "rot=verity", "ROOT=verity",
+		"root=verity:root=verity", "=open:=open", "root==verity", "root=verity usr=verity",
+		" root=verity", "root=ext3", "**", "~:root=verity", "root=verity\n", "root-verity=verity",
+		"esp=signed", "swap=verity+signed", "root-verity-sig=signed", "root=-+verity",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct policy p;
+		struct err e = { 0 };
+
+		assert_code(policy_parse(bad[i], &p, &e), &e, ERR_POLICY_SYNTAX, bad[i]);
+		assert_true(strlen(e.what) > 0);
+	}
+}
+
+static const struct check_case {
+	const char *text;
+	unsigned found;
+	uint64_t attributes;
+	const char *filesystem;
+	enum err_code code;
+} check_cases[] = {
+	{ "root=signed", USE_VERITY | USE_SIGNED, 0, NULL, ERR_NONE },
+	{ "root=signed", USE_VERITY, 0, NULL, ERR_POLICY_REFUSED },
+	{ "root=verity", USE_VERITY | USE_SIGNED, 0, NULL, ERR_NONE },
+	{ "root=verity", USE_UNPROTECTED, 0, NULL, ERR_POLICY_REFUSED },
+	{ "root=verity+absent", USE_ABSENT, 0, NULL, ERR_NONE },
+	{ "root=verity", USE_ABSENT, 0, NULL, ERR_POLICY_REFUSED },
+	{ "~", USE_VERITY | USE_SIGNED, 0, NULL, ERR_POLICY_REFUSED },
+	{ "-", USE_VERITY | USE_SIGNED, 0, NULL, ERR_POLICY_REFUSED },
+	{ "*", USE_UNPROTECTED, READ_ONLY | GROWFS, NULL, ERR_NONE },
+	{ "root=read-only-on", USE_VERITY, READ_ONLY, NULL, ERR_NONE },
+	{ "root=read-only-on", USE_VERITY, GROWFS, NULL, ERR_POLICY_REFUSED },
+	{ "root=read-only-on+absent", USE_ABSENT, 0, NULL, ERR_NONE },
+	{ "root=read-only-off", USE_VERITY, READ_ONLY, NULL, ERR_POLICY_REFUSED },
+	{ "root=read-only-off+read-only-on", USE_VERITY, READ_ONLY, NULL, ERR_NONE },
+	{ "root=growfs-off", USE_VERITY, GROWFS, NULL, ERR_POLICY_REFUSED },
+	{ "root=growfs-on", USE_VERITY, GROWFS, NULL, ERR_NONE },
+	{ "root=erofs+squashfs", USE_VERITY, 0, "erofs", ERR_NONE },
+	{ "root=erofs+squashfs", USE_VERITY, 0, "ext4", ERR_POLICY_REFUSED },
+	{ "root=erofs+squashfs", USE_VERITY, 0, "erofs2", ERR_POLICY_REFUSED },
+	{ "root=verity", USE_VERITY, 0, "ext4", ERR_NONE },
+};
+
+static void checks(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(check_cases) / sizeof(*check_cases); i++) {
+		const struct check_case *c = &check_cases[i];
+		struct policy p;
+		struct err e = { 0 };
+		int rc = policy_parse(c->text, &p, &e);
+
+		assert_code(rc, &e, ERR_NONE, c->text);
+		rc = policy_check(&p, POLICY_ROOT, c->found, c->attributes, "root", &e);
+		if (rc == 0 && c->filesystem)
+			rc = policy_check_filesystem(&p, POLICY_ROOT, c->filesystem, &e);
+		assert_code(rc, &e, c->code, c->text);
+	}
+}
+
+static void says_what_is_missing(void **state)
+{
+	struct policy p;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(policy_parse("root=signed", &p, &e), 0);
+	assert_int_equal(policy_check(&p, POLICY_ROOT, USE_VERITY, 0, "root", &e), -ERR_POLICY_REFUSED);
+	assert_string_equal(e.what, "policy allows 'signed' for 'root', but the disk holds 'verity'");
+}
+
+static const struct narrow_case {
+	const char *floor, *asked;
+	enum err_code code;
+	unsigned use; /* of the root afterwards */
+} narrow_cases[] = {
+	{ "root=signed+encrypted", "*", ERR_NONE, USE_SIGNED | USE_ENCRYPTED },
+	{ "*", "root=signed", ERR_NONE, USE_SIGNED },
+	{ "root=signed+encrypted", "root=verity+signed", ERR_NONE, USE_SIGNED },
+	{ "root=signed", "root=verity", ERR_POLICY_REFUSED, 0 },
+	{ "root=signed", "~", ERR_POLICY_REFUSED, 0 },
+	{ "root=signed", "-", ERR_POLICY_REFUSED, 0 },
+	{ "root=signed+absent", "~", ERR_NONE, USE_ABSENT },
+	{ "root=read-only-on", "root=read-only-off", ERR_POLICY_REFUSED, 0 },
+	{ "root=growfs-off", "root=open", ERR_NONE, USE_OPEN },
+	{ "root=erofs", "root=ext4", ERR_POLICY_REFUSED, 0 },
+	{ "root=erofs+ext4", "root=ext4+xfs", ERR_NONE, USE_OPEN },
+};
+
+static void narrows(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(narrow_cases) / sizeof(*narrow_cases); i++) {
+		const struct narrow_case *c = &narrow_cases[i];
+		struct policy floor, p, before;
+		struct err e = { 0 };
+		int rc;
+
+		assert_int_equal(policy_parse(c->floor, &floor, &e), 0);
+		assert_int_equal(policy_parse(c->asked, &p, &e), 0);
+		before = p;
+		rc = policy_narrow(&p, &floor, &e);
+		assert_code(rc, &e, c->code, c->asked);
+		if (rc < 0)
+			assert_memory_equal(&p, &before, sizeof(p));
+		else
+			assert_int_equal(p.use[POLICY_ROOT], c->use);
+	}
+}
+
+static void narrows_the_rest(void **state)
+{
+	struct policy floor, p;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(policy_parse("root=erofs+ext4+read-only-on", &floor, &e), 0);
+	assert_int_equal(policy_parse("root=ext4+xfs", &p, &e), 0);
+	assert_int_equal(policy_narrow(&p, &floor, &e), 0);
+	assert_int_equal(policy_check_filesystem(&p, POLICY_ROOT, "ext4", &e), 0);
+	assert_int_equal(policy_check_filesystem(&p, POLICY_ROOT, "xfs", &e), -ERR_POLICY_REFUSED);
+	assert_int_equal(policy_check(&p, POLICY_ROOT, USE_VERITY, 0, "root", &e), -ERR_POLICY_REFUSED);
+	assert_int_equal(policy_check(&p, POLICY_ROOT, USE_VERITY, READ_ONLY, "root", &e), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT_TEST(parses), UNIT_TEST(refuses_bad_syntax), UNIT_TEST(checks),
+		UNIT_TEST(says_what_is_missing), UNIT_TEST(narrows), UNIT_TEST(narrows_the_rest),
+	};
+
+	return cmocka_run_group_tests_name("policy", tests, NULL, NULL);
+}
