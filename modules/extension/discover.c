@@ -42,9 +42,11 @@ static void add(const char *directory, const char *file, struct found_list *list
 		break;
 	}
 	if (is_listed(list, f.name)) {
-		log_info("'%s' in '%s' is skipped, there is one of that name already", file, directory);
+		log_info("'%s' in '%s' is skipped, there is one of that name already", file,
+			 directory);
 	} else if (list->n == MAX_EXTENSIONS) {
-		log_warning("extension '%s' skipped: more than %d extensions", f.name, MAX_EXTENSIONS);
+		log_warning("extension '%s' skipped: more than %d extensions", f.name,
+			    MAX_EXTENSIONS);
 	} else {
 		memcpy(f.file, file, strlen(file) + 1); /* its name fits, so it does */
 		list->at[list->n++] = f;
@@ -59,7 +61,8 @@ int discover(const char *directory, struct found_list *list, struct err *e)
 	if (n < 0 && errno == ENOENT)
 		return 0;
 	if (n < 0)
-		return err_set(e, errno == ENOMEM ? ERR_MEMORY : ERR_SYSTEM, errno, "list '%s'", directory);
+		return err_set(e, errno == ENOMEM ? ERR_MEMORY : ERR_SYSTEM, errno, "list '%s'",
+			       directory);
 	for (int i = 0; i < n; i++) {
 		add(directory, files[i]->d_name, list);
 		free(files[i]);

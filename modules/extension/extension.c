@@ -25,13 +25,16 @@ static const char *const hierarchies[] = { "/usr", "/opt" };
 enum {
 	N_FOLDERS = sizeof(folders) / sizeof(*folders),
 	N_HIERARCHIES = sizeof(hierarchies) / sizeof(*hierarchies),
-	TREE_BYTES = 64,
+	FILE_BYTES = EXTENSION_FILE_BYTES + 32, /* with the folder */
+	TOP_BYTES = 40,
 	MAX_RELEASE_BYTES = 64 * 1024,
 };
 
 struct extension {
+	char file[FILE_BYTES]; /* the image */
+	char top[TOP_BYTES];   /* where its tree starts */
 	struct image image;
-	char trees[N_HIERARCHIES][TREE_BYTES]; /* "" if it has none */
+	bool has[N_HIERARCHIES];
 	struct extension_verdict verdict;
 };
 
@@ -63,16 +66,15 @@ bool extensions_present(void)
 }
 
 /* Everything that speaks for or against one mounted tree. */
-static int accept_tree(struct extension *x, const char *top, const struct release *initrd,
-		       struct err *e)
+static int accept_tree(struct extension *x, const struct release *initrd, struct err *e)
 {
-	SCOPED(fd_close) int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	SCOPED(fd_close) int fd = open(x->top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	SCOPED(release_done) struct release release = { 0 };
 	const char *name = x->verdict.name;
 	int rc;
 
 	if (fd < 0)
-		return err_set(e, ERR_SYSTEM, errno, "open '%s'", top);
+		return err_set(e, ERR_SYSTEM, errno, "open '%s'", x->top);
 	rc = metadata_read(fd, name, &release, e);
 	if (rc < 0 || (rc = release_match(&release, initrd, name, e)) < 0)
 		return rc;
@@ -80,35 +82,36 @@ static int accept_tree(struct extension *x, const char *top, const struct releas
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < N_HIERARCHIES; i++)
-		if (tree_has(fd, hierarchies[i] + 1))
-			snprintf(x->trees[i], TREE_BYTES, "%s%s", top, hierarchies[i]);
+		x->has[i] = tree_has(fd, hierarchies[i] + 1);
 	return 0;
 }
 
-static int take(struct extension *x, const struct found *found, size_t index,
-		const struct extension_request *request, const struct release *initrd, struct err *e)
+static void begin(struct extension *x, const struct found *found, size_t index)
 {
-	char path[40 + EXTENSION_FILE_BYTES], top[40];
-	int rc;
+	*x = (struct extension){ .image = IMAGE_EMPTY };
+	snprintf(x->file, sizeof(x->file), "%s/%s", found->directory, found->file);
+	snprintf(x->top, sizeof(x->top), MERGE_WORKSPACE "/%02zu", index);
+	snprintf(x->verdict.name, sizeof(x->verdict.name), "%s", found->name);
+}
 
-	snprintf(path, sizeof(path), "%s/%s", found->directory, found->file);
-	snprintf(top, sizeof(top), MERGE_WORKSPACE "/%02zu", index);
-	rc = image_prove(&x->image, path, request, x->verdict.root_hash, e);
+static int take(struct extension *x, const struct extension_request *request,
+		const struct release *initrd, struct err *e)
+{
+	int rc = image_prove(&x->image, x->file, request, x->verdict.root_hash, e);
+
 	if (rc == 0)
-		rc = image_mount(&x->image, top, request, e);
-	return rc < 0 ? rc : accept_tree(x, top, initrd, e);
+		rc = image_mount(&x->image, x->top, request, e);
+	return rc < 0 ? rc : accept_tree(x, initrd, e);
 }
 
 /* Fills the verdict; a bad extension never stops the others. */
-static void judge(struct extension *x, const struct found *found, size_t index,
-		  const struct extension_request *request, const struct release *initrd)
+static void judge(struct extension *x, const struct extension_request *request,
+		  const struct release *initrd)
 {
 	struct extension_verdict *v = &x->verdict;
 	struct err e = { 0 };
 
-	*x = (struct extension){ .image = IMAGE_EMPTY };
-	snprintf(v->name, sizeof(v->name), "%s", found->name);
-	if (take(x, found, index, request, initrd, &e) == 0) {
+	if (take(x, request, initrd, &e) == 0) {
 		log_info("extension '%s' is proven and fits", v->name);
 		return;
 	}
@@ -127,8 +130,8 @@ static int merge_one(struct extensions *x, size_t hierarchy, struct err *e)
 	for (size_t i = 0; i < x->n; i++) {
 		const struct extension *ext = &x->at[i];
 
-		if (ext->verdict.code == ERR_NONE && *ext->trees[hierarchy])
-			layers[n++] = (struct layer){ ext->verdict.name, ext->trees[hierarchy] };
+		if (ext->verdict.code == ERR_NONE && ext->has[hierarchy])
+			layers[n++] = (struct layer){ ext->verdict.name, ext->top };
 	}
 	if (n == 0)
 		return 0;
@@ -160,7 +163,8 @@ static void read_initrd_release(struct release *ret)
 
 	if (file_read(AT_FDCWD, path, MAX_RELEASE_BYTES, &text, &n, &e) < 0 ||
 	    release_parse(text, n, ret, &e) < 0)
-		log_warning("'%s' is unusable, only extensions for any system fit: %s", path, e.what);
+		log_warning("'%s' is unusable, only extensions for any system fit: %s", path,
+			    e.what);
 }
 
 static int find(struct found_list *list, struct err *e)
@@ -185,8 +189,10 @@ static int merge_found(struct extensions *x, const struct found_list *list,
 		return rc;
 	x->workspace = true;
 	read_initrd_release(&initrd);
-	for (; x->n < list->n; x->n++)
-		judge(&x->at[x->n], &list->at[x->n], x->n, request, &initrd);
+	for (; x->n < list->n; x->n++) {
+		begin(&x->at[x->n], &list->at[x->n], x->n);
+		judge(&x->at[x->n], request, &initrd);
+	}
 	return merge_all(x, e);
 }
 

@@ -40,7 +40,8 @@ static int as_extension_error(struct err *e)
 
 static int attach(const char *path, struct loop *ret, struct err *e)
 {
-	SCOPED(fd_close) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	static const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	SCOPED(fd_close) int fd = open(path, flags);
 	struct stat st;
 
 	/* ELOOP: a link. */
@@ -87,7 +88,7 @@ static int prove_set(struct image *image, const struct disk *disk, const struct 
 
 	/* Whatever the policy says: no proof, no mount. */
 	if (!set->signature)
-		return err_set(e, ERR_SIGNATURE_MISSING, 0, "'%s' is not signed", set->data->devname);
+		return err_set(e, ERR_SIGNATURE_MISSING, 0, "it is not signed");
 	rc = policy_check(request->policy, pd, verity_set_uses(set), set->data->attributes,
 			  set->data->devname, e);
 	if (rc < 0)
@@ -101,8 +102,8 @@ static int prove_set(struct image *image, const struct disk *disk, const struct 
 			    set->data->devname, e);
 }
 
-static int prove_loop(struct image *image, const struct extension_request *request, char *root_hash,
-		      struct err *e)
+static int prove_loop(struct image *image, const struct extension_request *request,
+		      char *root_hash, struct err *e)
 {
 	SCOPED(disk_done) struct disk disk = { 0 };
 	SCOPED(verity_set_done) struct verity_set set = { 0 };
@@ -138,13 +139,15 @@ static int probe(const struct image *image, const struct extension_request *requ
 		return rc;
 	/* Case-insensitive: no overlay takes it, and one such would stop all. */
 	if (strcmp(ret, "vfat") == 0)
-		return err_set(e, ERR_EXTENSION_MALFORMED, 0, "its file system is 'vfat'");
-	return policy_check_filesystem(request->policy, policy_designator(image->designator), ret, e);
+		return err_set(e, ERR_EXTENSION_MALFORMED, 0, "its file system is '%s'", ret);
+	return policy_check_filesystem(request->policy, policy_designator(image->designator), ret,
+				       e);
 }
 
 int image_mount(struct image *image, const char *top, const struct extension_request *request,
 		struct err *e)
 {
+	static const unsigned long flags = MS_RDONLY | MS_NODEV | MS_NOSUID;
 	const char *below = image->designator == DPS_USR ? "/usr" : "";
 	char filesystem[FILESYSTEM_NAME_BYTES], at[IMAGE_MOUNT_BYTES];
 	int rc = probe(image, request, filesystem, e);
@@ -156,8 +159,9 @@ int image_mount(struct image *image, const char *top, const struct extension_req
 	rc = make_dirs(at, 0755, e);
 	if (rc < 0)
 		return rc;
-	if (mount(volume_path(image->volume), at, filesystem, MS_RDONLY | MS_NODEV | MS_NOSUID, NULL) < 0)
-		return err_set(e, ERR_UNSUPPORTED, errno, "mount the proven '%s' file system", filesystem);
+	if (mount(volume_path(image->volume), at, filesystem, flags, NULL) < 0)
+		return err_set(e, ERR_UNSUPPORTED, errno, "mount the proven '%s' file system",
+			       filesystem);
 	memcpy(image->mount_point, at, sizeof(at));
 	return 0;
 }

@@ -19,19 +19,21 @@ enum { OPTIONS_BYTES = 4096 }; /* the kernel takes one page */
 
 int merge_begin(struct err *e)
 {
+	static const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 	int rc = make_dirs(MERGE_WORKSPACE, 0755, e);
 
 	if (rc < 0)
 		return rc;
-	if (mount("slipway", MERGE_WORKSPACE, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0)
-		return err_set(e, ERR_EXTENSION_MERGE, errno, "mount a tmpfs at '" MERGE_WORKSPACE "'");
+	if (mount("slipway", MERGE_WORKSPACE, "tmpfs", flags, "mode=0700") < 0)
+		return err_set(e, ERR_EXTENSION_MERGE, errno, "mount a tmpfs at '%s'",
+			       MERGE_WORKSPACE);
 	return 0;
 }
 
 void merge_end(void)
 {
-	if (umount2(MERGE_WORKSPACE, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL && errno != ENOENT)
-		log_warning("'" MERGE_WORKSPACE "' stays mounted: %s", strerror(errno));
+	if (umount2(MERGE_WORKSPACE, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+		log_warning("'%s' stays mounted: %s", MERGE_WORKSPACE, strerror(errno));
 	rmdir(MERGE_WORKSPACE);
 }
 
@@ -50,15 +52,17 @@ static int append(char *ret, size_t max, size_t *used, const char *fmt, ...)
 	return 0;
 }
 
-int merge_options(const char *hierarchy, const struct layer *layers, size_t n, char *ret, size_t max)
+int merge_options(const char *hierarchy, const struct layer *layers, size_t n, char *ret,
+		  size_t max)
 {
 	size_t used = 0;
 
 	/* Layers must not point into each other: redirections are not followed. */
-	if (append(ret, max, &used, "redirect_dir=nofollow,metacopy=off,lowerdir=" META "%s", hierarchy) < 0)
+	if (append(ret, max, &used, "redirect_dir=nofollow,metacopy=off,lowerdir=%s%s", META,
+		   hierarchy) < 0)
 		return -1;
 	for (size_t i = n; i > 0; i--)
-		if (append(ret, max, &used, ":%s", layers[i - 1].path) < 0)
+		if (append(ret, max, &used, ":%s%s", layers[i - 1].top, hierarchy) < 0)
 			return -1;
 	return append(ret, max, &used, ":%s", hierarchy);
 }
@@ -103,18 +107,21 @@ static int write_dev(const char *hierarchy, const struct stat *merged, struct er
 
 	snprintf(path, sizeof(path), META "%s/.systemd-sysext/dev", hierarchy);
 	if (merged)
-		snprintf(text, sizeof(text), "%u:%u\n", major(merged->st_dev), minor(merged->st_dev));
+		snprintf(text, sizeof(text), "%u:%u\n", major(merged->st_dev),
+			 minor(merged->st_dev));
 	return file_write(path, 0444, text, strlen(text), e);
 }
 
-static int mount_overlay(const char *hierarchy, const struct layer *layers, size_t n, struct err *e)
+static int mount_overlay(const char *hierarchy, const struct layer *layers, size_t n,
+			 struct err *e)
 {
 	char options[OPTIONS_BYTES];
 
 	if (merge_options(hierarchy, layers, n, options, sizeof(options)) < 0)
 		return err_set(e, ERR_EXTENSION_MERGE, 0, "too many layers for '%s'", hierarchy);
 	if (mount("sysext", hierarchy, "overlay", MS_RDONLY | MS_NODEV | MS_NOSUID, options) < 0)
-		return err_set(e, ERR_EXTENSION_MERGE, errno, "mount the overlay over '%s'", hierarchy);
+		return err_set(e, ERR_EXTENSION_MERGE, errno, "mount the overlay over '%s'",
+			       hierarchy);
 	return 0;
 }
 

@@ -13,7 +13,7 @@
 
 struct layer {
 	const char *name; /* the extension's */
-	const char *path; /* of the directory to lay over the hierarchy */
+	const char *top;  /* where its tree starts: top/usr is laid over /usr */
 };
 
 int merge_begin(struct err *e);
@@ -23,7 +23,8 @@ void merge_end(void);
 
 /* Writes the options of an overlay for "/usr" to ret, newest layer (the last one)
  * on top. Returns 0, or -1 if they do not fit. Pure. */
-int merge_options(const char *hierarchy, const struct layer *layers, size_t n, char *ret, size_t max);
+int merge_options(const char *hierarchy, const struct layer *layers, size_t n, char *ret,
+		  size_t max);
 
 /* Lays n > 0 layers, oldest first, over the hierarchy ("/usr"), read-only.
  * Errors: ERR_EXTENSION_MERGE. */

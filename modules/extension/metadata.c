@@ -86,7 +86,8 @@ static int open_release(int root_fd, const char *name, struct err *e)
 	int fd;
 
 	if (dir_fd < 0)
-		return err_set(e, ERR_EXTENSION_MALFORMED, errno, "open '/" DIRECTORY "' of '%s'", name);
+		return err_set(e, ERR_EXTENSION_MALFORMED, errno, "open '/" DIRECTORY "' of '%s'",
+			       name);
 	snprintf(file, sizeof(file), PREFIX "%s", name);
 	fd = open_file(dir_fd, file);
 	if (fd < 0 && errno == ENOENT)

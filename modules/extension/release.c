@@ -48,7 +48,7 @@ static bool is_control(char c)
 /* Between double quotes a backslash is special before these only. */
 static bool escapes(char quote, char next)
 {
-	return quote == '\0' || (quote == '"' && strchr("\"\\$`", next));
+	return !quote || strchr("\"\\$`", next);
 }
 
 /* Unquotes one line's value. ret takes at least n + 1 bytes. False if the shell
@@ -67,11 +67,10 @@ static bool unquote(const char *p, size_t n, char *ret)
 			quote = '\0';
 		} else if (!quote && (c == '"' || c == '\'')) {
 			quote = c;
-		} else if (c == '\\' && quote != '\'' && i + 1 == n) {
-			return false;
-		} else if (c == '\\' && escapes(quote, p[i + 1])) {
-			if (is_control(p[++i]))
+		} else if (c == '\\' && quote != '\'') {
+			if (i + 1 == n || is_control(p[i + 1]))
 				return false;
+			i += escapes(quote, p[i + 1]);
 			ret[out++] = p[i];
 		} else {
 			ret[out++] = c;
@@ -163,8 +162,23 @@ static const char *or_none(const char *s)
 static int mismatch(struct err *e, const char *name, const char *key, const char *theirs,
 		    const char *ours)
 {
-	return err_set(e, ERR_EXTENSION_MISMATCH, 0, "%s of '%s' is '%.80s', it must be '%.80s'", key,
-		       name, or_none(theirs), or_none(ours));
+	return err_set(e, ERR_EXTENSION_MISMATCH, 0, "%s of '%s' is '%.80s', it must be '%.80s'",
+		       key, name, or_none(theirs), or_none(ours));
+}
+
+/* The level is the finer promise: where both give one, the version does not count. */
+static int match_version(const struct release *x, const struct release *initrd, const char *name,
+			 struct err *e)
+{
+	const char *level = initrd->sysext_level, *version = initrd->version_id;
+
+	if (x->sysext_level && level) {
+		if (!same(x->sysext_level, level))
+			return mismatch(e, name, "SYSEXT_LEVEL", x->sysext_level, level);
+	} else if (version && !same(x->version_id, version)) {
+		return mismatch(e, name, "VERSION_ID", x->version_id, version);
+	}
+	return 0;
 }
 
 int release_match(const struct release *extension, const struct release *initrd,
@@ -182,10 +196,5 @@ int release_match(const struct release *extension, const struct release *initrd,
 		return 0;
 	if (!x->id || (!same(x->id, initrd->id) && !has_word(initrd->id_like, x->id)))
 		return mismatch(e, name, "ID", x->id, initrd->id);
-	if (x->sysext_level && initrd->sysext_level)
-		return same(x->sysext_level, initrd->sysext_level)
-			? 0 : mismatch(e, name, "SYSEXT_LEVEL", x->sysext_level, initrd->sysext_level);
-	if (initrd->version_id && !same(x->version_id, initrd->version_id))
-		return mismatch(e, name, "VERSION_ID", x->version_id, initrd->version_id);
-	return 0;
+	return match_version(x, initrd, name, e);
 }

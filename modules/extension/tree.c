@@ -127,7 +127,9 @@ static int check_link(const struct walk *w, int dir_fd, const char *name, struct
 	if ((size_t)n == sizeof(target))
 		return refuse(w, "is a link with an endless target", e);
 	target[n] = '\0';
-	return tree_link_stays(w->path, target) ? 0 : refuse(w, "is a link that leaves /usr and /opt", e);
+	if (!tree_link_stays(w->path, target))
+		return refuse(w, "is a link that leaves /usr and /opt", e);
+	return 0;
 }
 
 static int type_of(int dir_fd, const struct dirent *d)
@@ -141,7 +143,8 @@ static int type_of(int dir_fd, const struct dirent *d)
 	return (int)IFTODT(st.st_mode);
 }
 
-static int walk_directory(struct walk *w, int dir_fd, const char *name, unsigned depth, struct err *e);
+static int walk_directory(struct walk *w, int dir_fd, const char *name, unsigned depth,
+			  struct err *e);
 
 /* w->path names the entry. */
 static int check_entry(struct walk *w, int dir_fd, const struct dirent *d, unsigned depth,
@@ -188,9 +191,11 @@ static int walk_entries(struct walk *w, DIR *dir, unsigned depth, struct err *e)
 }
 
 /* dir_fd/name is what w->path names. */
-static int walk_directory(struct walk *w, int dir_fd, const char *name, unsigned depth, struct err *e)
+static int walk_directory(struct walk *w, int dir_fd, const char *name, unsigned depth,
+			  struct err *e)
 {
-	SCOPED(fd_close) int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	static const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	SCOPED(fd_close) int fd = openat(dir_fd, name, flags);
 	SCOPED(dir_close) DIR *dir = NULL;
 
 	if (depth > MAX_DEPTH)
