@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#define _XOPEN_SOURCE 700 /* nftw */
+#define _DEFAULT_SOURCE
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "init/core/cleanup.h"
+#include "init/core/file.h"
+#include "modules/extension/discover.h"
+#include "modules/extension/merge.h"
+#include "modules/extension/metadata.h"
+#include "modules/extension/tree.h"
+
+/* ---- a tree in a temporary directory, from a list of things to make ---- */
+
+enum kind { END, DIRECTORY, FILE_WITH, LINK_TO, PIPE };
+
+struct node {
+	enum kind kind;
+	const char *path, *content;
+};
+
+struct tree {
+	char top[64];
+	int fd;
+};
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path);
+}
+
+static void tree_remove(struct tree *t)
+{
+	close(t->fd);
+	nftw(t->top, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Parents are made as needed. */
+static void make(const struct tree *t, const struct node *node)
+{
+	char path[512], parent[512];
+	struct err e = { 0 };
+
+	snprintf(path, sizeof(path), "%s/%s", t->top, node->path);
+	snprintf(parent, sizeof(parent), "%s", path);
+	*strrchr(parent, '/') = '\0';
+	assert_code(make_dirs(parent, 0755, &e), &e, ERR_NONE, node->path);
+	switch (node->kind) {
+	case DIRECTORY:
+		assert_return_code(mkdir(path, 0755), errno);
+		break;
+	case FILE_WITH:
+		assert_code(file_write(path, 0644, node->content, strlen(node->content), &e), &e,
+			    ERR_NONE, node->path);
+		break;
+	case LINK_TO:
+		assert_return_code(symlink(node->content, path), errno);
+		break;
+	case PIPE:
+		assert_return_code(mkfifo(path, 0644), errno);
+		break;
+	case END:
+		break;
+	}
+}
+
+static struct tree tree_make(const struct node *nodes)
+{
+	struct tree t = { .top = "/tmp/slipway-test-XXXXXX" };
+
+	assert_non_null(mkdtemp(t.top));
+	for (; nodes->kind != END; nodes++)
+		make(&t, nodes);
+	t.fd = open(t.top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_return_code(t.fd, errno);
+	return t;
+}
+
+/* ---- discovery ---- */
+
+static void discovery(void **state)
+{
+	static const struct node local[] = {
+		{ FILE_WITH, "b_10.raw", "" },    { FILE_WITH, "b_9.sysext.raw", "" },
+		{ FILE_WITH, "a.raw", "" },       { FILE_WITH, "a.sysext.raw", "" },
+		{ FILE_WITH, "c.confext.raw", "" }, { FILE_WITH, ".hidden.raw", "" },
+		{ FILE_WITH, "readme", "" },      { END, NULL, NULL },
+	};
+	static const struct node global[] = {
+		{ FILE_WITH, "b_10.sysext.raw", "" }, { FILE_WITH, "d.raw", "" }, { END, NULL, NULL },
+	};
+	SCOPED(tree_remove) struct tree t = tree_make(local), u = tree_make(global);
+	static struct found_list list;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_code(discover(t.top, &list, &e), &e, ERR_NONE, "local");
+	assert_code(discover(u.top, &list, &e), &e, ERR_NONE, "global");
+	assert_code(discover("/nonexistent", &list, &e), &e, ERR_NONE, "missing folder");
+	discover_sort(&list);
+	assert_int_equal(list.n, 4);
+	assert_string_equal(list.at[0].name, "a");
+	assert_string_equal(list.at[0].file, "a.raw");
+	assert_string_equal(list.at[1].name, "b_9");
+	assert_string_equal(list.at[2].name, "b_10");
+	assert_ptr_equal(list.at[2].directory, t.top);
+	assert_string_equal(list.at[3].name, "d");
+	assert_ptr_equal(list.at[3].directory, u.top);
+}
+
+static void at_most_64(void **state)
+{
+	static const struct node none[] = { { END, NULL, NULL } };
+	SCOPED(tree_remove) struct tree t = tree_make(none);
+	static struct found_list list;
+	struct err e = { 0 };
+
+	(void)state;
+	for (int i = 0; i < MAX_EXTENSIONS + 3; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "x%03d.raw", i);
+		make(&t, &(struct node){ FILE_WITH, name, "" });
+	}
+	assert_code(discover(t.top, &list, &e), &e, ERR_NONE, "many");
+	assert_int_equal(list.n, MAX_EXTENSIONS);
+	assert_string_equal(list.at[MAX_EXTENSIONS - 1].name, "x063");
+}
+
+/* ---- what a tree may hold ---- */
+
+static void links(void **state)
+{
+	static const struct { const char *path, *target; bool stays; } cases[] = {
+		{ "usr/lib/a", "b", true },
+		{ "usr/lib/a", "./b//c/", true },
+		{ "usr/lib/a", "../bin/b", true },
+		{ "usr/lib/a", "../../opt/b", true },
+		{ "usr/lib/a", "../../../../usr/b", true },
+		{ "usr/lib/a", "/usr/b", true },
+		{ "usr/lib/a", "//opt", true },
+		{ "usr/lib/a", ".", true },
+		{ "usr/lib/a", "..", true },
+		{ "usr/a", "..", false },
+		{ "usr/lib/a", "../..", false },
+		{ "usr/lib/a", "../../etc/b", false },
+		{ "usr/lib/a", "../../etc/../usr/b", false },
+		{ "usr/lib/a", "../../usrx/b", false },
+		{ "usr/lib/a", "b/../c", false },
+		{ "usr/lib/a", "/usr/../etc", false },
+		{ "usr/lib/a", "/../usr/b", false },
+		{ "usr/lib/a", "/etc/passwd", false },
+		{ "usr/lib/a", "/dev/null", false },
+		{ "usr/lib/a", "/", false },
+		{ "usr/lib/a", "/us", false },
+		{ "usr/lib/a", "...", true },
+		{ "usr/lib/a", "..b", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		if (tree_link_stays(cases[i].path, cases[i].target) != cases[i].stays)
+			fail_msg("'%s' -> '%s'", cases[i].path, cases[i].target);
+}
+
+static void forbidden_paths(void **state)
+{
+	static const struct { const char *path; bool is_directory, forbidden; } cases[] = {
+		{ "usr", true, false },           { "usr", false, true },
+		{ "usr/lib", true, false },       { "usr/lib", false, true },
+		{ "usr/local/lib", false, true }, { "usr/lib/verity.d", true, true },
+		{ "usr/local/lib/verity.d", true, true }, { "usr/lib/slipway", true, true },
+		{ "usr/lib/slipway", false, true }, { "usr/lib/slipwayx", true, false },
+		{ "usr/lib/os-release", false, true }, { "usr/.systemd-sysext", true, true },
+		{ "usr/li", false, false },       { "usr/share", false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		if (!!tree_forbids(cases[i].path, cases[i].is_directory) != cases[i].forbidden)
+			fail_msg("'%s'", cases[i].path);
+}
+
+static void trees(void **state)
+{
+	static const struct {
+		const char *name;
+		struct node nodes[4];
+		enum err_code code;
+		const char *what;
+	} cases[] = {
+		{ "empty", { { END, NULL, NULL } }, ERR_NONE, "" },
+		{ "good", { { FILE_WITH, "usr/lib/a", "" }, { LINK_TO, "usr/lib/b", "a" },
+			    { DIRECTORY, "opt/x/y", NULL } }, ERR_NONE, "" },
+		{ "what is not merged does not matter",
+		  { { LINK_TO, "etc/a", "/root" }, { PIPE, "srv/p", NULL } }, ERR_NONE, "" },
+		{ "link out", { { LINK_TO, "usr/lib/b", "/etc/passwd" } }, ERR_EXTENSION_MALFORMED,
+		  "its '/usr/lib/b' is a link that leaves /usr and /opt" },
+		{ "link out of opt", { { LINK_TO, "opt/x/y/b", "../../../var" } },
+		  ERR_EXTENSION_MALFORMED, "its '/opt/x/y/b' is a link that leaves /usr and /opt" },
+		{ "pipe", { { PIPE, "usr/p", NULL } }, ERR_EXTENSION_MALFORMED,
+		  "its '/usr/p' is neither file, directory nor link" },
+		{ "anchors", { { FILE_WITH, "usr/lib/verity.d/x.crt", "" } },
+		  ERR_EXTENSION_MALFORMED, "its '/usr/lib/verity.d' would replace trust anchors" },
+		{ "hooks", { { FILE_WITH, "usr/lib/slipway/hook", "" } }, ERR_EXTENSION_MALFORMED,
+		  "its '/usr/lib/slipway' would replace hooks or settings of the initrd" },
+		{ "system", { { FILE_WITH, "usr/lib/os-release", "" } }, ERR_EXTENSION_MALFORMED,
+		  "its '/usr/lib/os-release' is what makes a whole system, not an extension" },
+		{ "link over lib", { { LINK_TO, "usr/lib", "share" } }, ERR_EXTENSION_MALFORMED,
+		  "its '/usr/lib' must be a directory" },
+		{ "usr is a link", { { LINK_TO, "usr", "opt" } }, ERR_EXTENSION_MALFORMED,
+		  "its '/usr' must be a directory" },
+		{ "escape sequence", { { PIPE, "usr/\x1b[m", NULL } }, ERR_EXTENSION_MALFORMED,
+		  "its '/usr/?[m' is neither file, directory nor link" },
+		{ "31 below usr", { { FILE_WITH, "usr/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7"
+			    "/8/9/0/1/a", "" } }, ERR_NONE, "" },
+		{ "32 below usr", { { FILE_WITH, "usr/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7"
+			    "/8/9/0/1/2/a", "" } }, ERR_EXTENSION_MALFORMED,
+		  "its '/usr/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2' "
+		  "lies too deep" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		SCOPED(tree_remove) struct tree t = tree_make(cases[i].nodes);
+		struct err e = { 0 };
+
+		assert_code(tree_check(t.fd, &e), &e, cases[i].code, cases[i].name);
+		assert_string_equal(e.what, cases[i].what);
+	}
+}
+
+/* ---- release files ---- */
+
+#define RELEASES "usr/lib/extension-release.d/extension-release."
+
+static void metadata(void **state)
+{
+	static const struct {
+		const char *name;
+		struct node nodes[4];
+		const char *marked; /* gets the mark that lets it serve any name */
+		enum err_code code;
+		const char *id;
+	} cases[] = {
+		{ "own name", { { FILE_WITH, RELEASES "foo_1", "ID=own" },
+				{ FILE_WITH, RELEASES "foo", "ID=other" } }, NULL, ERR_NONE, "own" },
+		{ "without version", { { FILE_WITH, RELEASES "foo", "ID=other" },
+				       { FILE_WITH, RELEASES "bar", "ID=bar" } }, NULL, ERR_NONE, "other" },
+		{ "other version", { { FILE_WITH, RELEASES "foo_2", "" } }, NULL,
+		  ERR_EXTENSION_MALFORMED, NULL },
+		{ "marked", { { FILE_WITH, RELEASES "bar", "ID=bar" } }, RELEASES "bar", ERR_NONE,
+		  "bar" },
+		{ "two fit", { { FILE_WITH, RELEASES "foo", "" }, { FILE_WITH, RELEASES "bar", "" } },
+		  RELEASES "bar", ERR_EXTENSION_MALFORMED, NULL },
+		{ "no folder", { { FILE_WITH, "usr/lib/a", "" } }, NULL, ERR_EXTENSION_MALFORMED, NULL },
+		{ "empty folder", { { DIRECTORY, "usr/lib/extension-release.d", NULL } }, NULL,
+		  ERR_EXTENSION_MALFORMED, NULL },
+		{ "link", { { FILE_WITH, "usr/a", "ID=a" }, { LINK_TO, RELEASES "foo_1", "../../a" } },
+		  NULL, ERR_EXTENSION_MALFORMED, NULL },
+		{ "link on the way", { { FILE_WITH, "usr/x/extension-release.d/extension-release.foo_1",
+					"ID=a" }, { LINK_TO, "usr/lib", "x" } }, NULL,
+		  ERR_EXTENSION_MALFORMED, NULL },
+		{ "pipe", { { PIPE, RELEASES "foo_1", NULL } }, NULL, ERR_EXTENSION_MALFORMED, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		SCOPED(tree_remove) struct tree t = tree_make(cases[i].nodes);
+		struct release r = { 0 };
+		struct err e = { 0 };
+		char path[256];
+
+		snprintf(path, sizeof(path), "%s/%s", t.top, cases[i].marked ? cases[i].marked : "");
+		/* Some file systems for /tmp have no such attributes. */
+		if (cases[i].marked &&
+		    setxattr(path, "user.extension-release.strict", "0", 1, 0) < 0 && errno == ENOTSUP)
+			continue;
+		assert_code(metadata_read(t.fd, "foo_1", &r, &e), &e, cases[i].code, cases[i].name);
+		if (cases[i].id)
+			assert_string_equal(r.id, cases[i].id);
+		release_done(&r);
+	}
+}
+
+static void large_release_file(void **state)
+{
+	static char text[64 * 1024 + 2];
+	static const struct node none[] = { { END, NULL, NULL } };
+	SCOPED(tree_remove) struct tree t = tree_make(none);
+	struct node node = { FILE_WITH, RELEASES "foo", text };
+	struct release r = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	memset(text, '\n', sizeof(text) - 2);
+	make(&t, &node);
+	assert_code(metadata_read(t.fd, "foo", &r, &e), &e, ERR_NONE, "64 KiB");
+	release_done(&r);
+	text[sizeof(text) - 2] = '\n';
+	make(&t, &node);
+	assert_code(metadata_read(t.fd, "foo", &r, &e), &e, ERR_EXTENSION_MALFORMED, "one more");
+}
+
+/* ---- overlays ---- */
+
+static void overlay_options(void **state)
+{
+	static const struct layer layers[] = { { "old", "/w/00" }, { "new", "/w/01" } };
+	static const char expected[] = "redirect_dir=nofollow,metacopy=off,lowerdir=" MERGE_WORKSPACE
+				       "/meta/usr:/w/01/usr:/w/00/usr:/usr";
+	char text[sizeof(expected)];
+
+	(void)state;
+	assert_int_equal(merge_options("/usr", layers, 2, text, sizeof(text)), 0);
+	assert_string_equal(text, expected);
+	assert_int_equal(merge_options("/usr", layers, 2, text, sizeof(text) - 1), -1);
+}
+
+/* As many as there can be must fit the page that the kernel takes. */
+static void all_layers_fit(void **state)
+{
+	struct layer layers[MAX_EXTENSIONS];
+	char text[4096];
+
+	(void)state;
+	for (size_t i = 0; i < MAX_EXTENSIONS; i++)
+		layers[i] = (struct layer){ "x", MERGE_WORKSPACE "/63" };
+	assert_int_equal(merge_options("/usr", layers, MAX_EXTENSIONS, text, sizeof(text)), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT_TEST(discovery), UNIT_TEST(at_most_64), UNIT_TEST(links),
+		UNIT_TEST(forbidden_paths), UNIT_TEST(trees), UNIT_TEST(metadata),
+		UNIT_TEST(large_release_file), UNIT_TEST(overlay_options), UNIT_TEST(all_layers_fit),
+	};
+
+	return cmocka_run_group_tests_name("extension", tests, NULL, NULL);
+}
