@@ -77,6 +77,27 @@ static void note_load(struct loader *l, const struct module_load *load)
 	l->loads = loads;
 }
 
+/* What finit_module(2) means by it; strerror() alone misleads. */
+static const char *explain(int errnum)
+{
+	switch (errnum) {
+	case ENOENT:
+		return "it, or a module that it depends on, is not in the initrd";
+	case ENOKEY:
+	case EKEYREJECTED:
+	case EBADMSG:
+		return "this kernel does not trust its signature";
+	case ENOEXEC:
+		return "it was built for another kernel";
+	case EPERM:
+		return "module_blacklist= or the kernel's lockdown forbids it";
+	case ENODEV:
+		return "it finds no hardware to work with";
+	default:
+		return "the kernel refused it";
+	}
+}
+
 static void report(const struct module_load *load)
 {
 	if (!load->errnum)
@@ -85,8 +106,8 @@ static void report(const struct module_load *load)
 	else if (load->errnum == ENODEV) /* for other hardware, though the alias fits */
 		log_debug("module '%s' has nothing to do here", load->name);
 	else
-		log_warning("module '%s' was refused (%s), continuing without", load->name,
-			    strerror(load->errnum));
+		log_warning("module '%s': %s (%s), continuing without", load->name,
+			    explain(load->errnum), strerror(load->errnum));
 }
 
 /* Loads m with the lock given up: libkmod and the graph are not touched. */
@@ -227,7 +248,8 @@ static int judge(struct loader *l, const char *wish, const struct matches *match
 	}
 	if (loaded)
 		return 1;
-	return err_set(e, ERR_MODULES, failed->errnum, "load module '%s' for '%s'", failed->name, wish);
+	return err_set(e, ERR_MODULES, failed->errnum, "module '%s', wanted as '%s': %s", failed->name,
+		       wish, explain(failed->errnum));
 }
 
 int loader_require(struct loader *l, const char *wish, struct err *e)

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The module lists are real (tests/data/modules/make); the kernel is not. */
+#define _GNU_SOURCE
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <semaphore.h>
+#include <time.h>
+
+#include "modules/kernel/graph.h"
+#include "modules/kernel/loader.h"
+#include "tests/unit/tree.h"
+
+static const char *const config[] = { "tests/data/modules/modprobe.d", NULL };
+
+/* The module whose load fails is named by fail. */
+static const struct {
+	const char *wish;
+	bool device;
+	const char *fail;
+	const char *order; /* in which one worker loads */
+	bool known;
+	int errnum; /* of the first match */
+} cases[] = {
+	{ "base", false, NULL, "base", true, 0 },
+	/* What holds up most comes first: left is larger than right. */
+	{ "top", false, NULL, "base left right top", true, 0 },
+	{ "fs-topfs", false, NULL, "base left right top", true, 0 },
+	{ "shortcut", false, NULL, "base left right top", true, 0 },
+	{ "virtio:d00000002v00001AF4", true, NULL, "base left right top", true, 0 },
+	/* A failure takes along what needs the module, and nothing else. */
+	{ "top", false, "base", "base", true, EIO },
+	{ "top", false, "left", "base left right", true, EIO },
+	/* Soft dependencies come before and after; a circle of them is no harm, nor is
+	 * a failure, nor an install command. */
+	{ "pci:v00001AF4d00001001sv00001AF4sd2", true, NULL, "helper disk after", true, 0 },
+	{ "disk", false, "helper", "helper disk after", true, 0 },
+	{ "disk", false, "disk", "helper disk", true, EIO },
+	{ "helper", false, NULL, "disk helper after", true, 0 },
+	{ "pci:v000010DEd00001234", true, NULL, "", false, 0 },
+	{ "pci:v000010DEd00001234", false, NULL, "display", true, 0 },
+	{ "display", false, NULL, "display", true, 0 },
+	{ "crypto-hash", false, NULL, "hash_fast hash_generic", true, 0 },
+	{ "hash-fast", false, NULL, "hash_fast", true, 0 },
+	{ "inside", false, NULL, "", true, 0 },
+	{ "fs-insidefs", false, NULL, "", true, 0 },
+	{ "gone", false, NULL, "", true, ENOENT },
+	/* libkmod drops dependencies whose file is missing: the kernel will refuse. */
+	{ "widow", false, "widow", "widow", true, EIO },
+	{ "nothing", false, NULL, "", false, 0 },
+	{ "", false, NULL, "", false, 0 },
+};
+
+/* Loads all that is ready, one by one, and writes down the order. */
+static void drain(struct graph *g, const char *fail, char *ret, size_t max)
+{
+	struct module *m;
+
+	ret[0] = '\0';
+	while ((m = graph_take(g))) {
+		size_t n = strlen(ret);
+
+		snprintf(ret + n, max - n, "%s%s", n ? " " : "", m->name);
+		graph_finish(g, m, fail && strcmp(m->name, fail) == 0 ? EIO : 0);
+	}
+}
+
+static void graph_cases(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct graph g = { 0 };
+		struct matches matches;
+		struct err e;
+		char order[256];
+
+		assert_code(graph_open(&g, "tests/data/modules/first", config, &e), &e, ERR_NONE, "open");
+		assert_code(graph_add(&g, cases[i].wish, cases[i].device, &matches, &e), &e, ERR_NONE,
+			    cases[i].wish);
+		drain(&g, cases[i].fail, order, sizeof(order));
+		if (strcmp(order, cases[i].order) != 0)
+			fail_msg("'%s': loaded '%s', expected '%s'", cases[i].wish, order, cases[i].order);
+		if (matches.known != cases[i].known)
+			fail_msg("'%s': known: %d", cases[i].wish, matches.known);
+		if (matches.n && (matches.modules[0]->state != MODULE_DONE ||
+				  matches.modules[0]->errnum != cases[i].errnum))
+			fail_msg("'%s': ended with %d", cases[i].wish, matches.modules[0]->errnum);
+		graph_done(&g);
+	}
+}
+
+static void graph_keeps_what_it_has(void **state)
+{
+	struct graph g = { 0 };
+	struct matches m;
+	struct err e;
+	char order[256];
+
+	(void)state;
+	assert_code(graph_add(&g, "top", false, &m, &e), &e, ERR_NONE, "no lists");
+	assert_false(m.known);
+	assert_code(graph_open(&g, "tests/data/modules/first", config, &e), &e, ERR_NONE, "open");
+	assert_code(graph_add(&g, "disk", false, &m, &e), &e, ERR_NONE, "disk");
+	assert_string_equal(m.modules[0]->options, "speed=3 colour=red");
+	assert_code(graph_add(&g, "top", false, &m, &e), &e, ERR_NONE, "top");
+	drain(&g, "top", order, sizeof(order));
+	assert_code(graph_add(&g, "top", false, &m, &e), &e, ERR_NONE, "top again");
+	assert_int_equal(graph_count_ready(&g), 0);
+	/* New lists: what was loaded stays so, what failed may be tried again. */
+	assert_code(graph_open(&g, "tests/data/modules/extended", config, &e), &e, ERR_NONE, "again");
+	assert_code(graph_add(&g, "fs-latefs", false, &m, &e), &e, ERR_NONE, "late");
+	drain(&g, NULL, order, sizeof(order));
+	assert_string_equal(order, "late");
+	assert_code(graph_add(&g, "top", false, &m, &e), &e, ERR_NONE, "top at last");
+	assert_code(graph_add(&g, "widow", false, &m, &e), &e, ERR_NONE, "widow");
+	drain(&g, NULL, order, sizeof(order));
+	assert_string_equal(order, "gone widow top");
+	graph_done(&g);
+}
+
+/* Two modules meet in insert(): each says so, and waits for the other. */
+static sem_t meeting[2];
+
+static int wait_up_to_10_s(sem_t *s)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 10;
+	return sem_timedwait(s, &until) < 0 ? errno : 0;
+}
+
+static int meet(const char *path, const char *options)
+{
+	bool left = strstr(path, "left.ko") != NULL;
+
+	(void)options;
+	if (!left && !strstr(path, "right.ko"))
+		return 0;
+	sem_post(&meeting[left]);
+	return wait_up_to_10_s(&meeting[!left]);
+}
+
+static void loader_works_in_parallel(void **state)
+{
+	static const struct loader_setup setup = {
+		"tests/data/modules/first", config, 2, meet,
+	};
+	struct loader *l;
+	struct module_load *loads;
+	struct news news;
+	struct err e;
+
+	(void)state;
+	sem_init(&meeting[0], 0, 0);
+	sem_init(&meeting[1], 0, 0);
+	assert_code(news_init(&news, &e), &e, ERR_NONE, "news");
+	assert_code(loader_open(&setup, &news, &l, &e), &e, ERR_NONE, "open");
+	assert_code(loader_require(l, "fs-topfs", &e), &e, ERR_NONE, "top");
+	assert_int_equal(loader_require(l, "fs-topfs", &e), 1);
+	assert_int_equal(loader_loaded(l, &loads), 4);
+	assert_string_equal(loads[0].name, "base");
+	assert_string_equal(loads[3].name, "top");
+	assert_true(loads[3].start_us >= loads[2].start_us);
+	assert_true(news_count(&news) >= 4);
+	free(loads);
+	loader_close(l);
+	news_done(&news);
+}
+
+static int refuse(const char *path, const char *options)
+{
+	(void)options;
+	return strstr(path, "right.ko") ? EKEYREJECTED : strstr(path, "hash-fast.ko") ? ENODEV :
+	       strstr(path, "widow.ko") ? ENOENT : 0;
+}
+
+static void loader_requires(void **state)
+{
+	static const struct { const char *wish; int rc; enum err_code code; } wishes[] = {
+		{ "left", 1, ERR_NONE }, { "right", 0, ERR_MODULES }, { "fs-topfs", 0, ERR_MODULES },
+		{ "crypto-hash", 1, ERR_NONE }, { "hash-fast", 0, ERR_MODULES }, { "inside", 1, ERR_NONE },
+		{ "widow", 0, ERR_MODULES }, { "nothing", 0, ERR_NONE },
+	};
+	static const struct loader_setup setup = {
+		"tests/data/modules/first", config, 1, refuse,
+	};
+	struct loader *l;
+	struct news news;
+	struct err e;
+
+	(void)state;
+	assert_code(news_init(&news, &e), &e, ERR_NONE, "news");
+	assert_code(loader_open(&setup, &news, &l, &e), &e, ERR_NONE, "open");
+	for (size_t i = 0; i < sizeof(wishes) / sizeof(*wishes); i++) {
+		int rc = loader_require(l, wishes[i].wish, &e);
+
+		assert_code(rc, &e, wishes[i].code, wishes[i].wish);
+		if (rc >= 0 && rc != wishes[i].rc)
+			fail_msg("'%s': %d", wishes[i].wish, rc);
+	}
+	loader_close(l);
+	news_done(&news);
+}
+
+/* The lists come with an extension, over a folder that was not there. */
+static void loader_reloads(void **state)
+{
+	static char lists[64];
+	static const struct loader_setup setup = { lists, config, 2, refuse };
+	static const char *const nothing[] = { NULL };
+	char root[32], cwd[256], target[320];
+	struct loader *l;
+	struct module_load *loads;
+	struct news news;
+	struct err e;
+
+	(void)state;
+	tree_make(nothing, root);
+	snprintf(lists, sizeof(lists), "%s/lists", root);
+	assert_code(news_init(&news, &e), &e, ERR_NONE, "news");
+	assert_code(loader_open(&setup, &news, &l, &e), &e, ERR_NONE, "open");
+	assert_int_equal(loader_want(l, "late", false, &e), 0);
+	assert_int_equal(loader_loaded(l, &loads), 0);
+	snprintf(target, sizeof(target), "%s/tests/data/modules/extended", getcwd(cwd, sizeof(cwd)));
+	assert_int_equal(symlink(target, lists), 0);
+	assert_code(loader_reload(l, &e), &e, ERR_NONE, "reload");
+	assert_int_equal(loader_require(l, "fs-latefs", &e), 1);
+	loader_close(l);
+	news_done(&news);
+	tree_remove(root);
+}
+
+static sem_t started, go_on;
+
+static int block(const char *path, const char *options)
+{
+	(void)path;
+	(void)options;
+	sem_post(&started);
+	return wait_up_to_10_s(&go_on);
+}
+
+static void *let_go(void *arg)
+{
+	(void)arg;
+	sem_post(&go_on);
+	sem_post(&go_on); /* for left, if it comes to that */
+	return NULL;
+}
+
+/* Closing waits for what the kernel is loading and drops the rest. */
+static void loader_closes_in_flight(void **state)
+{
+	static const struct loader_setup setup = {
+		"tests/data/modules/first", config, 2, block,
+	};
+	pthread_t helper;
+	struct loader *l;
+	struct news news;
+	struct err e;
+
+	(void)state;
+	sem_init(&started, 0, 0);
+	sem_init(&go_on, 0, 0);
+	assert_code(news_init(&news, &e), &e, ERR_NONE, "news");
+	assert_code(loader_open(&setup, &news, &l, &e), &e, ERR_NONE, "open");
+	assert_int_equal(loader_want(l, "left", true, &e), 1);
+	assert_int_equal(wait_up_to_10_s(&started), 0);
+	assert_int_equal(pthread_create(&helper, NULL, let_go, NULL), 0);
+	loader_close(l);
+	pthread_join(helper, NULL);
+	news_done(&news);
+}
+
+static void news_are_not_missed(void **state)
+{
+	struct news news;
+	struct err e;
+	uint64_t seen;
+
+	(void)state;
+	assert_code(news_init(&news, &e), &e, ERR_NONE, "news");
+	seen = news_count(&news);
+	assert_false(news_wait(&news, seen, 1));
+	news_tell(&news);
+	assert_true(news_wait(&news, seen, 10000));
+	assert_false(news_wait(&news, news_count(&news), 0));
+	news_done(&news);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT_TEST(graph_cases), UNIT_TEST(graph_keeps_what_it_has),
+		UNIT_TEST(loader_works_in_parallel), UNIT_TEST(loader_requires),
+		UNIT_TEST(loader_reloads), UNIT_TEST(loader_closes_in_flight),
+		UNIT_TEST(news_are_not_missed),
+	};
+
+	return cmocka_run_group_tests_name("modules", tests, NULL, NULL);
+}
