@@ -78,7 +78,7 @@ static int add_modprobe_config(struct initrd *i, const char *source, struct err 
 
 	if (n <= 5 || strcmp(name + n - 5, ".conf") != 0)
 		return err_set(e, ERR_CONFIG, 0,
-			       "--modprobe-conf '%.200s' does not end in .conf; it would be ignored",
+			       "--modprobe-conf '%.200s' must end in .conf to be read",
 			       source);
 	snprintf(path, sizeof(path), "usr/lib/modprobe.d/%s", name);
 	return initrd_add_file(i, path, source, false, "--modprobe-conf", e);
