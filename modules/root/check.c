@@ -93,7 +93,8 @@ static int check_os_release(int root, struct root_tree *tree, struct err *e)
 	if (fstat(fd, &st) < 0)
 		return err_set(e, ERR_SYSTEM, errno, "stat 'os-release' in the new root");
 	if (!S_ISREG(st.st_mode) || st.st_size < 0 || st.st_size > OS_RELEASE_MAX_BYTES)
-		return err_set(e, ERR_ROOT_NO_OS, 0, "'os-release' is not a file of at most %d bytes",
+		return err_set(e, ERR_ROOT_NO_OS, 0,
+			       "'os-release' is not a file of at most %d bytes",
 			       OS_RELEASE_MAX_BYTES);
 	if (pread_full(fd, text, (size_t)st.st_size, 0, e) < 0)
 		return err_in(e, "'os-release' of the new root");
@@ -109,7 +110,8 @@ static int check_usr(int root, struct err *e)
 	const struct dirent *entry;
 
 	if (!usr)
-		return err_set(e, ERR_ROOT_NO_OS, errno, "open the directory 'usr' of the new root");
+		return err_set(e, ERR_ROOT_NO_OS, errno,
+			       "open the directory 'usr' of the new root");
 	fd_take(&fd);
 	while ((entry = readdir(usr)))
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
@@ -162,7 +164,8 @@ static int check_default_init(int root, struct root_tree *tree, struct err *e)
 			take_init(root, paths[i], &st, tree);
 			return 0;
 		}
-	return err_set(e, ERR_ROOT_NO_INIT, errno, "'%s' and '%s' in the new root", paths[0], paths[1]);
+	return err_set(e, ERR_ROOT_NO_INIT, errno, "'%s' and '%s' in the new root", paths[0],
+		       paths[1]);
 }
 
 /* A link as a mount point could lead the host's /run anywhere. */
@@ -174,7 +177,8 @@ static int check_mount_points(int root, struct err *e)
 	if (fstatvfs(root, &vfs) < 0)
 		return err_set(e, ERR_SYSTEM, errno, "ask for the mount flags of the new root");
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		SCOPED(fd_close) int fd = open_inside(root, names[i], O_PATH | O_DIRECTORY | O_NOFOLLOW);
+		SCOPED(fd_close) int fd = open_inside(root, names[i],
+						      O_PATH | O_DIRECTORY | O_NOFOLLOW);
 
 		if (fd >= 0 || (errno == ENOENT && !(vfs.f_flag & ST_RDONLY)))
 			continue;
@@ -184,7 +188,8 @@ static int check_mount_points(int root, struct err *e)
 	return 0;
 }
 
-int root_check_at(const char *sysroot, const char *wished_init, struct root_tree *ret, struct err *e)
+int root_check_at(const char *sysroot, const char *wished_init, struct root_tree *ret,
+		  struct err *e)
 {
 	SCOPED(fd_close) int root = open(sysroot, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct root_tree tree = { 0 };

@@ -27,12 +27,13 @@ static int make_dir(const char *path, struct err *e)
 	return 0;
 }
 
-static int mount_error(struct err *e, int errnum, const struct root_request *r, const char *target)
+static int mount_error(const struct root_request *r, const char *target, int errnum,
+		       struct err *e)
 {
 	/* "No such device" would send the reader to the wrong place. */
 	if (errnum == ENODEV)
-		return err_set(e, ERR_ROOT_MOUNT, 0, "the kernel has no driver for file system '%s'",
-			       r->filesystem);
+		return err_set(e, ERR_ROOT_MOUNT, 0,
+			       "the kernel has no driver for file system '%s'", r->filesystem);
 	return err_set(e, ERR_ROOT_MOUNT, errnum, "mount '%s' (%s) at '%s'",
 		       volume_path(r->volume), r->filesystem, target);
 }
@@ -55,7 +56,7 @@ static int mount_volume(const struct root_request *r, const char *target, struct
 	if (errno == EINVAL && strcmp(r->filesystem, "btrfs") == 0 &&
 	    mount(path, target, r->filesystem, o.flags, rest ? rest + 1 : "") == 0)
 		return 0;
-	return mount_error(e, errno, r, target);
+	return mount_error(r, target, errno, e);
 }
 
 static int mount_tmpfs(const char *target, struct err *e)
@@ -86,8 +87,10 @@ static int lay_overlay(const struct root_request *r, struct err *e)
 	if (rc < 0)
 		return rc;
 	if (mount("overlay", SYSROOT, "overlay", MS_NODEV,
-		  "lowerdir=" SCRATCH "/lower,upperdir=" SCRATCH "/upper,workdir=" SCRATCH "/work") < 0)
-		return err_set(e, ERR_ROOT_MOUNT, errno, "mount the volatile overlay at '%s'", SYSROOT);
+		  "lowerdir=" SCRATCH "/lower,upperdir=" SCRATCH "/upper,"
+		  "workdir=" SCRATCH "/work") < 0)
+		return err_set(e, ERR_ROOT_MOUNT, errno, "mount the volatile overlay at '%s'",
+			       SYSROOT);
 	return 0;
 }
 

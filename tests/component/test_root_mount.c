@@ -66,8 +66,10 @@ static const struct mount_case {
 	{ "no driver", "nonsense", NULL, VOLATILE_NO, "ROOT_MOUNT\n" NOTHING_LEFT },
 	{ "overlay, no driver", "nonsense", NULL, VOLATILE_OVERLAY, "ROOT_MOUNT\n" NOTHING_LEFT },
 	{ "usr, no driver", "nonsense", NULL, VOLATILE_YES, "ROOT_MOUNT\n" NOTHING_LEFT },
-	{ "bad options", "overlay", "lowerdir=/absent:/empty", VOLATILE_NO, "ROOT_MOUNT\n" NOTHING_LEFT },
-	{ "other device", "overlay", "device=/dev/x," FLAGS, VOLATILE_NO, "CMDLINE\n" NOTHING_LEFT },
+	{ "bad options", "overlay", "lowerdir=/absent:/empty", VOLATILE_NO,
+	  "ROOT_MOUNT\n" NOTHING_LEFT },
+	{ "other device", "overlay", "device=/dev/x," FLAGS, VOLATILE_NO,
+	  "CMDLINE\n" NOTHING_LEFT },
 	{ "usr is a link", "overlay", "lowerdir=/linked:/empty", VOLATILE_YES,
 	  "ROOT_MOUNT\n" NOTHING_LEFT },
 };

@@ -33,8 +33,9 @@ static bool exists(const char *root, const char *name)
 static void links_are_not_followed(void **state)
 {
 	static const char *const lines[] = {
-		"f keep/file x", "f old/a/b/c x", "f old/f x", "d old/empty", "l old/a/out ../../keep",
-		"l old/out ../keep", "l old/file ../keep/file", "l old/dangling nowhere", NULL,
+		"f keep/file x", "f old/a/b/c x", "f old/f x", "d old/empty",
+		"l old/a/out ../../keep", "l old/out ../keep", "l old/file ../keep/file",
+		"l old/dangling nowhere", NULL,
 	};
 	char root[32], path[64];
 

@@ -17,60 +17,67 @@ static const struct tree_case {
 	const char *init; /* expected on success */
 	bool is_systemd, has_dm_rules;
 } cases[] = {
-	{ "plain", { RELEASE, SYSTEMD, POINTS }, NULL, ERR_NONE, "/usr/lib/systemd/systemd", true, false },
-	{ "hermetic", { RELEASE, SYSTEMD }, NULL, ERR_NONE, "/usr/lib/systemd/systemd", true, false },
+	{ "plain", { RELEASE, SYSTEMD, POINTS }, NULL, ERR_NONE, "/usr/lib/systemd/systemd", true,
+	  false },
+	{ "hermetic", { RELEASE, SYSTEMD }, NULL, ERR_NONE, "/usr/lib/systemd/systemd", true,
+	  false },
 	{ "etc first", { "f etc/os-release ID=a", SYSTEMD, POINTS }, NULL, ERR_NONE,
 	  "/usr/lib/systemd/systemd", true, false },
-	{ "absolute link to os-release", { "l etc/os-release /usr/lib/os-release", RELEASE, SYSTEMD },
-	  NULL, ERR_NONE, "/usr/lib/systemd/systemd", true, false },
-	{ "dangling etc/os-release", { "l etc/os-release nothing", RELEASE, SYSTEMD }, NULL, ERR_NONE,
-	  "/usr/lib/systemd/systemd", true, false },
+	{ "absolute link to os-release", { "l etc/os-release /usr/lib/os-release", RELEASE,
+	  SYSTEMD }, NULL, ERR_NONE, "/usr/lib/systemd/systemd", true, false },
+	{ "dangling etc/os-release", { "l etc/os-release nothing", RELEASE, SYSTEMD }, NULL,
+	  ERR_NONE, "/usr/lib/systemd/systemd", true, false },
 	/* The host has an /etc/passwd, the tree has not. */
-	{ "link out of the tree", { "l etc/os-release ../../../../../etc/passwd", "d usr/lib", SYSTEMD },
-	  NULL, ERR_ROOT_NO_OS, NULL, false, false },
+	{ "link out of the tree", { "l etc/os-release ../../../../../etc/passwd", "d usr/lib",
+	  SYSTEMD }, NULL, ERR_ROOT_NO_OS, NULL, false, false },
 	{ "no os-release", { SYSTEMD, POINTS }, NULL, ERR_ROOT_NO_OS, NULL, false, false },
-	{ "os-release is a directory", { "d etc/os-release", SYSTEMD }, NULL, ERR_ROOT_NO_OS, NULL,
-	  false, false },
-	{ "no usr", { "f etc/os-release ID=a", "x sbin/init" }, NULL, ERR_ROOT_NO_OS, NULL, false, false },
-	{ "empty usr", { "f etc/os-release ID=a", "x sbin/init", "d usr" }, NULL, ERR_ROOT_NO_OS, NULL,
-	  false, false },
-	{ "usr is a link", { "f etc/os-release ID=a", "x u/lib/systemd/systemd", "l usr u" }, NULL,
-	  ERR_ROOT_NO_OS, NULL, false, false },
+	{ "os-release is a directory", { "d etc/os-release", SYSTEMD }, NULL, ERR_ROOT_NO_OS,
+	  NULL, false, false },
+	{ "no usr", { "f etc/os-release ID=a", "x sbin/init" }, NULL, ERR_ROOT_NO_OS, NULL, false,
+	  false },
+	{ "empty usr", { "f etc/os-release ID=a", "x sbin/init", "d usr" }, NULL, ERR_ROOT_NO_OS,
+	  NULL, false, false },
+	{ "usr is a link", { "f etc/os-release ID=a", "x u/lib/systemd/systemd", "l usr u" },
+	  NULL, ERR_ROOT_NO_OS, NULL, false, false },
 
 	{ "no init", { RELEASE, POINTS }, NULL, ERR_ROOT_NO_INIT, NULL, false, false },
-	{ "init is not executable", { RELEASE, "f usr/lib/systemd/systemd" }, NULL, ERR_ROOT_NO_INIT,
+	{ "init is not executable", { RELEASE, "f usr/lib/systemd/systemd" }, NULL,
+	  ERR_ROOT_NO_INIT, NULL, false, false },
+	{ "init is a directory", { RELEASE, "d usr/lib/systemd/systemd" }, NULL, ERR_ROOT_NO_INIT,
 	  NULL, false, false },
-	{ "init is a directory", { RELEASE, "d usr/lib/systemd/systemd" }, NULL, ERR_ROOT_NO_INIT, NULL,
-	  false, false },
 	{ "other init", { RELEASE, "x sbin/init" }, NULL, ERR_NONE, "/sbin/init", false, false },
-	{ "sbin/init is systemd by link",
-	  { RELEASE, SYSTEMD, "l usr/sbin/init ../lib/systemd/systemd", "l sbin usr/sbin" }, "/sbin/init",
-	  ERR_NONE, "/usr/lib/systemd/systemd", true, false },
-	{ "init= is systemd by hard link", { RELEASE, SYSTEMD, "h usr/lib/systemd/systemd init2" },
-	  "/init2", ERR_NONE, "/usr/lib/systemd/systemd", true, false },
-	{ "init= is another", { RELEASE, SYSTEMD, "x opt/init" }, "/opt/init", ERR_NONE, "/opt/init",
-	  false, false },
-	{ "init= is absent", { RELEASE, SYSTEMD }, "/opt/init", ERR_ROOT_NO_INIT, NULL, false, false },
-	{ "init= is relative", { RELEASE, SYSTEMD, "x opt/init" }, "opt/init", ERR_ROOT_NO_INIT, NULL,
-	  false, false },
+	{ "sbin/init is systemd by link", { RELEASE, SYSTEMD,
+	  "l usr/sbin/init ../lib/systemd/systemd", "l sbin usr/sbin" }, "/sbin/init", ERR_NONE,
+	  "/usr/lib/systemd/systemd", true, false },
+	{ "init= is systemd by hard link", { RELEASE, SYSTEMD,
+	  "h usr/lib/systemd/systemd init2" }, "/init2", ERR_NONE, "/usr/lib/systemd/systemd",
+	  true, false },
+	{ "init= is another", { RELEASE, SYSTEMD, "x opt/init" }, "/opt/init", ERR_NONE,
+	  "/opt/init", false, false },
+	{ "init= is absent", { RELEASE, SYSTEMD }, "/opt/init", ERR_ROOT_NO_INIT, NULL, false,
+	  false },
+	{ "init= is relative", { RELEASE, SYSTEMD, "x opt/init" }, "opt/init", ERR_ROOT_NO_INIT,
+	  NULL, false, false },
 	{ "init= is empty", { RELEASE, SYSTEMD }, "", ERR_ROOT_NO_INIT, NULL, false, false },
-	{ "init= is a directory", { RELEASE, SYSTEMD }, "/usr", ERR_ROOT_NO_INIT, NULL, false, false },
+	{ "init= is a directory", { RELEASE, SYSTEMD }, "/usr", ERR_ROOT_NO_INIT, NULL, false,
+	  false },
 	/* On the host it would be found. */
 	{ "init= leads out of the tree", { RELEASE, SYSTEMD }, "/../../../../../bin/sh",
 	  ERR_ROOT_NO_INIT, NULL, false, false },
 
-	{ "mount point is a link", { RELEASE, SYSTEMD, "l run tmp", "d tmp" }, NULL, ERR_SWITCH, NULL,
-	  false, false },
-	{ "mount point is a dangling link", { RELEASE, SYSTEMD, "l run /nowhere" }, NULL, ERR_SWITCH,
+	{ "mount point is a link", { RELEASE, SYSTEMD, "l run tmp", "d tmp" }, NULL, ERR_SWITCH,
 	  NULL, false, false },
-	{ "mount point is a file", { RELEASE, SYSTEMD, "f dev x" }, NULL, ERR_SWITCH, NULL, false, false },
+	{ "mount point is a dangling link", { RELEASE, SYSTEMD, "l run /nowhere" }, NULL,
+	  ERR_SWITCH, NULL, false, false },
+	{ "mount point is a file", { RELEASE, SYSTEMD, "f dev x" }, NULL, ERR_SWITCH, NULL, false,
+	  false },
 
-	{ "dm rules of upstream", { RELEASE, SYSTEMD, "f usr/lib/udev/rules.d/10-dm.rules" }, NULL,
-	  ERR_NONE, "/usr/lib/systemd/systemd", true, true },
+	{ "dm rules of upstream", { RELEASE, SYSTEMD, "f usr/lib/udev/rules.d/10-dm.rules" },
+	  NULL, ERR_NONE, "/usr/lib/systemd/systemd", true, true },
 	{ "dm rules of Debian", { RELEASE, SYSTEMD, "f usr/lib/udev/rules.d/55-dm.rules" }, NULL,
 	  ERR_NONE, "/usr/lib/systemd/systemd", true, true },
-	{ "other rules", { RELEASE, SYSTEMD, "f usr/lib/udev/rules.d/60-dm.rules" }, NULL, ERR_NONE,
-	  "/usr/lib/systemd/systemd", true, false },
+	{ "other rules", { RELEASE, SYSTEMD, "f usr/lib/udev/rules.d/60-dm.rules" }, NULL,
+	  ERR_NONE, "/usr/lib/systemd/systemd", true, false },
 };
 
 static void check_case(const struct tree_case *c)
@@ -86,7 +93,9 @@ static void check_case(const struct tree_case *c)
 	assert_code(rc, &e, c->code, c->name);
 	if (strcmp(tree.init, c->init ? c->init : "untouched") != 0)
 		fail_msg("case '%s': init '%s'", c->name, tree.init);
-	if (rc == 0 && (tree.init_is_systemd != c->is_systemd || tree.has_dm_rules != c->has_dm_rules))
+	if (rc < 0)
+		return;
+	if (tree.init_is_systemd != c->is_systemd || tree.has_dm_rules != c->has_dm_rules)
 		fail_msg("case '%s': systemd %d, rules %d", c->name, tree.init_is_systemd,
 			 tree.has_dm_rules);
 }
@@ -113,7 +122,8 @@ static void os_name_cases(void **state)
 		{ "PRETTY_NAME=\"a\033[2Jb\x7f\"", "a?[2Jb?" },
 		{ "PRETTY_NAME=\"open\nID=x", "open" },
 		{ "ID=a\\\nb", "a\\" },
-		{ "PRETTY_NAME=0123456789012345678901234567890123456789", "0123456789012345678901234567890" },
+		{ "PRETTY_NAME=01234567890123456789012345678901234567",
+		  "0123456789012345678901234567890" },
 	};
 	char ret[32];
 
