@@ -104,6 +104,7 @@ HOST_LIBS := -L$(HOST_DEPS)/lib -lcmocka -lcryptsetup -lblkid -ljson-c -lkmod \
 	-ltss2-esys -ltss2-mu -ltss2-rc -ltss2-tcti-device \
 	-lmbedx509 -lmbedcrypto -lzstd -lpthread
 UNIT := $(patsubst tests/unit/%.c,build/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+COMPONENT := $(patsubst tests/component/%.c,build/component/%,$(sort $(wildcard tests/component/test_*.c)))
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 # Everything but the two mains, which the tests replace.
 HOST_SOURCES := $(CORE) $(MODULES) $(HOOKS) $(filter-out init/main.c,$(INIT)) $(filter-out mkinitrd/main.c,$(MKINITRD))
@@ -119,7 +120,14 @@ build/host/libslipway.a: $(patsubst %.c,build/host/%.o,$(HOST_SOURCES))
 	$(say) AR $@
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-build/unit/%: tests/unit/%.c tests/unit/unit.h build/host/libslipway.a
+TEST_HEADERS := $(sort $(wildcard tests/unit/*.h tests/component/*.h))
+
+build/unit/%: tests/unit/%.c $(TEST_HEADERS) build/host/libslipway.a
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D)
+	$(Q)gcc $(HOST_FLAGS) $(SAN) $< build/host/libslipway.a $(HOST_LIBS) -o $@
+
+build/component/%: tests/component/%.c $(TEST_HEADERS) build/host/libslipway.a
 	$(say) TEST $@
 	$(Q)mkdir -p $(@D)
 	$(Q)gcc $(HOST_FLAGS) $(SAN) $< build/host/libslipway.a $(HOST_LIBS) -o $@
@@ -142,7 +150,7 @@ build/fuzz/%: tests/fuzz/%.c build/fuzzobj/libslipway.a
 build/junit:
 	$(Q)mkdir -p $@
 
-unit: $(UNIT)
+unit: $(UNIT) $(COMPONENT)
 fuzz: $(FUZZ)
 
 check-unit: $(UNIT) | build/junit ## unit tests with ASan and UBSan, in seconds
@@ -151,8 +159,8 @@ check-unit: $(UNIT) | build/junit ## unit tests with ASan and UBSan, in seconds
 check-fuzz: $(FUZZ) ## every fuzz target for FUZZ_SECONDS (60) seconds
 	$(Q)ci/run-fuzz $(FUZZ)
 
-check-component: all ## the real programs in namespaces
-	$(Q)$(PYTEST) --junitxml=build/junit/component.xml tests/component
+check-component: $(COMPONENT) | build/junit ## the hand-over for real, in namespaces
+	$(Q)ci/run-unit $(COMPONENT)
 
 check-image: all ## what the image builder makes
 	$(Q)$(PYTEST) --junitxml=build/junit/image.xml tests/image

@@ -40,14 +40,16 @@ int stage_switch(struct boot *b, struct err *e)
 		.start_realtime_us = b->start_realtime_us,
 		.start_monotonic_us = b->start_monotonic_us,
 	};
+	struct err why;
 	int rc;
 
 	log_info("handing over to '%s' of '%s'", b->tree.init, b->tree.os);
 	tpm_close(b->tpm);
 	b->tpm = NULL;
 	record_write(b->record, NULL, NULL);
+	/* Nobody can undo from here on, so what is merely untidy is only said. */
 	rc = handover_switch_root(SYSROOT, e);
-	if (rc >= 0)
-		rc = handover_reset_process(e);
+	if (rc >= 0 && handover_reset_process(&why) < 0)
+		log_warning("%s; the host inherits it", why.what);
 	return rc < 0 ? rc : handover_exec(&exec, e);
 }
