@@ -67,8 +67,8 @@ static void exact_bytes(void **state)
 
 		assert_code(rc, &e, ERR_NONE, c->name);
 		if (out.n != c->n_bytes || memcmp(out.p, c->bytes, out.n) != 0)
-			fail_msg("case '%s': %zu bytes, expected %zu: %.*s", c->name, out.n, c->n_bytes,
-				 (int)out.n, out.p);
+			fail_msg("case '%s': %zu bytes, expected %zu: %.*s", c->name, out.n,
+				 c->n_bytes, (int)out.n, out.p);
 		buffer_done(&out);
 	}
 }
