@@ -64,13 +64,13 @@ static int list_folder(int dir_fd, const char *folder, struct names *ret, struct
 	fd_take(&fd);
 	for (struct dirent *entry; errno = 0, entry = readdir(dir);) {
 		if (ends_with(entry->d_name, ".pem"))
-			log_warning("'%s/%s' is not read: only names in '.crt' are, ignoring it", folder,
-				    entry->d_name);
+			log_warning("'%s/%s' is not read: only names in '.crt' are, ignoring it",
+				    folder, entry->d_name);
 		if (!ends_with(entry->d_name, ".crt"))
 			continue;
 		if (ret->n == MAX_CERTIFICATES)
-			return err_set(e, ERR_CERTIFICATE, 0, "'%s' has more than %d certificates", folder,
-				       MAX_CERTIFICATES);
+			return err_set(e, ERR_CERTIFICATE, 0, "'%s' has more than %d certificates",
+				       folder, MAX_CERTIFICATES);
 		ret->name[ret->n] = strdup(entry->d_name);
 		if (!ret->name[ret->n])
 			return err_set(e, ERR_MEMORY, 0, "no memory to list '%s'", folder);
@@ -89,20 +89,22 @@ static int check_key(const mbedtls_pk_context *key, const char *path, struct err
 	if (mbedtls_pk_get_type(key) == MBEDTLS_PK_RSA) {
 		if (mbedtls_pk_get_bitlen(key) >= MIN_RSA_BITS)
 			return 0;
-		return err_set(e, ERR_CERTIFICATE, 0, "RSA key of '%s' has %zu bits, fewer than %d", path,
-			       mbedtls_pk_get_bitlen(key), MIN_RSA_BITS);
+		return err_set(e, ERR_CERTIFICATE, 0, "RSA key of '%s' has %zu bits, fewer than %d",
+			       path, mbedtls_pk_get_bitlen(key), MIN_RSA_BITS);
 	}
 	if (!mbedtls_pk_can_do(key, MBEDTLS_PK_ECDSA))
 		return err_set(e, ERR_CERTIFICATE, 0, "key of '%s' is neither RSA nor ECDSA", path);
 	curve = mbedtls_ecp_keypair_get_group_id(mbedtls_pk_ec(*key));
 	if (curve != MBEDTLS_ECP_DP_SECP256R1 && curve != MBEDTLS_ECP_DP_SECP384R1 &&
 	    curve != MBEDTLS_ECP_DP_SECP521R1)
-		return err_set(e, ERR_CERTIFICATE, 0, "curve of '%s' is not P-256, P-384 or P-521", path);
+		return err_set(e, ERR_CERTIFICATE, 0, "curve of '%s' is not P-256, P-384 or P-521",
+			       path);
 	return 0;
 }
 
 /* Adds the one certificate in text[0..n), to which a NUL is appended. */
-static int add_certificate(struct anchors *a, const char *text, size_t n, const char *path, struct err *e)
+static int add_certificate(struct anchors *a, const char *text, size_t n, const char *path,
+			   struct err *e)
 {
 	SCOPED(mbedtls_x509_crt_free) mbedtls_x509_crt one;
 	int rc;
@@ -112,8 +114,9 @@ static int add_certificate(struct anchors *a, const char *text, size_t n, const 
 		return err_set(e, ERR_CERTIFICATE, 0, "'%s' is not a certificate in PEM", path);
 	rc = mbedtls_x509_crt_parse(&one, (const unsigned char *)text, n + 1);
 	if (rc != 0)
-		return err_set(e, ERR_CERTIFICATE, 0, "'%s' is not a certificate that can be parsed (mbedTLS %d)",
-			       path, rc);
+		return err_set(e, ERR_CERTIFICATE, 0,
+			       "'%s' is not a certificate that can be parsed (mbedTLS %d)", path,
+			       rc);
 	if (one.next)
 		return err_set(e, ERR_CERTIFICATE, 0, "'%s' has more than one certificate", path);
 	rc = check_key(&one.pk, path, e);
@@ -125,7 +128,8 @@ static int add_certificate(struct anchors *a, const char *text, size_t n, const 
 	return 0;
 }
 
-static int load_file(struct anchors *a, int dir_fd, const char *folder, const char *name, struct err *e)
+static int load_file(struct anchors *a, int dir_fd, const char *folder, const char *name,
+		     struct err *e)
 {
 	SCOPED(mem_free) char *text = NULL;
 	char path[320];
@@ -150,7 +154,8 @@ static bool is_masked(const int fds[], size_t n, const char *name)
 	return false;
 }
 
-static int load_folder(struct anchors *a, const int fds[], size_t i, const char *folder, struct err *e)
+static int load_folder(struct anchors *a, const int fds[], size_t i, const char *folder,
+		       struct err *e)
 {
 	SCOPED(names_done) struct names names = { 0 };
 	int rc = list_folder(fds[i], folder, &names, e);
@@ -177,8 +182,10 @@ static int load_all(struct anchors *a, const char *root, struct err *e)
 		char folder[256];
 		int rc;
 
-		if (snprintf(folder, sizeof(folder), "%s%s/verity.d", root, folders[i]) >= (int)sizeof(folder))
-			return err_set(e, ERR_SYSTEM, ENAMETOOLONG, "certificates below '%s'", root);
+		if (snprintf(folder, sizeof(folder), "%s%s/verity.d", root, folders[i]) >=
+		    (int)sizeof(folder))
+			return err_set(e, ERR_SYSTEM, ENAMETOOLONG, "certificates below '%s'",
+				       root);
 		fds[i] = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fds[i] < 0 && errno == ENOENT)
 			continue;
@@ -239,7 +246,7 @@ int anchors_seal_kernel(const struct anchors *a, struct err *e)
 		/* Sealed since the kernel started, unless dm_verity.keyring_unsealed=1. */
 		if (errno == EPERM || errno == EACCES)
 			return 1;
-		log_warning("the kernel takes no certificate into '%s' (%s), continuing with our own check",
+		log_warning("keyring '%s' does not take a certificate (%s), continuing without",
 			    kernel_keyring, strerror(errno));
 	}
 	rc = keyring_seal(keyring, kernel_keyring, e);

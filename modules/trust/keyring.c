@@ -15,12 +15,14 @@ int32_t keyring_find(const char *proc_keys, const char *name)
 {
 	size_t n = strlen(name);
 
-	for (const char *line = proc_keys; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+	for (const char *line = proc_keys; *line;
+	     line += strcspn(line, "\n"), line += *line == '\n') {
 		const char *end = line + strcspn(line, "\n"), *p = line;
 		unsigned serial;
 		int used = 0;
 
-		if (sscanf(line, "%8x %*15s %*15s %*15s %*8x %*10d %*10d keyring%n", &serial, &used) != 1 ||
+		if (sscanf(line, "%8x %*15s %*15s %*15s %*8x %*10d %*10d keyring%n", &serial,
+			   &used) != 1 ||
 		    !used || used >= end - line)
 			continue;
 		p += used;

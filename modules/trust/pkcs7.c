@@ -16,7 +16,8 @@ static int parse(struct bytes der, mbedtls_pkcs7 *pkcs7, struct err *e)
 	int rc;
 
 	if (!der.n || der.n > MAX_DER_BYTES)
-		return err_set(e, ERR_SIGNATURE_MALFORMED, 0, "PKCS#7 signature has '%zu' bytes", der.n);
+		return err_set(e, ERR_SIGNATURE_MALFORMED, 0, "PKCS#7 signature has '%zu' bytes",
+			       der.n);
 	rc = mbedtls_pkcs7_parse_der(pkcs7, der.p, der.n);
 	if (rc == MBEDTLS_ERR_PKCS7_ALLOC_FAILED)
 		return err_set(e, ERR_MEMORY, 0, "no memory to parse a signature");
@@ -25,12 +26,14 @@ static int parse(struct bytes der, mbedtls_pkcs7 *pkcs7, struct err *e)
 			       "PKCS#7 signature is no plain detached one (mbedTLS -0x%04x)", -rc);
 	/* With several the library is content if any of them verifies. */
 	if (data->MBEDTLS_PRIVATE(no_of_signers) != 1)
-		return err_set(e, ERR_SIGNATURE_MALFORMED, 0, "PKCS#7 signature has '%d' signers instead of one",
+		return err_set(e, ERR_SIGNATURE_MALFORMED, 0,
+			       "PKCS#7 signature has '%d' signers instead of one",
 			       data->MBEDTLS_PRIVATE(no_of_signers));
 	if (mbedtls_oid_get_md_alg(&data->MBEDTLS_PRIVATE(digest_alg_identifiers), &digest) != 0 ||
-	    (digest != MBEDTLS_MD_SHA256 && digest != MBEDTLS_MD_SHA384 && digest != MBEDTLS_MD_SHA512))
+	    (digest != MBEDTLS_MD_SHA256 && digest != MBEDTLS_MD_SHA384 &&
+	     digest != MBEDTLS_MD_SHA512))
 		return err_set(e, ERR_SIGNATURE_MALFORMED, 0,
-			       "PKCS#7 signature uses a digest other than SHA-256, SHA-384 and SHA-512");
+			       "PKCS#7 signature's digest is not SHA-256, SHA-384 or SHA-512");
 	return 0;
 }
 
@@ -50,5 +53,5 @@ int pkcs7_verify(struct bytes der, struct bytes content, const mbedtls_x509_crt 
 			return 0;
 		}
 	return err_set(e, ERR_SIGNATURE_UNTRUSTED, 0,
-		       "none of the certificates in 'verity.d' made this signature of this root hash");
+		       "no certificate in 'verity.d' made this signature of this root hash");
 }

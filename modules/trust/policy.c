@@ -27,7 +27,8 @@ static const char *const designator_names[POLICY_N_DESIGNATORS] = {
 };
 
 static const char *const use_names[] = {
-	"verity", "signed", "encrypted", "encryptedwithintegrity", "unprotected", "unused", "absent",
+	"verity", "signed", "encrypted", "encryptedwithintegrity",
+	"unprotected", "unused", "absent",
 };
 
 static const char *const filesystem_names[] = {
@@ -111,7 +112,7 @@ static int parse_flags(struct word text, struct rule *ret, struct err *e)
 
 			if (!add_flag(&r, flag))
 				return err_set(e, ERR_POLICY_SYNTAX, 0,
-					       "image policy: unknown flag '%.*s' in the rule for '%.*s'",
+					       "image policy: unknown flag '%.*s' in '%.*s'",
 					       (int)flag.n, flag.p, (int)text.n, text.p);
 			p += flag.n;
 			if (p == end)
@@ -214,7 +215,8 @@ static struct rule implied_rule(const struct rule rules[static POLICY_N_DESIGNAT
 			unsigned otherwise = of->use & ~(needs | USE_IGNORE) ? USE_ABSENT : 0;
 
 			return (struct rule){
-				.use = (uint16_t)(USE_UNPROTECTED | (of->use & USE_IGNORE) | otherwise),
+				.use = (uint16_t)(USE_UNPROTECTED | (of->use & USE_IGNORE) |
+						  otherwise),
 				.read_only = of->read_only,
 				.growfs = of->growfs,
 			};
@@ -248,7 +250,7 @@ int policy_parse(const char *text, struct policy *ret, struct err *e)
 		p.growfs[d] = attribute_of(r.growfs);
 		if (!p.use[d])
 			return err_set(e, ERR_POLICY_SYNTAX, 0,
-				       "image policy: the rule for '%s' allows nothing that it can be",
+				       "image policy: rule for '%s' allows nothing it can be",
 				       designator_names[d]);
 	}
 	*ret = p;
@@ -280,10 +282,11 @@ int policy_narrow(struct policy *p, const struct policy *floor, struct err *e)
 
 		n.use[d] &= floor->use[d];
 		if (!n.use[d])
-			return err_set(e, ERR_POLICY_REFUSED, 0,
-				       "the image policy asks for '%s' as '%s', where this initrd allows only '%s'",
-				       policy_uses(p->use[d], asked, sizeof(asked)), designator_names[d],
-				       policy_uses(floor->use[d], allowed, sizeof(allowed)));
+			return err_set(
+				e, ERR_POLICY_REFUSED, 0,
+				"image policy asks for '%s' as '%s', this initrd allows '%s'",
+				policy_uses(p->use[d], asked, sizeof(asked)), designator_names[d],
+				policy_uses(floor->use[d], allowed, sizeof(allowed)));
 		if (!narrow_filesystems(&n.filesystems[d], floor->filesystems[d]) ||
 		    !narrow_attribute(&n.read_only[d], floor->read_only[d]) ||
 		    !narrow_attribute(&n.growfs[d], floor->growfs[d]))
@@ -295,12 +298,14 @@ int policy_narrow(struct policy *p, const struct policy *floor, struct err *e)
 	return 0;
 }
 
-static int check_attribute(int8_t wanted, bool is_on, const char *what, const char *name, struct err *e)
+static int check_attribute(int8_t wanted, bool is_on, const char *what, const char *name,
+			   struct err *e)
 {
 	if (wanted < 0 || wanted == (is_on ? 1 : 0))
 		return 0;
-	return err_set(e, ERR_POLICY_REFUSED, 0, "policy wants the %s attribute of '%s' %s, and it is %s",
-		       what, name, wanted ? "on" : "off", is_on ? "on" : "off");
+	return err_set(e, ERR_POLICY_REFUSED, 0,
+		       "policy wants the %s attribute of '%s' %s, and it is %s", what, name,
+		       wanted ? "on" : "off", is_on ? "on" : "off");
 }
 
 int policy_check(const struct policy *p, enum policy_designator d, unsigned found,
@@ -310,7 +315,8 @@ int policy_check(const struct policy *p, enum policy_designator d, unsigned foun
 	int rc;
 
 	if (!(p->use[d] & found))
-		return err_set(e, ERR_POLICY_REFUSED, 0, "policy allows '%s' for '%s', but the disk holds '%s'",
+		return err_set(e, ERR_POLICY_REFUSED, 0,
+			       "policy allows '%s' for '%s', but the disk holds '%s'",
 			       policy_uses(p->use[d], allowed, sizeof(allowed)), name,
 			       policy_uses(found, has, sizeof(has)));
 	if (!(found & ~(unsigned)USE_IGNORE))
@@ -342,6 +348,7 @@ char *policy_uses(unsigned use, char *ret, size_t max)
 	ret[0] = '\0';
 	for (size_t i = 0; i < N_OF(use_names); i++)
 		if (use & 1u << i && used < max)
-			used += (size_t)snprintf(ret + used, max - used, "%s%s", used ? "+" : "", use_names[i]);
+			used += (size_t)snprintf(ret + used, max - used, "%s%s", used ? "+" : "",
+						 use_names[i]);
 	return ret;
 }

@@ -53,10 +53,11 @@ static int choose_data(const struct gpt *gpt, enum designator d, const struct ve
 	h = halves_of(wish->root_hash, wish->root_hash_bytes);
 	if (data.uuid && !uuid_equal(data.uuid, &h.data))
 		return err_set(e, ERR_ROOT_INCOMPLETE, 0,
-			       "the partition asked for, '%s', is not the data of the root hash asked for",
+			       "partition '%s', asked for, is not the root hash's data",
 			       uuid_format(data.uuid, text));
 	if (!gpt_find(gpt, dps_type(d, DPS_DATA), &h.data))
-		return err_set(e, ERR_ROOT_INCOMPLETE, 0, "the root hash's data partition '%s' is not there",
+		return err_set(e, ERR_ROOT_INCOMPLETE, 0,
+			       "the root hash's data partition '%s' is not there",
 			       uuid_format(&h.data, text));
 	data.uuid = &h.data;
 	memcpy(set->root_hash, wish->root_hash, wish->root_hash_bytes);
@@ -84,7 +85,8 @@ static bool fits(const struct verity_set *set, const struct verity_candidate *c)
 
 /* A signature that fits nothing: is it for data that this table does not have, or for
  * the chosen data, but another root hash? Then an update was interrupted, or worse. */
-static bool is_stray(const struct gpt *gpt, const struct verity_set *set, const struct verity_candidate *c)
+static bool is_stray(const struct gpt *gpt, const struct verity_set *set,
+		     const struct verity_candidate *c)
 {
 	struct uuid data = candidate_halves(c).data;
 
@@ -100,15 +102,17 @@ static int explain_no_signature(const struct gpt *gpt, const struct verity_set *
 	for (size_t i = 0; i < n; i++)
 		if (candidates[i].bad.code) {
 			*e = candidates[i].bad;
-			return err_in(e, "signature partition '%s' (%s)", candidates[i].partition->label,
+			return err_in(e, "signature partition '%s' (%s)",
+				      candidates[i].partition->label,
 				      devname(candidates[i].partition));
 		}
 	for (size_t i = 0; i < n; i++)
 		if (is_stray(gpt, set, &candidates[i]))
 			return err_set(e, ERR_SIGNATURE_MISMATCH, 0,
-				       "signature partition '%s' (%s) is for another root hash than that of '%s' (%s)",
-				       candidates[i].partition->label, devname(candidates[i].partition),
-				       set->data->label, devname(set->data));
+				       "signature '%s' (%s) is not for the root hash of '%s' (%s)",
+				       candidates[i].partition->label,
+				       devname(candidates[i].partition), set->data->label,
+				       devname(set->data));
 	return 0;
 }
 
@@ -133,9 +137,10 @@ static int choose_hash(const struct gpt *gpt, struct verity_set *set, struct err
 	char text[UUID_TEXT_BYTES];
 
 	/* A partition without a UUID belongs to everything. */
-	if (uuid_is_null(&h.data) || uuid_is_null(&h.hash))
-		return err_set(e, ERR_ROOT_INCOMPLETE, 0, "half of the root hash of '%s' (%s) is zero",
-			       set->data->label, devname(set->data));
+	if (uuid_is_zero(&h.data) || uuid_is_zero(&h.hash))
+		return err_set(e, ERR_ROOT_INCOMPLETE, 0,
+			       "half of the root hash of '%s' (%s) is zero", set->data->label,
+			       devname(set->data));
 	set->hash = gpt_find(gpt, dps_type(set->designator, DPS_HASH), &h.hash);
 	if (!set->hash)
 		return err_set(e, ERR_ROOT_INCOMPLETE, 0, "'%s' (%s) lacks its hash partition '%s'",
@@ -149,8 +154,9 @@ static int check_overlaps(const struct verity_set *set, struct err *e)
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
 		if (all[i] && all[i]->overlaps)
-			return err_set(e, ERR_GPT_OVERLAP, 0, "partition '%s' (%s) overlaps another one",
-				       all[i]->label, devname(all[i]));
+			return err_set(e, ERR_GPT_OVERLAP, 0,
+				       "partition '%s' (%s) overlaps another one", all[i]->label,
+				       devname(all[i]));
 	return 0;
 }
 
@@ -187,8 +193,8 @@ static bool is_candidate(const struct partition *p, enum designator d)
 	for (size_t i = 0; i < sizeof(skipped) / sizeof(*skipped); i++)
 		if (strncmp(p->label, skipped[i], strlen(skipped[i])) == 0)
 			return false;
-	return uuid_equal(&p->type, dps_type(d, DPS_SIGNATURE)) && !(p->attributes & GPT_ATTR_NO_AUTO) &&
-	       strcmp(p->label, "_empty") != 0;
+	return uuid_equal(&p->type, dps_type(d, DPS_SIGNATURE)) &&
+	       !(p->attributes & GPT_ATTR_NO_AUTO) && strcmp(p->label, "_empty") != 0;
 }
 
 static int read_signature(const struct disk *disk, const struct partition *p,
@@ -200,11 +206,13 @@ static int read_signature(const struct disk *disk, const struct partition *p,
 	int rc;
 
 	if (p->n_lbas > SIGNATURE_MAX_BYTES / disk->sector_bytes)
-		return err_set(e, ERR_SIGNATURE_MALFORMED, 0, "signature partition has more than 4 MiB");
+		return err_set(e, ERR_SIGNATURE_MALFORMED, 0,
+			       "signature partition has more than 4 MiB");
 	n = (size_t)p->n_lbas * disk->sector_bytes;
 	buf = malloc(n);
 	if (!buf)
-		return err_set(e, ERR_MEMORY, 0, "no memory for a signature partition of '%zu' bytes", n);
+		return err_set(e, ERR_MEMORY, 0,
+			       "no memory for a signature partition of '%zu' bytes", n);
 	fd = disk_open_partition(disk, p, e);
 	if (fd < 0)
 		return fd;
@@ -235,7 +243,7 @@ static void read_candidates(const struct disk *disk, enum designator d, struct c
 		if (!is_candidate(p, d))
 			continue;
 		if (all->n == MAX_CANDIDATES) {
-			log_warning("disk '%s' has more than %d signature partitions, ignoring the rest",
+			log_warning("disk '%s' has over %d signature partitions, ignoring the rest",
 				    disk->name, MAX_CANDIDATES);
 			return;
 		}

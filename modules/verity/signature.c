@@ -29,9 +29,11 @@ static int copy_text(const uint8_t *p, size_t n, char **ret, struct err *e)
 	char *text;
 
 	if (n > SIGNATURE_MAX_BYTES)
-		return err_set(e, ERR_SIGNATURE_MALFORMED, 0, "signature partition has more than 4 MiB");
+		return err_set(e, ERR_SIGNATURE_MALFORMED, 0,
+			       "signature partition has more than 4 MiB");
 	if (!bytes_are_zero(p + len, n - len))
-		return err_set(e, ERR_SIGNATURE_MALFORMED, 0, "something follows the signature's NUL fill");
+		return err_set(e, ERR_SIGNATURE_MALFORMED, 0,
+			       "something follows the signature's NUL fill");
 	while (len && strchr(" \t\r\n", p[len - 1]))
 		len--;
 	text = malloc(len + 1);
@@ -97,7 +99,8 @@ static int get_string(struct json_object *object, const char *key, const char **
 		return err_set(e, ERR_SIGNATURE_MALFORMED, 0, "signature has no text '%s'", key);
 	text = json_object_get_string(value);
 	if (strlen(text) != (size_t)json_object_get_string_len(value))
-		return err_set(e, ERR_SIGNATURE_MALFORMED, 0, "'%s' of the signature has a NUL", key);
+		return err_set(e, ERR_SIGNATURE_MALFORMED, 0, "'%s' of the signature has a NUL",
+			       key);
 	*ret = text;
 	return 0;
 }
@@ -111,7 +114,8 @@ static int get_root_hash(struct json_object *object, struct verity_signature *s,
 		return rc;
 	n = hex_decode(text, s->root_hash, sizeof(s->root_hash));
 	if (n < MIN_HASH_BYTES)
-		return err_set(e, ERR_SIGNATURE_MALFORMED, 0, "'rootHash' is not 16 to 64 bytes of hex");
+		return err_set(e, ERR_SIGNATURE_MALFORMED, 0,
+			       "'rootHash' is not 16 to 64 bytes of hex");
 	s->root_hash_bytes = (size_t)n;
 	hex_encode(s->root_hash, s->root_hash_bytes, s->root_hash_text);
 	/* What is signed is the text, and it is the lower-case one. */
@@ -132,7 +136,8 @@ static int get_der(struct json_object *object, struct verity_signature *s, struc
 		return err_set(e, ERR_MEMORY, 0, "no memory for a signature");
 	n = base64_decode(text, der, SIGNATURE_MAX_DER_BYTES);
 	if (n <= 0)
-		return err_set(e, ERR_SIGNATURE_MALFORMED, 0, "'signature' is not base64 of at most 64 KiB");
+		return err_set(e, ERR_SIGNATURE_MALFORMED, 0,
+			       "'signature' is not base64 of at most 64 KiB");
 	s->der_bytes = (size_t)n;
 	s->der = ptr_take(&der);
 	return 0;

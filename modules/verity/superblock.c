@@ -54,19 +54,21 @@ static uint64_t tree_blocks(const struct verity_info *v)
 }
 
 /* Both sizes were counted by someone else: claims are compared, never multiplied. */
-static int check_fit(const struct verity_info *v, uint64_t data_bytes, uint64_t hash_bytes, struct err *e)
+static int check_fit(const struct verity_info *v, uint64_t data_bytes, uint64_t hash_bytes,
+		     struct err *e)
 {
 	uint64_t hash_blocks = hash_bytes / v->hash_block_bytes;
 
 	if (!v->n_data_blocks || v->n_data_blocks > data_bytes / v->data_block_bytes)
-		return err_set(e, ERR_VERITY_SUPERBLOCK, 0,
-			       "superblock claims '%llu' data blocks of %u bytes, the partition has %llu bytes",
-			       (unsigned long long)v->n_data_blocks, v->data_block_bytes,
-			       (unsigned long long)data_bytes);
+		return err_set(
+			e, ERR_VERITY_SUPERBLOCK, 0,
+			"superblock claims '%llu' data blocks of %u bytes in a partition of %llu",
+			(unsigned long long)v->n_data_blocks, v->data_block_bytes,
+			(unsigned long long)data_bytes);
 	/* The superblock itself takes the first hash block. */
 	if (!hash_blocks || tree_blocks(v) > hash_blocks - 1)
 		return err_set(e, ERR_VERITY_SUPERBLOCK, 0,
-			       "hash tree of '%llu' blocks of %u bytes does not fit a partition of %llu bytes",
+			       "hash tree of '%llu' blocks of %u bytes in a partition of %llu",
 			       (unsigned long long)tree_blocks(v), v->hash_block_bytes,
 			       (unsigned long long)hash_bytes);
 	return 0;
@@ -90,10 +92,12 @@ static int parse_fields(const uint8_t *p, struct verity_info *v, struct err *e)
 	v->n_data_blocks = le64(p + AT_N_DATA_BLOCKS);
 	v->salt_bytes = le16(p + AT_SALT_BYTES);
 	if (v->hash_type > 1)
-		return err_set(e, ERR_VERITY_SUPERBLOCK, 0, "hash type '%u' is neither 0 nor 1", v->hash_type);
+		return err_set(e, ERR_VERITY_SUPERBLOCK, 0, "hash type '%u' is neither 0 nor 1",
+			       v->hash_type);
 	if (!block_size_ok(v->data_block_bytes) || !block_size_ok(v->hash_block_bytes))
-		return err_set(e, ERR_VERITY_SUPERBLOCK, 0, "block sizes '%u' and '%u' are not allowed",
-			       v->data_block_bytes, v->hash_block_bytes);
+		return err_set(e, ERR_VERITY_SUPERBLOCK, 0,
+			       "block sizes '%u' and '%u' are not allowed", v->data_block_bytes,
+			       v->hash_block_bytes);
 	if (v->salt_bytes > sizeof(v->salt))
 		return err_set(e, ERR_VERITY_SUPERBLOCK, 0, "salt of '%u' bytes is longer than 256",
 			       v->salt_bytes);
@@ -111,7 +115,8 @@ int verity_superblock_parse(const uint8_t *p, size_t n, uint64_t data_bytes, uin
 	int rc;
 
 	if (n < VERITY_SUPERBLOCK_BYTES)
-		return err_set(e, ERR_VERITY_SUPERBLOCK, 0, "superblock of '%zu' bytes is cut off", n);
+		return err_set(e, ERR_VERITY_SUPERBLOCK, 0, "superblock of '%zu' bytes is cut off",
+			       n);
 	rc = parse_fields(p, &v, e);
 	if (rc < 0)
 		return rc;

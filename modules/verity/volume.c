@@ -70,11 +70,13 @@ static int partition_path(const struct partition *p, int fd, char *ret, size_t m
 	if (fstat(fd, &by_fd) < 0 || stat(ret, &by_path) < 0)
 		return err_set(e, ERR_SYSTEM, errno, "look at '%s'", ret);
 	if (!S_ISBLK(by_path.st_mode) || by_fd.st_rdev != by_path.st_rdev)
-		return err_set(e, ERR_GPT_DISAGREES, 0, "'%s' is not the partition that was checked", ret);
+		return err_set(e, ERR_GPT_DISAGREES, 0,
+			       "'%s' is not the partition that was checked", ret);
 	return 0;
 }
 
-static int read_superblock(const struct volume_request *q, int hash_fd, struct verity_info *ret, struct err *e)
+static int read_superblock(const struct volume_request *q, int hash_fd, struct verity_info *ret,
+			   struct err *e)
 {
 	uint8_t buf[VERITY_SUPERBLOCK_BYTES];
 	int rc = pread_full(hash_fd, buf, sizeof(buf), 0, e);
@@ -84,7 +86,8 @@ static int read_superblock(const struct volume_request *q, int hash_fd, struct v
 	rc = verity_superblock_parse(buf, sizeof(buf), size_of(q->disk, q->set->data),
 				     size_of(q->disk, q->set->hash), ret, e);
 	if (rc < 0)
-		return err_in(e, "hash partition '%s' (%s)", q->set->hash->label, q->set->hash->devname);
+		return err_in(e, "hash partition '%s' (%s)", q->set->hash->label,
+			      q->set->hash->devname);
 	if (ret->hash_bytes != q->set->root_hash_bytes)
 		return err_set(e, ERR_VERITY_SUPERBLOCK, 0,
 			       "superblock of '%s' says %s, but the root hash has '%zu' bytes",
@@ -116,7 +119,8 @@ static int load(struct attempt *a, const char *data, const char *hash, struct er
 	if (rc < 0)
 		return err_set(e, ERR_VERITY_FAILED, -rc, "load the superblock of '%s'", hash);
 	if (!is_same_superblock(a->cd, &a->info))
-		return err_set(e, ERR_VERITY_SUPERBLOCK, 0, "superblock of '%s' changed while it was read", hash);
+		return err_set(e, ERR_VERITY_SUPERBLOCK, 0,
+			       "superblock of '%s' changed while it was read", hash);
 	return 0;
 }
 
@@ -165,7 +169,8 @@ static int activate(struct attempt *a, bool with_signature, uint32_t flags)
 	const struct verity_set *set = a->request->set;
 	const char *der = with_signature ? (const char *)set->parsed.der : NULL;
 	int rc = crypt_activate_by_signed_key(a->cd, a->volume->name, (const char *)set->root_hash,
-					      set->root_hash_bytes, der, der ? set->parsed.der_bytes : 0,
+					      set->root_hash_bytes, der,
+					      der ? set->parsed.der_bytes : 0,
 					      CRYPT_ACTIVATE_READONLY | flags);
 
 	if (rc < 0)
@@ -189,6 +194,22 @@ static bool is_verdict(int errnum)
 	}
 }
 
+/* The kernel's result is not enough, and there is no second opinion. */
+static int only_the_kernel(const struct volume_request *q, int kernel, struct err *e)
+{
+	const char *why = q->allow_user_space ? "this initrd has no certificates" :
+						"user space may not check it";
+
+	if (kernel == 0)
+		return err_set(
+			e, ERR_SIGNATURE_UNTRUSTED, 0,
+			"the kernel accepts the signature of '%s', but Secure Boot is off, and %s",
+			q->name, why);
+	return err_set(e, is_verdict(-kernel) ? ERR_SIGNATURE_UNTRUSTED : ERR_VERITY_FAILED,
+		       -kernel, "the kernel does not accept the signature of '%s', and %s", q->name,
+		       why);
+}
+
 /* Our own check, after the kernel's with this result. */
 static int check_certificates(struct attempt *a, int kernel, struct err *e)
 {
@@ -198,13 +219,9 @@ static int check_certificates(struct attempt *a, int kernel, struct err *e)
 	int rc;
 
 	if (!q->allow_user_space || !q->anchors || !anchors_count(q->anchors))
-		return err_set(e, kernel && !is_verdict(-kernel) ? ERR_VERITY_FAILED : ERR_SIGNATURE_UNTRUSTED,
-			       -kernel, "%s the signature of '%s', and %s",
-			       kernel ? "the kernel does not accept" :
-					"without Secure Boot the kernel's word proves nothing about",
-			       q->name, q->allow_user_space ? "this initrd has no certificates of its own" :
-							      "checking it in user space is not allowed");
-	rc = anchors_verify(q->anchors, (struct bytes){ q->set->parsed.der, q->set->parsed.der_bytes },
+		return only_the_kernel(q, kernel, e);
+	rc = anchors_verify(q->anchors,
+			    (struct bytes){ q->set->parsed.der, q->set->parsed.der_bytes },
 			    (struct bytes){ (const uint8_t *)text, strlen(text) }, fingerprint, e);
 	if (rc < 0)
 		return rc;
@@ -218,9 +235,10 @@ static int activate_unsigned(struct attempt *a, struct err *e)
 	int rc = activate(a, false, 0);
 
 	if (is_verdict(-rc))
-		return err_set(e, ERR_SIGNATURE_UNTRUSTED, -rc,
-			       "the kernel requires a signature of '%s' by a key in its own keyrings",
-			       a->request->name);
+		return err_set(
+			e, ERR_SIGNATURE_UNTRUSTED, -rc,
+			"the kernel requires a signature of '%s' by a key in its own keyrings",
+			a->request->name);
 	if (rc < 0)
 		return err_set(e, ERR_VERITY_FAILED, -rc, "activate '%s'", a->request->name);
 	return 0;
@@ -278,7 +296,7 @@ static int read_block(int fd, uint64_t n, uint64_t offset, const char *path, str
  * whether it holds. Reads what the mount will, and the other end of the tree. */
 static int check_content(struct attempt *a, struct err *e)
 {
-	uint64_t size = a->info.n_data_blocks * a->info.data_block_bytes, block = a->info.data_block_bytes;
+	uint64_t block = a->info.data_block_bytes, size = a->info.n_data_blocks * block;
 	struct crypt_active_device active = { 0 };
 	SCOPED(fd_close) int fd = open(a->volume->path, O_RDONLY | O_CLOEXEC);
 	int rc;
@@ -293,9 +311,11 @@ static int check_content(struct attempt *a, struct err *e)
 		return rc;
 	rc = crypt_get_active_device(a->cd, a->volume->name, &active);
 	if (rc < 0)
-		return err_set(e, ERR_VERITY_FAILED, -rc, "ask for the state of '%s'", a->volume->path);
+		return err_set(e, ERR_VERITY_FAILED, -rc, "ask for the state of '%s'",
+			       a->volume->path);
 	if (active.flags & CRYPT_ACTIVATE_CORRUPTED)
-		return err_set(e, ERR_VERITY_CORRUPTED, 0, "the kernel found '%s' corrupted", a->volume->path);
+		return err_set(e, ERR_VERITY_CORRUPTED, 0, "the kernel found '%s' corrupted",
+			       a->volume->path);
 	return 0;
 }
 
@@ -311,7 +331,7 @@ static int activate_for_good(struct attempt *a, struct err *e)
 	deactivate(a);
 	rc = activate(a, a->kernel_accepts, stop | CRYPT_ACTIVATE_ERROR_AS_CORRUPTION);
 	if (rc == -EINVAL) {
-		log_warning("the kernel cannot treat read errors of '%s' as corruption, continuing without",
+		log_warning("read errors of '%s' cannot stop this kernel, continuing without",
 			    a->request->name);
 		rc = activate(a, a->kernel_accepts, stop);
 	}
@@ -331,8 +351,9 @@ static int start(struct attempt *a, struct err *e)
 	const struct volume_request *q = a->request;
 
 	if (!q->set->root_hash_bytes || !q->set->hash)
-		return err_set(e, ERR_ROOT_UNPROTECTED, 0, "nothing proves the content of '%s' (%s)",
-			       q->set->data->label, q->set->data->devname);
+		return err_set(e, ERR_ROOT_UNPROTECTED, 0,
+			       "nothing proves the content of '%s' (%s)", q->set->data->label,
+			       q->set->data->devname);
 	if (!*q->name || strlen(q->name) >= NAME_BYTES)
 		return err_set(e, ERR_VERITY_FAILED, 0, "'%s' is no name for a device", q->name);
 	a->volume = calloc(1, sizeof(*a->volume));
