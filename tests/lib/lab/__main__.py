@@ -7,6 +7,7 @@ import argparse
 import json
 import shutil
 import sys
+from pathlib import Path
 
 from . import appliance, paths, steps, vm
 from .judge import judge
@@ -25,11 +26,10 @@ def _boot(args: argparse.Namespace) -> int:
     made = appliance.demo()
     say("boot: firmware with Secure Boot, TPM, disk; to a running system and back")
     got = vm.boot(Spec(name="demo", firmware="enforcing", tpm="on", drives=[Drive(made.disk)],
-                       cmdline_extra=args.append, timeout=args.timeout))
+                       cmdline_extra=args.append, timeout=args.timeout, echo=args.echo))
     say(f"the machine ended: {got.end} after {got.seconds:.1f} s")
     shutil.copyfile(got.folder / "serial.log", made.folder / "serial.log")
-    if got.record:
-        (paths.BUILD / "boot.json").write_text(json.dumps(got.record, indent=1) + "\n")
+    _keep(got.record, paths.BUILD / "boot.json")
     _summary(got)
     verdicts = judge(made, got)
     for verdict in verdicts:
@@ -37,9 +37,35 @@ def _boot(args: argparse.Namespace) -> int:
         print(f"  {mark}  {verdict.what}" + (f": {verdict.seen}" if verdict.seen else ""))
     if all(v.good for v in verdicts):
         return 0
-    print(f"slipway-lab: the boot did not keep its promises; see {made.folder}/serial.log, "
-          f"{paths.BUILD}/boot.json and {got.folder}", file=sys.stderr)
+    return _failed("the boot did not keep its promises", got)
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Boot somebody's own disk; good is what slipway handed over, or the expected line."""
+    drives = [Drive(path, bus=args.bus) for path in args.disk]
+    got = vm.boot(Spec(name="run", firmware=args.firmware, tpm=args.tpm, drives=drives,
+                       cmdline_extra=args.append, memory=args.memory, until=args.until,
+                       timeout=args.timeout, echo=args.echo))
+    say(f"the machine ended: {got.end} after {got.seconds:.1f} s")
+    _summary(got)
+    if args.until and got.end != "stopped":
+        return _failed(f"'{args.until}' was not seen", got)
+    if not args.until and (got.record or {}).get("result") != "handed-over":
+        return _failed("slipway did not hand over", got)
+    return 0
+
+
+def _failed(why: str, got: Result) -> int:
+    print(f"slipway-lab: {why}; see {got.folder}/serial.log and record.json there",
+          file=sys.stderr)
     return 1
+
+
+def _keep(record: dict | None, place: Path) -> None:
+    """Write the record for others to read; an older one must not be taken for this boot's."""
+    place.unlink(missing_ok=True)
+    if record:
+        place.write_text(json.dumps(record, indent=1) + "\n")
 
 
 def _summary(got: Result) -> None:
@@ -59,7 +85,8 @@ def _summary(got: Result) -> None:
         print(f"  extended  {extension.get('name')}: {extension.get('verdict')}{why}")
     for measured in record.get("measurements", []):
         print(f"  measured  PCR {measured.get('pcr')}: {measured.get('text')}")
-    stages = [f"{s['name']} {s['duration_us'] / 1000:.0f}" for s in record.get("stages", [])]
+    stages = [f"{s.get('name')} {s.get('duration_us', 0) / 1000:.0f}"
+              for s in record.get("stages", [])]
     if stages:
         print(f"  stages    {', '.join(stages)} (ms)")
     for warning in record.get("warnings", []):
@@ -70,17 +97,32 @@ def _summary(got: Result) -> None:
         print(f"  system    {got.report.state}; {got.report.text('analyze').splitlines()[0]}")
 
 
-def main() -> int:
-    """Read the command line and do the one thing it asks for."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="slipway-lab", description=__doc__)
     parser.add_argument("--quiet", action="store_true", help="no progress lines")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("demo", help="build build/demo").set_defaults(run=_demo)
     boot = commands.add_parser("boot", help="boot the demo through the full chain and judge it")
-    boot.add_argument("--append", default="", help="words added to the command line (by SMBIOS)")
-    boot.add_argument("--timeout", type=float, default=300.0, help="seconds (default: 300)")
     boot.set_defaults(run=_boot)
-    args = parser.parse_args()
+    run = commands.add_parser("run", help="boot a disk of your own; it is not changed")
+    run.set_defaults(run=_run)
+    run.add_argument("disk", type=Path, nargs="+", help="disk image; the first is booted")
+    run.add_argument("--bus", default="virtio-blk", help="virtio-blk, nvme, virtio-scsi, ahci")
+    run.add_argument("--firmware", default="setup", choices=("setup", "off", "enforcing"),
+                     help="no keys, the demo's keys unused, the demo's keys enforced")
+    run.add_argument("--tpm", default="on", choices=("on", "none", "dead"))
+    run.add_argument("--memory", type=int, default=1024, help="MiB")
+    run.add_argument("--until", default="", help="end, and be content, at this on the console")
+    for command in (boot, run):
+        command.add_argument("--append", default="", help="words for the command line (SMBIOS)")
+        command.add_argument("--timeout", type=float, default=300.0, help="seconds")
+        command.add_argument("--echo", action="store_true", help="show the serial console")
+    return parser
+
+
+def main() -> int:
+    """Read the command line and do the one thing it asks for."""
+    args = _parser().parse_args()
     steps.quiet = args.quiet
     try:
         return args.run(args)

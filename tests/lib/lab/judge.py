@@ -101,7 +101,7 @@ def _system(got: Result) -> list[Verdict]:
                 report.text("root_device")),
         Verdict("no job waited over 5 s for a device or udev", not slow,
                 ", ".join(f"{u} {s:.1f} s" for u, s in slow.items())
-                or f"longest {longest[0]} {longest[1]:.1f} s"),
+                or f"longest {longest[0]} {longest[1]:.1f} s, CPU idle {report.idle:.1f} s"),
     ]
 
 

@@ -62,6 +62,7 @@ class Spec:
     when: list[When] = field(default_factory=list)
     smbios: list[str] = field(default_factory=list)  # type 11 strings, credentials say
     arguments: list[str] = field(default_factory=list)  # more words for QEMU
+    echo: bool = False  # show the serial console while it comes
 
 
 @dataclass

@@ -10,6 +10,7 @@ import re
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -123,6 +124,9 @@ class _Machine:
             return ""
         if not data:
             return "died"
+        if self.spec.echo:
+            sys.stdout.buffer.write(data)
+            sys.stdout.flush()
         self.buffer += data
         *done, self.buffer = self.buffer.split(b"\n")
         for raw in done:
