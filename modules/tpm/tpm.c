@@ -84,7 +84,7 @@ static int failed(struct err *e, TSS2_RC rc, const char *doing)
 }
 
 /* True while the answer to a command that was sent has to be waited for. The
- * library sends again itself, five times, what the TPM was too busy for. */
+ * library itself sends five times what the TPM is too busy for. */
 static bool must_wait(TSS2_RC rc, uint64_t deadline_ms)
 {
 	return (rc & ~TSS2_RC_LAYER_MASK) == TSS2_BASE_RC_TRY_AGAIN && now_ms() < deadline_ms;

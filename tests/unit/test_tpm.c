@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Against swtpm, over a socket pair, and against a TPM that answers what it is told to. */
+#define _GNU_SOURCE
+#include "tests/unit/unit.h"
+
+#include <json-c/json.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <tss2/tss2_esys.h>
+
+#include "init/core/bytes.h"
+#include "init/core/cleanup.h"
+#include "modules/tpm/tcti.h"
+#include "tests/unit/tree.h"
+
+enum { ALL_BANKS = TPM_BANK_SHA1 | TPM_BANK_SHA256 | TPM_BANK_SHA384 | TPM_BANK_SHA512 };
+
+struct wire {
+	TSS2_TCTI_CONTEXT_COMMON_V2 common;
+	int fd;                 /* of swtpm, or -1 */
+	struct bytes answer;    /* instead: the answer to everything */
+	struct bytes after;     /* from the second command on, if set */
+	unsigned *n_sent;
+};
+
+static TSS2_RC wire_transmit(TSS2_TCTI_CONTEXT *c, size_t n, const uint8_t *p)
+{
+	struct wire *w = (struct wire *)c;
+
+	if (w->n_sent && (*w->n_sent)++ == 1 && w->after.p)
+		w->answer = w->after;
+	return w->fd < 0 || write_full(w->fd, p, n) == 0 ? TSS2_RC_SUCCESS : TSS2_TCTI_RC_IO_ERROR;
+}
+
+static TSS2_RC wire_receive(TSS2_TCTI_CONTEXT *c, size_t *n, uint8_t *p, int32_t timeout_ms)
+{
+	struct wire *w = (struct wire *)c;
+	struct pollfd ready = { .fd = w->fd, .events = POLLIN };
+	ssize_t got;
+
+	/* No wait for ever: a TPM that hangs must not hang the boot. */
+	assert_in_range(timeout_ms, 0, 30000);
+	if (!p) {
+		*n = 4096;
+		return TSS2_RC_SUCCESS;
+	}
+	if (w->fd < 0) {
+		if (!w->answer.p)
+			return TSS2_TCTI_RC_IO_ERROR;
+		memcpy(p, w->answer.p, w->answer.n);
+		*n = w->answer.n;
+		return TSS2_RC_SUCCESS;
+	}
+	if (poll(&ready, 1, timeout_ms) != 1)
+		return TSS2_TCTI_RC_TRY_AGAIN;
+	got = read(w->fd, p, *n); /* swtpm writes an answer at once */
+	if (got < 10)
+		return TSS2_TCTI_RC_IO_ERROR;
+	*n = (size_t)got;
+	return TSS2_RC_SUCCESS;
+}
+
+static void wire_finalize(TSS2_TCTI_CONTEXT *c)
+{
+	fd_close(&((struct wire *)c)->fd);
+}
+
+static TSS2_TCTI_CONTEXT *wire_new(const struct wire *from)
+{
+	struct wire *w = malloc(sizeof(*w));
+
+	assert_non_null(w);
+	*w = *from;
+	w->common.v1.magic = 0x736c697077617900;
+	w->common.v1.version = 2;
+	w->common.v1.transmit = wire_transmit;
+	w->common.v1.receive = wire_receive;
+	w->common.v1.finalize = wire_finalize;
+	return (TSS2_TCTI_CONTEXT *)w;
+}
+
+/* One running swtpm with its folder. */
+struct emulator {
+	char root[32], log[64];
+	int fd; /* the tests' end, duplicated for each connection */
+	pid_t pid;
+};
+
+static void run_swtpm(int fd, const char *root)
+{
+	char fd_text[16], state[64];
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	snprintf(fd_text, sizeof(fd_text), "%d", fd);
+	snprintf(state, sizeof(state), "dir=%s", root);
+	execlp("swtpm", "swtpm", "socket", "--tpm2", "--fd", fd_text, "--tpmstate", state, "--flags",
+	       "not-need-init,startup-clear", (char *)NULL);
+	_exit(127);
+}
+
+/* False if there is no swtpm here. */
+static bool emulator_start(struct emulator *em)
+{
+	static const char *const nothing[] = { NULL };
+	int pair[2];
+
+	if (system("command -v swtpm >/dev/null") != 0)
+		return false;
+	tree_make(nothing, em->root);
+	snprintf(em->log, sizeof(em->log), "%s/run/log/measure.log", em->root);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	em->pid = fork();
+	assert_true(em->pid >= 0);
+	if (em->pid == 0) {
+		close(pair[0]);
+		run_swtpm(pair[1], em->root);
+	}
+	close(pair[1]);
+	em->fd = pair[0];
+	return true;
+}
+
+static void emulator_stop(struct emulator *em)
+{
+	close(em->fd);
+	kill(em->pid, SIGKILL);
+	waitpid(em->pid, NULL, 0);
+	tree_remove(em->root);
+}
+
+static struct tpm *connect_to(const struct emulator *em, uint32_t banks)
+{
+	struct wire w = { .fd = dup(em->fd) };
+	struct tpm *t = NULL;
+	struct err e;
+
+	assert_code(tpm_open_tcti(wire_new(&w), banks, 11, em->log, &t, &e), &e, ERR_NONE, "open");
+	return t;
+}
+
+/* PCR 11 after enter-initrd and leave-initrd, computed with Python's hashlib. */
+static const struct { const char *bank, *entered, *left; } expected[] = {
+	{ "sha1",
+	  "af811c3fa62257b3fa8688cbc27b6288a83dec00",
+	  "8b6e984fa1cb41ec2555a8e61dfa9f8ec8d13352" },
+	{ "sha256",
+	  "d15b0e8e244e65c40f024e95773f2347ce4ef3ffe6b597c9a14b50bbab6df319",
+	  "75df9c8b17d8a6465f2862028b892ea13a3d7c37685a945e5ff34fb44956c207" },
+	{ "sha384",
+	  "3e72b3242327ec625b5c3fec3ae2c26a85cb400f62145a2751f40dbb740929d1"
+	  "4104d3a87c0ec59deac6f732b7933b3d",
+	  "60bd474a57618d37a245b84b0244514ea9c29f95eebacda668fab63ca0112dc4"
+	  "5585324be9e889d575fff6a14af3c581" },
+	{ "sha512",
+	  "4791b04bdcd48d878b8b189f93f75daf3451a0b24a2b0464afcacc7eddb44eb5"
+	  "add261abfa8660f21f6c419b6829897dfcda216095671c46ba4a5b6f55a54463",
+	  "0b434d7c6f51382a73920bdec9b1ed899f44fcfa27395c375ecad35259cc6635"
+	  "41fe0ab9f6583e8622d20f1ca1874fc8770686daa41dcd927d74a429c9411587" },
+};
+
+static void check_pcr(struct tpm *t, bool left)
+{
+	struct measurement m;
+	char hex[2 * TPM_MAX_DIGEST_BYTES + 1];
+	struct err e;
+
+	assert_code(tpm_read(t, 11, &m, &e), &e, ERR_NONE, "read");
+	assert_int_equal(m.n_digests, 4);
+	for (size_t i = 0; i < m.n_digests; i++) {
+		assert_string_equal(m.digests[i].bank, expected[i].bank);
+		hex_encode(m.digests[i].bytes, m.digests[i].n_bytes, hex);
+		assert_string_equal(hex, left ? expected[i].left : expected[i].entered);
+	}
+}
+
+/* The record at *at, and *at behind it. */
+static void check_record(const char **at, const char *text, unsigned n_digests)
+{
+	const char *end = strchr(*at, '\n');
+	struct json_object *o, *content;
+
+	assert_int_equal((*at)[0], 0x1e);
+	assert_non_null(end);
+	o = json_tokener_parse(*at + 1);
+	assert_non_null(o);
+	content = json_object_object_get(o, "content");
+	assert_int_equal(json_object_get_int(json_object_object_get(o, "pcr")), 11);
+	assert_int_equal(json_object_array_length(json_object_object_get(o, "digests")), n_digests);
+	assert_string_equal(json_object_get_string(json_object_object_get(content, "string")), text);
+	assert_int_equal(json_object_get_string_len(json_object_object_get(content, "bootId")), 32);
+	json_object_put(o);
+	*at = end + 1;
+}
+
+static void measures_and_logs(void **state)
+{
+	struct emulator em;
+	struct measurement m;
+	struct tpm *t;
+	struct stat st;
+	struct err e;
+	char log[8192];
+	const char *at = log;
+
+	(void)state;
+	if (!emulator_start(&em))
+		skip();
+	t = connect_to(&em, ALL_BANKS);
+	assert_code(tpm_measure(t, 11, "enter-initrd", "phase", &m, &e), &e, ERR_NONE, "enter");
+	assert_int_equal(m.n_digests, 4);
+	assert_string_equal(m.text, "enter-initrd");
+	check_pcr(t, false);
+	assert_code(tpm_measure(t, 11, "leave-initrd", "phase", &m, &e), &e, ERR_NONE, "leave");
+	check_pcr(t, true);
+	assert_true(file_read_text(em.log, log, sizeof(log)) > 0);
+	strcat(log, "\n"); /* cut with the white space */
+	check_record(&at, "enter-initrd", 4);
+	check_record(&at, "leave-initrd", 4);
+	assert_string_equal(at, "");
+	assert_int_equal(stat(em.log, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	tpm_close(t);
+	emulator_stop(&em);
+}
+
+static void finds_the_banks_in_use(void **state)
+{
+	struct emulator em;
+	struct measurement m;
+	struct tpm *t;
+	struct err e;
+
+	(void)state;
+	if (!emulator_start(&em))
+		skip();
+	/* Nothing was measured yet: all of them. */
+	t = connect_to(&em, 0);
+	assert_code(tpm_read(t, 11, &m, &e), &e, ERR_NONE, "all");
+	assert_int_equal(m.n_digests, 4);
+	tpm_close(t);
+	t = connect_to(&em, TPM_BANK_SHA256 | TPM_BANK_SHA512);
+	assert_code(tpm_measure(t, 11, "as the firmware does", "phase", &m, &e), &e, ERR_NONE, "two");
+	assert_int_equal(m.n_digests, 2);
+	tpm_close(t);
+	t = connect_to(&em, UINT32_MAX);
+	assert_code(tpm_read(t, 11, &m, &e), &e, ERR_NONE, "found");
+	assert_int_equal(m.n_digests, 2);
+	assert_string_equal(m.digests[0].bank, "sha256");
+	assert_string_equal(m.digests[1].bank, "sha512");
+	tpm_close(t);
+	/* SM3 (16) is a bank that we cannot hash for. */
+	t = connect_to(&em, TPM_BANK_SHA256 | 16);
+	assert_code(tpm_read(t, 11, &m, &e), &e, ERR_NONE, "known");
+	assert_int_equal(m.n_digests, 1);
+	tpm_close(t);
+	emulator_stop(&em);
+}
+
+static void refuses_what_the_log_cannot_show(void **state)
+{
+	static const struct { const char *name; unsigned pcr; const char *text; } cases[] = {
+		{ "no such PCR", 24, "x" }, { "quote", 11, "a\"b" }, { "backslash", 11, "a\\b" },
+		{ "control", 11, "a\nb" }, { "not ASCII", 11, "\xc3\xa4" }, { "too long", 11, NULL },
+	};
+	char longest[TPM_MAX_TEXT_BYTES + 1] = "";
+	struct emulator em;
+	struct measurement m, before, after;
+	struct tpm *t;
+	struct err e;
+
+	(void)state;
+	if (!emulator_start(&em))
+		skip();
+	memset(longest, 'x', TPM_MAX_TEXT_BYTES);
+	t = connect_to(&em, TPM_BANK_SHA256);
+	assert_code(tpm_read(t, 11, &before, &e), &e, ERR_NONE, "before");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		assert_code(tpm_measure(t, cases[i].pcr, cases[i].text ? cases[i].text : longest, "phase",
+					&m, &e), &e, ERR_TPM_FAILED, cases[i].name);
+	assert_code(tpm_read(t, 11, &after, &e), &e, ERR_NONE, "after");
+	assert_memory_equal(before.digests[0].bytes, after.digests[0].bytes, 32);
+	longest[TPM_MAX_TEXT_BYTES - 1] = '\0';
+	assert_code(tpm_measure(t, 11, longest, "phase", &m, &e), &e, ERR_NONE, "longest");
+	tpm_close(t);
+	emulator_stop(&em);
+}
+
+/* A log that cannot be written does not stop the measuring. */
+static void extend_counts_without_log(void **state)
+{
+	struct emulator em;
+	struct measurement m;
+	struct tpm *t;
+	struct err e;
+
+	(void)state;
+	if (!emulator_start(&em))
+		skip();
+	snprintf(em.log, sizeof(em.log), "/proc/nonexistent/log");
+	t = connect_to(&em, ALL_BANKS);
+	assert_code(tpm_measure(t, 11, "enter-initrd", "phase", &m, &e), &e, ERR_NONE, "no log");
+	check_pcr(t, false);
+	tpm_close(t);
+	emulator_stop(&em);
+}
+
+#define BYTES(text) { (const uint8_t *)(text), sizeof(text) - 1 }
+#define ANSWER(rc) BYTES("\x80\x01\0\0\0\x0a" rc)
+/* GetCapability: sha1 has no PCRs, sha256 has all, sha384 lacks one. */
+#define BANKS BYTES("\x80\x01\0\0\0\x25\0\0\0\0" "\0\0\0\0\x05\0\0\0\x03" \
+		    "\0\x04\x03\0\0\0" "\0\x0b\x03\xff\xff\xff" "\0\x0c\x03\xff\xff\x7f")
+
+static const struct {
+	const char *name;
+	uint32_t banks;
+	struct bytes first, then; /* answers to the first command and to all that follow */
+	enum err_code open, measure;
+	const char *says; /* in the failure */
+	unsigned n_sent;
+} faults[] = {
+	{ "dead", TPM_BANK_SHA256, { 0 }, { 0 }, ERR_TPM_FAILED, ERR_NONE, "its device", 1 },
+	{ "not started", TPM_BANK_SHA256, ANSWER("\0\0\x01\x00"), { 0 }, ERR_TPM_FAILED, ERR_NONE,
+	  "the firmware has not started it", 1 },
+	{ "failure mode", TPM_BANK_SHA256, ANSWER("\0\0\x01\x01"), { 0 }, ERR_TPM_FAILED, ERR_NONE,
+	  "self-test", 1 },
+	{ "cut answer", TPM_BANK_SHA256, BYTES("\x80\x01\0\0"), { 0 }, ERR_TPM_FAILED, ERR_NONE, "", 1 },
+	{ "absurd count", TPM_BANK_SHA256,
+	  BYTES("\x80\x01\0\0\0\x13\0\0\0\0" "\0\0\0\0\x05\xff\xff\xff\xff"), { 0 }, ERR_TPM_FAILED,
+	  ERR_NONE, "", 1 },
+	/* The library sends it five times. */
+	{ "busy for ever", TPM_BANK_SHA256, ANSWER("\0\0\x09\x22"), { 0 }, ERR_TPM_FAILED, ERR_NONE,
+	  "it stayed busy", 5 },
+	{ "no sha1", TPM_BANK_SHA1, BANKS, { 0 }, ERR_TPM_FAILED, ERR_NONE, "'sha1'", 1 },
+	{ "sha384 in part", TPM_BANK_SHA256 | TPM_BANK_SHA384, BANKS, { 0 }, ERR_TPM_FAILED, ERR_NONE,
+	  "'sha384'", 1 },
+	{ "unknown alone", 16, BANKS, { 0 }, ERR_TPM_FAILED, ERR_NONE, "no PCR bank", 1 },
+	{ "locked out", TPM_BANK_SHA256, BANKS, ANSWER("\0\0\x09\x21"), ERR_NONE, ERR_TPM_FAILED,
+	  "locked out", 2 },
+	{ "busy at the extend", TPM_BANK_SHA256, BANKS, ANSWER("\0\0\x09\x08"), ERR_NONE, ERR_TPM_FAILED,
+	  "it stayed busy", 6 },
+};
+
+static void faults_have_their_words(void **state)
+{
+	static const char *const nothing[] = { NULL };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++) {
+		unsigned n_sent = 0;
+		struct wire w = { .fd = -1, .answer = faults[i].first, .after = faults[i].then,
+				  .n_sent = &n_sent };
+		char root[32], log[64];
+		struct measurement m;
+		struct tpm *t = NULL;
+		struct stat st;
+		struct err e = { 0 };
+		int rc;
+
+		tree_make(nothing, root);
+		snprintf(log, sizeof(log), "%s/log", root);
+		rc = tpm_open_tcti(wire_new(&w), faults[i].banks, 11, log, &t, &e);
+		assert_code(rc, &e, faults[i].open, faults[i].name);
+		if (rc == 0) {
+			rc = tpm_measure(t, 11, "enter-initrd", "phase", &m, &e);
+			assert_code(rc, &e, faults[i].measure, faults[i].name);
+			/* Whether the PCR was extended is unknown, and the log says so. */
+			assert_int_equal(stat(log, &st), 0);
+			assert_int_equal(st.st_mode & 07777, 01600);
+			assert_int_equal(st.st_size, 0);
+		}
+		if (!strstr(e.what, faults[i].says))
+			fail_msg("case '%s' says '%s'", faults[i].name, e.what);
+		if (n_sent != faults[i].n_sent)
+			fail_msg("case '%s': %u commands", faults[i].name, n_sent);
+		tpm_close(t);
+		tree_remove(root);
+	}
+}
+
+static void no_device(void **state)
+{
+	struct tpm *t = NULL;
+	struct err e;
+
+	(void)state;
+	assert_code(tpm_open("/nonexistent/tpmrm0", 0, 11, "/tmp/log", &t, &e), &e, ERR_TPM_FAILED,
+		    "no device");
+	assert_code(tpm_open("/dev/null", 0, 11, "/tmp/log", &t, &e), &e, ERR_TPM_FAILED, "no TPM");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT_TEST(measures_and_logs), UNIT_TEST(finds_the_banks_in_use),
+		UNIT_TEST(refuses_what_the_log_cannot_show), UNIT_TEST(extend_counts_without_log),
+		UNIT_TEST(faults_have_their_words), UNIT_TEST(no_device),
+	};
+
+	setenv("TSS2_LOG", "all+NONE", 1); /* the faults are ours */
+	return cmocka_run_group_tests_name("tpm", tests, NULL, NULL);
+}
