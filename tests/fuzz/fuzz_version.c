@@ -28,7 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		for (int j = 0; j < 3; j++) {
 			assert(version_compare(v[i], v[j]) == -version_compare(v[j], v[i]));
 			for (int k = 0; k < 3; k++) {
-				int ij = version_compare(v[i], v[j]), jk = version_compare(v[j], v[k]);
+				int ij = version_compare(v[i], v[j]),
+				    jk = version_compare(v[j], v[k]);
 
 				/* Neither rises nor falls on the way: so it must not overall. */
 				if (ij <= 0 && jk <= 0)

@@ -92,7 +92,7 @@ static const struct change_case {
 	{ "one data block", 72, 8, "\1\0\0\0\0\0\0\0", 512, DATA, 4096, ERR_NONE },
 	{ "301 data blocks", 72, 8, "\x2d\1\0\0\0\0\0\0", 512, DATA, TREE256, ERR_VERITY_SUPERBLOCK },
 	/* times 4096 this is 2^64, so 0 */
-	{ "blocks wrap round", 72, 8, "\0\0\0\0\0\0\x10\0", 512, DATA, TREE256, ERR_VERITY_SUPERBLOCK },
+	{ "blocks wrap round", 72, 8, "\0\0\0\0\0\0\x10\0", 512, DATA, UINT64_MAX, ERR_VERITY_SUPERBLOCK },
 	{ "all the blocks", 72, 8, "\xff\xff\xff\xff\xff\xff\xff\xff", 512, UINT64_MAX, UINT64_MAX,
 	  ERR_VERITY_SUPERBLOCK },
 	{ "salt 256", 80, 2, "\0\1", 512, DATA, TREE256, ERR_NONE },

@@ -62,7 +62,7 @@ sign upper-case p256 "$keys/upper" -noattr
 sign attacker attacker content -noattr
 sign rsa1024 rsa1024 content -noattr
 sign sha1 rsa2048 content -noattr -md sha1
-sign two-signers p256 content -noattr -signer attacker.crt -inkey "$keys/attacker.key"
+sign two-signers p256 content -noattr -nocerts -signer attacker.crt -inkey "$keys/attacker.key"
 sign two-certificates p256 content -noattr -certfile attacker.crt
 openssl cms -sign -binary -noattr -in content -signer rsa2048.crt -inkey "$keys/rsa2048.key" \
 	-keyopt rsa_padding_mode:pss -outform der -out pss.p7
