@@ -124,8 +124,9 @@ int disk_open_partition(const struct disk *disk, const struct partition *p, stru
 	int rc;
 
 	if (!p->devname[0])
-		return err_set(e, ERR_SYSTEM, 0, "the kernel has no device for partition %u of '%s'",
-			       p->number, disk->name);
+		return err_set(e, ERR_SYSTEM, 0,
+			       "the kernel has no device for partition %u of '%s'", p->number,
+			       disk->name);
 	fd = device_open(p->devname, &dev, e);
 	if (fd < 0)
 		return fd;

@@ -223,17 +223,17 @@ static int missing(const struct gpt *gpt, enum designator d, const struct dps_ve
 	for (size_t i = 0; i < gpt->n_partitions; i++)
 		if (architecture_of(&gpt->partitions[i].type, d, DPS_DATA))
 			return err_set(e, ERR_ROOT_MISSING, 0,
-				       "no usable %s partition for '%s'; partition %u '%s' is %s", name,
-				       NATIVE, gpt->partitions[i].number, gpt->partitions[i].label,
-				       verdicts->why[i]);
+				       "no usable %s partition for '%s'; partition %u '%s' is %s",
+				       name, NATIVE, gpt->partitions[i].number,
+				       gpt->partitions[i].label, verdicts->why[i]);
 	return err_set(e, ERR_ROOT_MISSING, 0, "no %s partition for '%s'", name, NATIVE);
 }
 
 static int ambiguous(const struct partition *a, const struct partition *b, struct err *e)
 {
 	return err_set(e, ERR_ROOT_AMBIGUOUS, 0,
-		       "partitions %u '%s' and %u '%s' are the same version, and the newest", a->number,
-		       a->label, b->number, b->label);
+		       "partitions %u '%s' and %u '%s' are the same version, and the newest",
+		       a->number, a->label, b->number, b->label);
 }
 
 /* Notes every objection, and returns a candidate that no other one is newer than. */
@@ -276,8 +276,9 @@ int dps_choose(const struct gpt *gpt, enum designator d, const struct dps_wish *
 	if (rival)
 		return ambiguous(best, rival, e);
 	if (best->overlaps)
-		return err_set(e, ERR_GPT_OVERLAP, 0, "partition %u '%s' shares sectors with another",
-			       best->number, best->label);
+		return err_set(e, ERR_GPT_OVERLAP, 0,
+			       "partition %u '%s' shares sectors with another", best->number,
+			       best->label);
 	verdicts->why[best - gpt->partitions] = "chosen";
 	*ret = best;
 	return 0;

@@ -16,7 +16,9 @@ static void probe_free(blkid_probe *probe)
 
 static bool is_mountable(const char *type)
 {
-	static const char *const types[] = { "btrfs", "erofs", "ext4", "f2fs", "squashfs", "vfat", "xfs" };
+	static const char *const types[] = {
+		"btrfs", "erofs", "ext4", "f2fs", "squashfs", "vfat", "xfs",
+	};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
 		if (strcmp(types[i], type) == 0)
@@ -53,8 +55,8 @@ int filesystem_probe(int fd, char ret[static FILESYSTEM_NAME_BYTES], struct err 
 	if (rc > 0 || blkid_probe_lookup_value(probe, "TYPE", &type, NULL) < 0)
 		return err_set(e, ERR_ROOT_MOUNT, 0, "the content is no known file system");
 	if (!is_mountable(type))
-		return err_set(e, ERR_ROOT_MOUNT, 0, "the content is '%s', which is not mounted unasked",
-			       type);
+		return err_set(e, ERR_ROOT_MOUNT, 0,
+			       "the content is '%s', which is not mounted unasked", type);
 	snprintf(ret, FILESYSTEM_NAME_BYTES, "%s", type);
 	return 0;
 }

@@ -143,8 +143,8 @@ int disk_find(const struct disk_wish *wish, struct disk *ret, struct err *ret_ba
 		if (rc == 0)
 			continue;
 		if (found.name[0])
-			return err_set(e, ERR_DISK_AMBIGUOUS, 0, "both '%s' and '%s' fit", found.name,
-				       disk.name);
+			return err_set(e, ERR_DISK_AMBIGUOUS, 0, "both '%s' and '%s' fit",
+				       found.name, disk.name);
 		found = disk_take(&disk);
 		primary = why_backup;
 	}

@@ -26,8 +26,8 @@ struct header {
 
 static int invalid_range(const char *what, uint64_t first, uint64_t last, struct err *e)
 {
-	return err_set(e, ERR_GPT_INVALID, 0, "the %s (LBA %llu to %llu) does not fit the disk", what,
-		       (unsigned long long)first, (unsigned long long)last);
+	return err_set(e, ERR_GPT_INVALID, 0, "the %s (LBA %llu to %llu) does not fit the disk",
+		       what, (unsigned long long)first, (unsigned long long)last);
 }
 
 static int check_geometry(unsigned sector_bytes, uint64_t n_sectors, struct err *e)
@@ -36,7 +36,8 @@ static int check_geometry(unsigned sector_bytes, uint64_t n_sectors, struct err 
 
 	if (!power_of_two || sector_bytes < MBR_BYTES || sector_bytes > MAX_SECTOR_BYTES ||
 	    n_sectors < 6 || n_sectors > (uint64_t)INT64_MAX / sector_bytes)
-		return err_set(e, ERR_GPT_INVALID, 0, "no partition table fits %llu sectors of %u bytes",
+		return err_set(e, ERR_GPT_INVALID, 0,
+			       "no partition table fits %llu sectors of %u bytes",
 			       (unsigned long long)n_sectors, sector_bytes);
 	return 0;
 }
@@ -54,7 +55,8 @@ static int check_extents(const struct header *h, unsigned sector_bytes, uint64_t
 	if (h->entries_lba < 2 || h->entries_lba > last_lba || n > last_lba - h->entries_lba)
 		return invalid_range("entry array", h->entries_lba, h->entries_lba + n - 1, e);
 	if (h->entries_lba <= h->last_usable && h->entries_lba + n > h->first_usable)
-		return err_set(e, ERR_GPT_INVALID, 0, "the entry array lies where partitions may be");
+		return err_set(e, ERR_GPT_INVALID, 0,
+			       "the entry array lies where partitions may be");
 	return 0;
 }
 
@@ -69,8 +71,8 @@ static int read_header(struct bytes sector, unsigned sector_bytes, uint64_t n_se
 	if (sector.n != sector_bytes || memcmp(p, "EFI PART", 8) != 0)
 		return err_set(e, ERR_GPT_INVALID, 0, "no partition table header");
 	if (le32(p + 84) != ENTRY_BYTES)
-		return err_set(e, ERR_GPT_INVALID, 0, "entries of %u bytes instead of %d", le32(p + 84),
-			       ENTRY_BYTES);
+		return err_set(e, ERR_GPT_INVALID, 0, "entries of %u bytes instead of %d",
+			       le32(p + 84), ENTRY_BYTES);
 	if (le32(p + 80) < 1 || le32(p + 80) > GPT_MAX_ENTRIES)
 		return err_set(e, ERR_GPT_INVALID, 0, "%u entries claimed, at most %d are accepted",
 			       le32(p + 80), GPT_MAX_ENTRIES);
@@ -225,8 +227,8 @@ static int take_partitions(blkid_partlist list, const struct header *h, struct g
 	unsigned last_number = 0;
 
 	if (n < 0 || (uint32_t)n > h->n_entries)
-		return err_set(e, ERR_GPT_INVALID, 0, "libblkid finds %d partitions in %u entries", n,
-			       h->n_entries);
+		return err_set(e, ERR_GPT_INVALID, 0, "libblkid finds %d partitions in %u entries",
+			       n, h->n_entries);
 	gpt->partitions = calloc((size_t)n + 1, sizeof(*gpt->partitions));
 	if (!gpt->partitions)
 		return err_set(e, ERR_MEMORY, 0, "no memory for %d partitions", n);
@@ -238,7 +240,8 @@ static int take_partitions(blkid_partlist list, const struct header *h, struct g
 		if (from)
 			p->number = (unsigned)blkid_partition_get_partno(from);
 		if (p->number <= last_number || p->number > h->n_entries || !take_names(from, p))
-			return err_set(e, ERR_GPT_INVALID, 0, "libblkid cannot read partition %d", i + 1);
+			return err_set(e, ERR_GPT_INVALID, 0, "libblkid cannot read partition %d",
+				       i + 1);
 		last_number = p->number;
 		if (take_extent(from, h, gpt->sector_bytes, p))
 			gpt->n_partitions++;

@@ -113,6 +113,17 @@ static struct partition *by_number(struct gpt *gpt, unsigned number)
 	return NULL;
 }
 
+static int differs(const struct kernel_partition *k, const struct partition *p,
+		   unsigned sector_bytes, struct err *e)
+{
+	return err_set(e, ERR_GPT_DISAGREES, 0,
+		       "the kernel shows '%s' at byte %llu with %llu bytes, the table has it at %llu "
+		       "with %llu", k->devname, (unsigned long long)k->start_bytes,
+		       (unsigned long long)k->n_bytes,
+		       (unsigned long long)(p->first_lba * sector_bytes),
+		       (unsigned long long)(p->n_lbas * sector_bytes));
+}
+
 int kernel_partitions_match(struct gpt *gpt, const struct kernel_partition *list, size_t n,
 			    struct err *e)
 {
@@ -124,15 +135,10 @@ int kernel_partitions_match(struct gpt *gpt, const struct kernel_partition *list
 			continue;
 		if (!p)
 			return err_set(e, ERR_GPT_DISAGREES, 0,
-				       "the kernel shows '%s', which the partition table does not have",
+				       "the kernel shows '%s', which the table does not have",
 				       k->devname);
 		if (!kernel_partition_is(k, p, gpt->sector_bytes))
-			return err_set(e, ERR_GPT_DISAGREES, 0,
-				       "the kernel shows '%s' at byte %llu with %llu bytes, the partition "
-				       "table has it at %llu with %llu", k->devname,
-				       (unsigned long long)k->start_bytes, (unsigned long long)k->n_bytes,
-				       (unsigned long long)(p->first_lba * gpt->sector_bytes),
-				       (unsigned long long)(p->n_lbas * gpt->sector_bytes));
+			return differs(k, p, gpt->sector_bytes, e);
 		memcpy(p->devname, k->devname, sizeof(p->devname));
 	}
 	return 0;

@@ -10,7 +10,8 @@ static int read_bytes(int fd, uint64_t offset, size_t n, uint8_t **ret, struct e
 	int rc;
 
 	if (!p)
-		return err_set(e, ERR_MEMORY, 0, "no memory for %zu bytes of the partition table", n);
+		return err_set(e, ERR_MEMORY, 0, "no memory for %zu bytes of the partition table",
+			       n);
 	rc = pread_full(fd, p, n, offset, e);
 	if (rc == 0)
 		*ret = ptr_take(&p);
@@ -67,8 +68,8 @@ int gpt_read(int fd, const char *name, unsigned sector_bytes, uint64_t n_sectors
 	int rc;
 
 	if (n_sectors < 2 || n_sectors > (uint64_t)INT64_MAX / sector_bytes)
-		return err_set(e, ERR_GPT_INVALID, 0, "'%s' has %llu sectors: no room for a table", name,
-			       (unsigned long long)n_sectors);
+		return err_set(e, ERR_GPT_INVALID, 0, "'%s' has %llu sectors: no room for a table",
+			       name, (unsigned long long)n_sectors);
 	rc = read_copy(fd, GPT_PRIMARY, sector_bytes, n_sectors, &gpt, &primary);
 	if (rc < 0 && rc != -ERR_MEMORY)
 		rc = read_copy(fd, GPT_BACKUP, sector_bytes, n_sectors, &gpt, &backup);
@@ -79,8 +80,8 @@ int gpt_read(int fd, const char *name, unsigned sector_bytes, uint64_t n_sectors
 		return both_bad(name, n_sectors - 1, &primary, &backup, e);
 	if (other)
 		return err_set(e, ERR_GPT_INVALID, 0,
-			       "'%s' has sectors of %u bytes, and %s partition table for sectors of %u",
-			       name, sector_bytes, rc < 0 ? "its only valid" : "also a valid", other);
+			       "'%s' has sectors of %u bytes, and %s table for sectors of %u", name,
+			       sector_bytes, rc < 0 ? "its only valid" : "also a valid", other);
 	*ret = gpt_take(&gpt);
 	*ret_primary = primary;
 	return 0;

@@ -107,10 +107,12 @@ static const struct choose_case choose_cases[] = {
 	  .code = ERR_ROOT_AMBIGUOUS },
 	{ "no labels", { P(NATIVE, ""), P(NATIVE, "") }, .code = ERR_ROOT_AMBIGUOUS },
 	{ "no-auto",
-	  { P(NATIVE, "root_2", .attributes = GPT_ATTR_NO_AUTO, .why = "not for automatic use (no-auto)"),
+	  { P(NATIVE, "root_2", .attributes = GPT_ATTR_NO_AUTO,
+	    .why = "not for automatic use (no-auto)"),
 	    P(NATIVE, "root_1", .why = "chosen") },
 	  .chosen = 2 },
-	{ "other attributes", { P(NATIVE, "root_2", .attributes = GPT_ATTR_GROWFS | GPT_ATTR_READ_ONLY | 7),
+	{ "other attributes", { P(NATIVE, "root_2",
+	  .attributes = GPT_ATTR_GROWFS | GPT_ATTR_READ_ONLY | 7),
 				P(NATIVE, "root_1") },
 	  .chosen = 1 },
 	{ "empty slot", { P(NATIVE, "_empty", .why = "labelled '_empty'"), P(NATIVE, "a") },
@@ -136,7 +138,8 @@ static const struct choose_case choose_cases[] = {
 	  .wish_number = 2, .chosen = 2 },
 	{ "by the UUID of a partition of another type", { P(ESP, "esp"), P(NATIVE, "root_2") },
 	  .wish_number = 1, .code = ERR_ROOT_MISSING, .says = "not the UUID asked for" },
-	{ "a wish widens nothing", { P(NATIVE, "root_1", .attributes = GPT_ATTR_NO_AUTO) }, .wish_number = 1,
+	{ "a wish widens nothing", { P(NATIVE, "root_1", .attributes = GPT_ATTR_NO_AUTO) },
+	  .wish_number = 1,
 	  .code = ERR_ROOT_MISSING },
 	{ "by label", { P(NATIVE, "root_1", .why = "chosen"),
 			P(NATIVE, "root_2", .why = "not the label asked for") },
@@ -150,7 +153,8 @@ static const struct choose_case choose_cases[] = {
 	  { P(ESP, "esp"), P(ARM64, "root_1", .why = "for another architecture (arm64)") },
 	  .code = ERR_ROOT_MISSING,
 	  .says = "for 'x86-64'; partition 2 'root_1' is for another architecture (arm64)" },
-	{ "native before foreign, whatever the version", { P(ARM64, "root_9"), P(NATIVE, "root_1") },
+	{ "native before foreign, whatever the version", { P(ARM64, "root_9"), P(NATIVE,
+	  "root_1") },
 	  .chosen = 2 },
 	{ "usr", { P(X86_64, "r"), P(X86_64_USR, "u", .why = "chosen") }, .designator = DPS_USR,
 	  .chosen = 2 },
@@ -196,7 +200,8 @@ static void choose(const struct choose_case *c)
 	for (size_t i = 0; i < gpt.n_partitions; i++)
 		if (!verdicts.why[i] ||
 		    (c->entries[i].why && strcmp(verdicts.why[i], c->entries[i].why) != 0))
-			fail_msg("case '%s': partition %zu is '%s'", c->name, i + 1, verdicts.why[i]);
+			fail_msg("case '%s': partition %zu is '%s'", c->name, i + 1,
+				 verdicts.why[i]);
 }
 
 static void choosing(void **state)

@@ -37,62 +37,82 @@ struct parse_case {
 
 static const struct parse_case parse_cases[] = {
 	{ "as made", .n_partitions = 3 },
-	{ "no signature", { { HEADER, 0, 8, 0 } }, .code = ERR_GPT_INVALID, .says = "no partition table" },
+	{ "no signature", { { HEADER, 0, 8, 0 } }, .code = ERR_GPT_INVALID,
+	  .says = "no partition table" },
 	{ "header checksum", { { HEADER, 56, 1, 0 } }, .stale = true, .code = ERR_GPT_INVALID,
 	  .says = "checksum" },
 	{ "entries checksum", { { ENTRIES, 56, 1, 'x' } }, .stale = true, .code = ERR_GPT_INVALID,
 	  .says = "checksum" },
-	{ "last unused entry's checksum", { { ENTRIES, IMAGE_ARRAY_BYTES - 1, 1, 1 } }, .stale = true,
+	{ "last unused entry's checksum", { { ENTRIES, IMAGE_ARRAY_BYTES - 1, 1, 1 } },
+	  .stale = true,
 	  .code = ERR_GPT_INVALID, .says = "checksum" },
-	{ "header of 91 bytes", { { HEADER, 12, 4, 91 } }, .code = ERR_GPT_INVALID, .says = "geometry" },
+	{ "header of 91 bytes", { { HEADER, 12, 4, 91 } }, .code = ERR_GPT_INVALID,
+	  .says = "geometry" },
 	{ "header of 4097 bytes", { { HEADER, 12, 4, 4097 } }, .code = ERR_GPT_INVALID,
 	  .says = "geometry" },
 	{ "header of 2^32-1 bytes", { { HEADER, 12, 4, UINT32_MAX } }, .code = ERR_GPT_INVALID,
 	  .says = "geometry" },
 	{ "no entries", { { HEADER, 80, 4, 0 } }, .code = ERR_GPT_INVALID, .says = "0 entries" },
-	{ "1025 entries", { { HEADER, 80, 4, 1025 } }, .code = ERR_GPT_INVALID, .says = "1025 entries" },
+	{ "1025 entries", { { HEADER, 80, 4, 1025 } }, .code = ERR_GPT_INVALID,
+	  .says = "1025 entries" },
 	{ "2^32-1 entries", { { HEADER, 80, 4, UINT32_MAX } }, .code = ERR_GPT_INVALID,
 	  .says = "4294967295 entries" },
 	{ "2^25 entries, whose size in 32 bits is 0", { { HEADER, 80, 4, 1u << 25 } },
 	  .code = ERR_GPT_INVALID, .says = "33554432 entries" },
-	{ "an array that reaches the partitions", { { HEADER, 80, 4, 1024 } }, .code = ERR_GPT_INVALID,
+	{ "an array that reaches the partitions", { { HEADER, 80, 4, 1024 } },
+	  .code = ERR_GPT_INVALID,
 	  .says = "entry array" },
-	{ "entries of 256 bytes", { { HEADER, 84, 4, 256 } }, .code = ERR_GPT_INVALID, .says = "256 bytes" },
-	{ "entries of 0 bytes", { { HEADER, 84, 4, 0 } }, .code = ERR_GPT_INVALID, .says = "0 bytes" },
+	{ "entries of 256 bytes", { { HEADER, 84, 4, 256 } }, .code = ERR_GPT_INVALID,
+	  .says = "256 bytes" },
+	{ "entries of 0 bytes", { { HEADER, 84, 4, 0 } }, .code = ERR_GPT_INVALID,
+	  .says = "0 bytes" },
 	{ "fewer entries than were read", { { HEADER, 80, 4, 127 } }, .code = ERR_GPT_INVALID,
 	  .says = "bytes of entries" },
-	{ "array at LBA 0", { { HEADER, 72, 8, 0 } }, .code = ERR_GPT_INVALID, .says = "entry array" },
-	{ "array over the header", { { HEADER, 72, 8, 1 } }, .code = ERR_GPT_INVALID, .says = "entry array" },
+	{ "array at LBA 0", { { HEADER, 72, 8, 0 } }, .code = ERR_GPT_INVALID,
+	  .says = "entry array" },
+	{ "array over the header", { { HEADER, 72, 8, 1 } }, .code = ERR_GPT_INVALID,
+	  .says = "entry array" },
 	{ "array in the partitions", { { HEADER, 72, 8, 300 } }, .code = ERR_GPT_INVALID,
 	  .says = "where partitions may be" },
 	{ "array beyond the disk", { { HEADER, 72, 8, IMAGE_SECTORS } }, .code = ERR_GPT_INVALID,
 	  .says = "entry array" },
 	{ "array at 2^64-1", { { HEADER, 72, 8, UINT64_MAX } }, .code = ERR_GPT_INVALID,
 	  .says = "entry array" },
-	{ "header of another place", { { HEADER, 24, 8, 7 } }, .code = ERR_GPT_INVALID, .says = "LBA 7" },
+	{ "header of another place", { { HEADER, 24, 8, 7 } }, .code = ERR_GPT_INVALID,
+	  .says = "LBA 7" },
 	{ "usable range backwards", { { HEADER, 40, 8, 500 }, { HEADER, 48, 8, 499 } },
 	  .code = ERR_GPT_INVALID, .says = "usable range" },
 	{ "usable range over the header", { { HEADER, 40, 8, 1 } }, .code = ERR_GPT_INVALID,
 	  .says = "usable range" },
 	{ "usable range over the backup", { { HEADER, 48, 8, IMAGE_SECTORS - 1 } },
 	  .code = ERR_GPT_INVALID, .says = "usable range" },
-	{ "usable range beyond the disk", { { HEADER, 48, 8, UINT64_MAX } }, .code = ERR_GPT_INVALID,
+	{ "usable range beyond the disk", { { HEADER, 48, 8, UINT64_MAX } },
+	  .code = ERR_GPT_INVALID,
 	  .says = "usable range" },
-	{ "partition before the usable range", { { ENTRIES, ENTRY_2 + 32, 8, 1 } }, .n_partitions = 2,
+	{ "partition before the usable range", { { ENTRIES, ENTRY_2 + 32, 8, 1 } },
+	  .n_partitions = 2,
 	  .ignored = 2 },
 	{ "partition ends beyond the disk", { { ENTRIES, ENTRY_2 + 40, 8, 1u << 20 } },
 	  .n_partitions = 2, .ignored = 2 },
 	{ "partition ends at the last LBA", { { ENTRIES, ENTRY_2 + 40, 8, IMAGE_SECTORS - 1 } },
 	  .n_partitions = 2, .ignored = 2 },
-	{ "partition ends at 2^64-1", { { ENTRIES, ENTRY_2 + 40, 8, UINT64_MAX } }, .n_partitions = 2,
+	{ "partition ends at 2^64-1", { { ENTRIES, ENTRY_2 + 40, 8, UINT64_MAX } },
+	  .n_partitions = 2,
 	  .ignored = 2 },
-	{ "empty partition", { { ENTRIES, ENTRY_2 + 40, 8, 127 } }, .n_partitions = 2, .ignored = 2 },
-	{ "partition ends before it begins", { { ENTRIES, ENTRY_2 + 40, 8, 100 } }, .n_partitions = 2,
+	{ "empty partition", { { ENTRIES, ENTRY_2 + 40, 8, 127 } }, .n_partitions = 2,
+	  .ignored = 2 },
+	{ "partition ends before it begins", { { ENTRIES, ENTRY_2 + 40, 8, 100 } },
+	  .n_partitions = 2,
 	  .ignored = 2 },
 	{ "partition of one sector", { { ENTRIES, ENTRY_2 + 40, 8, 128 } }, .n_partitions = 3 },
-	{ "partition without a type", { { ENTRIES, ENTRY_2, 8, 0 }, { ENTRIES, ENTRY_2 + 8, 8, 0 } },
+	{ "partition without a type", { { ENTRIES, ENTRY_2, 8, 0 }, { ENTRIES, ENTRY_2 + 8, 8,
+	  0 } },
 	  .n_partitions = 2 },
 	{ "overlap by one sector", { { ENTRIES, ENTRY_2 + 40, 8, 256 } }, .n_partitions = 3,
+	  .overlapping = 1 << 1 | 1 << 2 },
+	{ "overlap by the last sector",
+	  { { ENTRIES, ENTRY_2 + 32, 8, 383 }, { ENTRIES, ENTRY_2 + 40, 8, 400 } },
+	  .n_partitions = 3,
 	  .overlapping = 1 << 1 | 1 << 2 },
 	{ "one inside all", { { ENTRIES, 40, 8, 1000 } }, .n_partitions = 3,
 	  .overlapping = 1 << 0 | 1 << 1 | 1 << 2 },
@@ -106,11 +126,12 @@ static void apply(struct image *image, const struct parse_case *c)
 		const struct patch *p = &c->patches[i];
 
 		if (p->where != NOWHERE)
-			put_le((p->where == HEADER ? image->header : image->entries) + p->offset, p->value,
-			       p->n_bytes);
+			put_le((p->where == HEADER ? image->header : image->entries) + p->offset,
+			       p->value, p->n_bytes);
 	}
 	if (!c->stale)
-		image_seal(image->header, image->sector_bytes, image->entries, sizeof(image->entries));
+		image_seal(image->header, image->sector_bytes, image->entries,
+			   sizeof(image->entries));
 }
 
 static void check_parsed(const struct gpt *gpt, const struct parse_case *c)
@@ -172,11 +193,13 @@ static void all_facts(void **state)
 	(void)state;
 	image_make(&image, GPT_BACKUP, 4096, usual, 3);
 	copy = image_copy(&image);
-	assert_code(gpt_parse(&copy, GPT_BACKUP, 4096, IMAGE_SECTORS, &gpt, &e), &e, ERR_NONE, "parse");
+	assert_code(gpt_parse(&copy, GPT_BACKUP, 4096, IMAGE_SECTORS, &gpt, &e), &e, ERR_NONE,
+		    "parse");
 	assert_int_equal(gpt.which, GPT_BACKUP);
 	assert_int_equal(gpt.sector_bytes, 4096);
 	assert_int_equal(gpt.n_sectors, IMAGE_SECTORS);
-	assert_string_equal(uuid_format(&gpt.disk_uuid, text), "51b1a7e0-c0de-4d57-9d3a-6f1b6e3c1d0e");
+	assert_string_equal(uuid_format(&gpt.disk_uuid, text),
+			    "51b1a7e0-c0de-4d57-9d3a-6f1b6e3c1d0e");
 	for (size_t i = 0; i < 3; i++) {
 		const struct partition *p = &gpt.partitions[i];
 
@@ -212,7 +235,8 @@ static void parse_label(struct image *image, struct gpt *gpt)
 	struct err e = { 0 };
 
 	image_seal(image->header, 512, image->entries, sizeof(image->entries));
-	assert_code(gpt_parse(&copy, GPT_PRIMARY, 512, IMAGE_SECTORS, gpt, &e), &e, ERR_NONE, "label");
+	assert_code(gpt_parse(&copy, GPT_PRIMARY, 512, IMAGE_SECTORS, gpt, &e), &e, ERR_NONE,
+		    "label");
 	assert_int_equal(gpt->n_partitions, 1);
 }
 
@@ -270,11 +294,13 @@ static void disk_sizes(void **state)
 		struct err e = { 0 };
 		int rc;
 
-		snprintf(name, sizeof(name), "%llu sectors of %u", (unsigned long long)sizes[i].n_sectors,
-			 sizes[i].sector_bytes);
-		image_make(&image, GPT_PRIMARY, sizes[i].sector_bytes == 4096 ? 4096 : 512, usual, 3);
+		snprintf(name, sizeof(name), "%llu sectors of %u",
+			 (unsigned long long)sizes[i].n_sectors, sizes[i].sector_bytes);
+		image_make(&image, GPT_PRIMARY, sizes[i].sector_bytes == 4096 ? 4096 : 512, usual,
+			   3);
 		copy = image_copy(&image);
-		rc = gpt_parse(&copy, GPT_PRIMARY, sizes[i].sector_bytes, sizes[i].n_sectors, &gpt, &e);
+		rc = gpt_parse(&copy, GPT_PRIMARY, sizes[i].sector_bytes, sizes[i].n_sectors, &gpt,
+			       &e);
 		assert_code(rc, &e, sizes[i].code, name);
 	}
 }
@@ -310,11 +336,13 @@ static void tables_of_real_tools(void **state)
 		assert_non_null(f);
 		assert_int_equal(fread(image.header, 1, image.sector_bytes, f), image.sector_bytes);
 		assert_true(fread(image.entries, IMAGE_ENTRY_BYTES, IMAGE_ENTRIES, f) >= 2);
-		assert_code(gpt_entries_extent(copy.header, real[i].sector_bytes, real[i].n_sectors, &lba,
-					       &n, &e), &e, ERR_NONE, real[i].path);
+		assert_code(gpt_entries_extent(copy.header, real[i].sector_bytes, real[i].n_sectors,
+					       &lba, &n, &e),
+			    &e, ERR_NONE, real[i].path);
 		assert_int_equal(n, IMAGE_ARRAY_BYTES);
-		assert_code(gpt_parse(&copy, real[i].which, real[i].sector_bytes, real[i].n_sectors, &gpt,
-				      &e), &e, ERR_NONE, real[i].path);
+		assert_code(gpt_parse(&copy, real[i].which, real[i].sector_bytes, real[i].n_sectors,
+				      &gpt, &e),
+			    &e, ERR_NONE, real[i].path);
 		assert_int_equal(gpt.n_partitions, real[i].n_partitions);
 		assert_string_equal(gpt.partitions[1].label, real[i].label);
 	}
@@ -323,8 +351,12 @@ static void tables_of_real_tools(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT_TEST(parsing), UNIT_TEST(all_facts), UNIT_TEST(labels_are_harmless),
-		UNIT_TEST(longest_label_fits), UNIT_TEST(disk_sizes), UNIT_TEST(tables_of_real_tools),
+		UNIT_TEST(parsing),
+		UNIT_TEST(all_facts),
+		UNIT_TEST(labels_are_harmless),
+		UNIT_TEST(longest_label_fits),
+		UNIT_TEST(disk_sizes),
+		UNIT_TEST(tables_of_real_tools),
 	};
 
 	return cmocka_run_group_tests_name("gpt", tests, NULL, NULL);
