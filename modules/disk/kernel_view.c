@@ -117,8 +117,8 @@ static int differs(const struct kernel_partition *k, const struct partition *p,
 		   unsigned sector_bytes, struct err *e)
 {
 	return err_set(e, ERR_GPT_DISAGREES, 0,
-		       "the kernel shows '%s' at byte %llu with %llu bytes, the table has it at %llu "
-		       "with %llu", k->devname, (unsigned long long)k->start_bytes,
+		       "the kernel shows '%s' at byte %llu with %llu bytes, the table has it at "
+		       "%llu with %llu", k->devname, (unsigned long long)k->start_bytes,
 		       (unsigned long long)k->n_bytes,
 		       (unsigned long long)(p->first_lba * sector_bytes),
 		       (unsigned long long)(p->n_lbas * sector_bytes));
