@@ -178,20 +178,11 @@ static int activate(struct attempt *a, bool with_signature, uint32_t flags)
 	return rc < 0 ? rc : 0;
 }
 
-/* What the kernel says of a signature that none of its keys made. */
-static bool is_verdict(int errnum)
+/* libcryptsetup says EBUSY for every refusal that it has no name for, a bad signature
+ * among them; these few are surely of another kind. */
+static bool is_no_verdict(int errnum)
 {
-	switch (errnum) {
-	case ENOKEY:
-	case EKEYREJECTED:
-	case EKEYEXPIRED:
-	case EKEYREVOKED:
-	case EBADMSG:
-	case ENOPKG:
-		return true;
-	default:
-		return false;
-	}
+	return errnum == ENOTSUP || errnum == ENODEV || errnum == ENXIO || errnum == ENOMEM;
 }
 
 /* The kernel's result is not enough, and there is no second opinion. */
@@ -205,9 +196,9 @@ static int only_the_kernel(const struct volume_request *q, int kernel, struct er
 			e, ERR_SIGNATURE_UNTRUSTED, 0,
 			"the kernel accepts the signature of '%s', but Secure Boot is off, and %s",
 			q->name, why);
-	return err_set(e, is_verdict(-kernel) ? ERR_SIGNATURE_UNTRUSTED : ERR_VERITY_FAILED,
-		       -kernel, "the kernel does not accept the signature of '%s', and %s", q->name,
-		       why);
+	return err_set(e, is_no_verdict(-kernel) ? ERR_VERITY_FAILED : ERR_SIGNATURE_UNTRUSTED,
+		       kernel == -EBUSY ? 0 : -kernel,
+		       "the kernel does not accept the signature of '%s', and %s", q->name, why);
 }
 
 /* Our own check, after the kernel's with this result. */
@@ -234,7 +225,7 @@ static int activate_unsigned(struct attempt *a, struct err *e)
 {
 	int rc = activate(a, false, 0);
 
-	if (is_verdict(-rc))
+	if (rc == -ENOKEY) /* dm_verity.require_signatures=1 */
 		return err_set(
 			e, ERR_SIGNATURE_UNTRUSTED, -rc,
 			"the kernel requires a signature of '%s' by a key in its own keyrings",
@@ -330,7 +321,7 @@ static int activate_for_good(struct attempt *a, struct err *e)
 
 	deactivate(a);
 	rc = activate(a, a->kernel_accepts, stop | CRYPT_ACTIVATE_ERROR_AS_CORRUPTION);
-	if (rc == -EINVAL) {
+	if (rc == -EINVAL || rc == -EBUSY) { /* Linux < 6.12 */
 		log_warning("read errors of '%s' cannot stop this kernel, continuing without",
 			    a->request->name);
 		rc = activate(a, a->kernel_accepts, stop);
