@@ -133,7 +133,7 @@ class Report:
         """
         found = {unit: s for unit, s in self.waits().items()
                  if s > limit and self.idle > limit}
-        for unit in re.findall(r"Timed out waiting for device (\S+)|(\S+\.device): Job .* timed out",
-                               self.text("journal")):
+        given_up = r"Timed out waiting for device (\S+)|(\S+\.device): Job .* timed out"
+        for unit in re.findall(given_up, self.text("journal")):
             found["".join(unit).rstrip(".")] = float("inf")
         return found

@@ -56,6 +56,7 @@ class Spec:
     banks: tuple[str, ...] = ("sha256",)
     memory: int = 1024  # MiB
     cpus: int = 1
+    ports: bool = True  # the virtio ports for the record and the report
     icount: bool = False  # one virtual nanosecond an instruction; direct boots
     timeout: float = 180.0
     until: str = ""  # end the machine when this regular expression is on the console

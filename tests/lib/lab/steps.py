@@ -88,7 +88,7 @@ def once(out: Path, key: str, what: str, make: Callable[[Path], None]) -> bool:
     `make` gets a fresh path beside `out`; what it leaves there takes the place of `out`
     in one rename, so an interrupted run leaves nothing half-made. Returns whether it ran.
     """
-    stamp = paths.LAB / "stamps" / out.relative_to(paths.BUILD).as_posix().replace("/", "+")
+    stamp = paths.LAB / "stamps" / os.path.relpath(out, paths.BUILD).replace("/", "+")
     with locked(stamp.name):
         if out.exists() and stamp.exists() and stamp.read_text() == key:
             return False

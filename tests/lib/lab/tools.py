@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import lzma
+import re
+import shutil
 import struct
+import tempfile
 from pathlib import Path
 
 from . import paths, tree
@@ -45,7 +48,8 @@ def kernel_version() -> str:
 
 def _make_kernel(new: Path) -> None:
     # Taken apart rather than installed: its scripts would make an initrd nobody needs.
-    script = ('cd /tmp; p=$(apt-cache depends "$1" | sed -n "s/ *Depends: //p" | grep ^linux-image);'
+    script = ('cd /tmp; '
+              'p=$(apt-cache depends "$1" | sed -n "s/ *Depends: //p" | grep ^linux-image); '
               'apt-get -qq download "$p" && dpkg-deb -x ./*.deb "$2"')
     tool("sh", "-c", script, "sh", KERNEL_PACKAGE, tree.host(new))
     version = next((new / "usr/lib/modules").iterdir()).name
@@ -53,6 +57,40 @@ def _make_kernel(new: Path) -> None:
     (new / "lib").symlink_to("usr/lib")
     tool("depmod", "-b", tree.host(new), version)
     (new / "boot/vmlinux").write_bytes(unpack_bzimage((new / "boot/vmlinuz").read_bytes()))
+
+
+def module_files(*names: str, beside: tuple[str, ...] = ()) -> dict[str, bytes]:
+    """Kernel modules and what they need, as the `files` of a system extension.
+
+    The extension lies over the initrd's own folder, so its index has to name the modules
+    of the initrd as well: give those as `beside`, as they were given to initrd().
+    """
+    top = f"usr/lib/modules/{kernel_version()}"
+    with tempfile.TemporaryDirectory(dir=paths.LAB) as folder:
+        stage = Path(folder) / top
+        (Path(folder) / "lib").symlink_to("usr/lib")  # where depmod looks
+        inside = _unpack_modules(stage, names) - _unpack_modules(stage, beside)
+        for index in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
+            shutil.copyfile(kernel() / top / index, stage / index)
+        tool("depmod", "--basedir", tree.host(Path(folder)), kernel_version())
+        indexes = {path.name for path in stage.iterdir() if path.is_file()}
+        return {f"{top}/{name}": (stage / name).read_bytes() for name in inside | indexes}
+
+
+def _unpack_modules(stage: Path, names: tuple[str, ...]) -> set[str]:
+    """Put modules and what they need into a folder, unpacked; returns their paths there."""
+    if not names:
+        return set()
+    wanted = tool("modprobe", "--dirname", tree.host(kernel()), "--set-version",
+                  kernel_version(), "--show-depends", "--all", *names).stdout.decode()
+    found = set()
+    for name in re.findall(r"^insmod \S*/lib/modules/[^/]+/(\S+)", wanted, re.M):
+        packed = (kernel() / "usr/lib/modules" / kernel_version() / name).read_bytes()
+        plain = name.removesuffix(".xz")
+        (stage / plain).parent.mkdir(parents=True, exist_ok=True)
+        (stage / plain).write_bytes(lzma.decompress(packed) if name != plain else packed)
+        found.add(plain)
+    return found
 
 
 def unpack_bzimage(image: bytes) -> bytes:
