@@ -10,6 +10,9 @@
 #include "init/core/cleanup.h"
 #include "init/core/log.h"
 
+/* More than any file has bytes. */
+#define DRIVER_HEAD_START (UINT64_C(1) << 40)
+
 struct edge {
 	struct module *to;
 	bool soft; /* wants it, does not need it */
@@ -123,7 +126,8 @@ static int module_new(struct graph *g, struct kmod_module *kmod, struct module *
 	if (!m->path || stat(m->path, &st) < 0)
 		m->errnum = ENOENT;
 	else
-		m->n_bytes = m->rank = (uint64_t)st.st_size;
+		m->n_bytes = (uint64_t)st.st_size;
+	m->rank = g->head_start + m->n_bytes;
 	m->next = g->modules;
 	g->modules = m;
 	g->n_modules++;
@@ -224,6 +228,7 @@ static void add_post(struct graph *g, struct module *m)
 	SCOPED(list_drop) struct kmod_list *post = ptr_take(&m->post);
 	struct kmod_list *at;
 
+	g->head_start = 0;
 	kmod_list_foreach(at, post) {
 		SCOPED(module_drop) struct kmod_module *kmod = kmod_module_get_module(at);
 		struct module *unused;
@@ -244,8 +249,7 @@ static int filter_blacklisted(struct graph *g, struct kmod_list **list)
 	return 0;
 }
 
-int graph_add(struct graph *g, const char *wish, bool skip_blacklisted, struct matches *ret,
-	      struct err *e)
+int graph_add(struct graph *g, const char *wish, bool device, struct matches *ret, struct err *e)
 {
 	SCOPED(list_drop) struct kmod_list *list = NULL;
 	struct kmod_list *at;
@@ -254,7 +258,8 @@ int graph_add(struct graph *g, const char *wish, bool skip_blacklisted, struct m
 	/* Lists that are not there at all make libkmod fail: nothing is known then. */
 	if (!g->kmod || kmod_module_new_from_lookup(g->kmod, wish, &list) < 0)
 		return 0;
-	if (skip_blacklisted && list && filter_blacklisted(g, &list) < 0)
+	g->head_start = device ? DRIVER_HEAD_START : 0;
+	if (device && list && filter_blacklisted(g, &list) < 0)
 		return err_set(e, ERR_MEMORY, 0, "find the modules for '%s'", wish);
 	kmod_list_foreach(at, list) {
 		SCOPED(module_drop) struct kmod_module *kmod = kmod_module_get_module(at);

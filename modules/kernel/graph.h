@@ -35,7 +35,8 @@ struct module {
 	int errnum;
 	uint64_t n_bytes; /* of the file */
 	/* n_bytes and the highest rank that waits for it: the kernel hashes and
-	 * copies every byte, so what holds up most is loaded first. */
+	 * copies every byte, so what holds up most is loaded first. Drivers go before
+	 * all else: their hardware takes its time while the CPU checks the next one. */
 	uint64_t rank;
 	size_t n_waiting; /* dependencies that are not done */
 	struct edge *dependents;
@@ -50,6 +51,7 @@ struct graph {
 	struct kmod_ctx *kmod;
 	struct module *modules;
 	size_t n_modules;
+	uint64_t head_start; /* in rank, of the modules that are being added */
 };
 
 /* What a name or alias stands for. Modules that are built in, or were loaded by
@@ -69,10 +71,9 @@ int graph_open(struct graph *g, const char *modules, const char *const *config, 
 void graph_done(struct graph *g);
 
 /* Adds the modules that wish, a name or an alias, stands for, with all that they
- * need. skip_blacklisted is for aliases of devices: nobody asked for those by name.
- * Errors: ERR_MODULES, ERR_MEMORY. */
-int graph_add(struct graph *g, const char *wish, bool skip_blacklisted, struct matches *ret,
-	      struct err *e);
+ * need. device: it is the modalias of one, whose driver may be blacklisted and
+ * otherwise goes first. Errors: ERR_MODULES, ERR_MEMORY. */
+int graph_add(struct graph *g, const char *wish, bool device, struct matches *ret, struct err *e);
 
 /* The ready module with the highest rank, LOADING from now on; NULL if none. */
 struct module *graph_take(struct graph *g);
