@@ -43,7 +43,7 @@ $PREFIX/musl/lib/rcrt1.o $PREFIX/musl/lib/crti.o crtbeginS.o%s
 crtendS.o%s $PREFIX/musl/lib/crtn.o
 
 *link:
--nostdlib %{!r:-static -pie --no-dynamic-linker -z text -z pack-relative-relocs --build-id --hash-style=gnu} -z relro -z now -z noexecstack
+-nostdlib %{rdynamic:} %{!r:-static -pie --no-dynamic-linker -z text -z pack-relative-relocs --build-id --hash-style=gnu} -z relro -z now -z noexecstack
 
 S
 
