@@ -9,6 +9,7 @@
 
 #include "init/core/cleanup.h"
 #include "init/core/log.h"
+#include "modules/disk/dps.h"
 
 /* ---- discover ---- */
 
@@ -110,16 +111,34 @@ void undo_discover(struct boot *b)
 
 /* ---- choose ---- */
 
+/* Which one belongs to a root hash that nobody told cannot be known, but it shows that
+ * the root was meant to be proven. */
+static bool has_hash_partition(const struct gpt *gpt)
+{
+	for (size_t i = 0; i < gpt->n_partitions; i++)
+		if (uuid_equal(&gpt->partitions[i].type, dps_type(DPS_ROOT, DPS_HASH)))
+			return true;
+	return false;
+}
+
+static int no_root_hash(const struct boot *b, struct err *e)
+{
+	const struct partition *data = b->set.data;
+
+	if (!has_hash_partition(&b->disk.gpt))
+		return err_set(e, ERR_ROOT_UNPROTECTED, 0, "partition %u '%s' is plain", data->number,
+			       data->label);
+	return err_set(e, ERR_SIGNATURE_MISSING, 0,
+		       "nothing signs or names the root hash of partition %u '%s'", data->number,
+		       data->label);
+}
+
 static int check_attributes(const struct boot *b, struct err *e)
 {
 	const struct verity_set *s = &b->set;
 
 	if (!s->root_hash_bytes)
-		return s->hash ? err_set(e, ERR_SIGNATURE_MISSING, 0,
-					 "partition %u '%s' has a hash partition, but nothing signs its root hash",
-					 s->data->number, s->data->label)
-			       : err_set(e, ERR_ROOT_UNPROTECTED, 0, "partition %u '%s' is plain",
-					 s->data->number, s->data->label);
+		return no_root_hash(b, e);
 	if (!s->signature && !(b->policy.use[POLICY_ROOT] & USE_VERITY))
 		return err_set(e, ERR_SIGNATURE_MISSING, 0,
 			       "partition %u '%s' has no signature, and the policy demands one",
