@@ -157,7 +157,8 @@ static int wait_for(struct module *m, struct module *needed, bool soft)
 	return 0;
 }
 
-static int add_module(struct graph *g, struct kmod_module *kmod, unsigned depth, struct module **ret);
+static int add_module(struct graph *g, struct kmod_module *kmod, unsigned depth,
+		      struct module **ret);
 
 /* Returns 0 or the errno of the first that fails; soft ones do not. */
 static int add_needed(struct graph *g, struct module *m, struct kmod_list *list, bool soft,
@@ -191,7 +192,8 @@ static void settle(struct graph *g, struct module *m)
 /* Whatever fails below m ends up as m->errnum: only a module that cannot even be
  * listed is an error here. *ret is NULL if there is nothing to load. Returns 0
  * or an errno. */
-static int add_module(struct graph *g, struct kmod_module *kmod, unsigned depth, struct module **ret)
+static int add_module(struct graph *g, struct kmod_module *kmod, unsigned depth,
+		      struct module **ret)
 {
 	SCOPED(list_drop) struct kmod_list *needed = NULL;
 	SCOPED(list_drop) struct kmod_list *before = NULL;

@@ -152,7 +152,8 @@ static int command(struct kernel *k, uint64_t what, struct err *e)
 static int open_socket(struct err *e)
 {
 	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = 1 };
-	SCOPED(fd_close) int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
+	SCOPED(fd_close) int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC,
+					 NETLINK_KOBJECT_UEVENT);
 	int bytes = SOCKET_BYTES;
 
 	/* A smaller buffer costs a coldplug when it overflows, no more. */
@@ -266,7 +267,7 @@ int kernel_require(struct kernel *k, const char *name, struct err *e)
 	if (rc < 0)
 		return err_in(e, "kernel %s", k->uname.release);
 	if (rc == 0 && !is_built_in(name))
-		return err_set(e, ERR_MODULES, 0, "kernel %s has no module '%s', neither built in nor in '%s'",
+		return err_set(e, ERR_MODULES, 0, "kernel %s has no '%s', neither built in nor in '%s'",
 			       k->uname.release, name, k->modules);
 	return 0;
 }

@@ -248,8 +248,8 @@ static int judge(struct loader *l, const char *wish, const struct matches *match
 	}
 	if (loaded)
 		return 1;
-	return err_set(e, ERR_MODULES, failed->errnum, "module '%s', wanted as '%s': %s", failed->name,
-		       wish, explain(failed->errnum));
+	return err_set(e, ERR_MODULES, failed->errnum, "module '%s', wanted as '%s': %s",
+		       failed->name, wish, explain(failed->errnum));
 }
 
 int loader_require(struct loader *l, const char *wish, struct err *e)
@@ -265,8 +265,8 @@ int loader_require(struct loader *l, const char *wish, struct err *e)
 		return rc;
 	while ((rc = judge(l, wish, &matches, e)) == 0) {
 		if (!news_wait(l->news, seen, ms_until(deadline_ms)))
-			return err_set(e, ERR_MODULES, 0, "load module '%s': not done after %d s", wish,
-				       PATIENCE_MS / 1000);
+			return err_set(e, ERR_MODULES, 0, "load module '%s': not done after %d s",
+				       wish, PATIENCE_MS / 1000);
 		seen = news_count(l->news);
 	}
 	return rc;

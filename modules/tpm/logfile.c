@@ -11,7 +11,8 @@
 
 int logfile_begin(struct logfile *f, const char *path, struct err *e)
 {
-	SCOPED(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
+	SCOPED(fd_close) int fd = open(path, flags, 0600);
 	struct stat st;
 
 	if (fd < 0 || flock(fd, LOCK_EX) < 0 || fstat(fd, &st) < 0)

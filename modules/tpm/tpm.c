@@ -111,8 +111,8 @@ static int get_banks(struct tpm *t, TPML_PCR_SELECTION *ret, struct err *e)
 	TSS2_RC rc;
 
 	RUN(t, rc,
-	    Esys_GetCapability_Async(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_PCRS,
-				     0, 1),
+	    Esys_GetCapability_Async(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+				     TPM2_CAP_PCRS, 0, 1),
 	    Esys_GetCapability_Finish(t->esys, NULL, &data));
 	if (rc != TSS2_RC_SUCCESS || data->capability != TPM2_CAP_PCRS)
 		return failed(e, rc, "list its PCR banks");
@@ -150,7 +150,8 @@ static int read_bank(struct tpm *t, const struct bank *bank, unsigned pcr, struc
 	if (rc != TSS2_RC_SUCCESS)
 		return failed(e, rc, "read a PCR");
 	if (values->count != 1 || values->digests[0].size != bank->n_bytes)
-		return err_set(e, ERR_TPM_FAILED, 0, "the TPM has no PCR %u in bank '%s'", pcr, bank->name);
+		return err_set(e, ERR_TPM_FAILED, 0, "the TPM has no PCR %u in bank '%s'", pcr,
+			       bank->name);
 	ret->bank = bank->name;
 	ret->n_bytes = bank->n_bytes;
 	memcpy(ret->bytes, values->digests[0].buffer, bank->n_bytes);
@@ -176,7 +177,7 @@ static int take_given(struct tpm *t, const TPML_PCR_SELECTION *assigned, uint32_
 			continue;
 		if (!is_full(assigned, bank->algorithm))
 			return err_set(e, ERR_TPM_FAILED, 0,
-				       "the firmware uses PCR bank '%s', and the TPM does not have it",
+				       "the firmware uses PCR bank '%s', the TPM does not have it",
 				       bank->name);
 		t->banks[t->n_banks++] = bank;
 		banks &= ~bank->bit;
@@ -388,7 +389,8 @@ int tpm_measure(struct tpm *t, unsigned pcr, const char *text, const char *event
 	int rc;
 
 	if (pcr >= TPM_N_PCRS || !is_plain(text))
-		return err_set(e, ERR_TPM_FAILED, 0, "this text cannot be measured into PCR %u", pcr);
+		return err_set(e, ERR_TPM_FAILED, 0, "the text cannot be measured into PCR %u",
+			       pcr);
 	rc = hash(t, text, &m, e);
 	if (rc < 0)
 		return rc;

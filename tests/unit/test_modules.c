@@ -118,6 +118,23 @@ static void graph_keeps_what_it_has(void **state)
 	graph_done(&g);
 }
 
+/* hash_fast is larger than helper, which holds up disk. */
+static void what_holds_up_most_goes_first(void **state)
+{
+	struct graph g = { 0 };
+	struct matches m;
+	struct err e;
+	char order[256];
+
+	(void)state;
+	assert_code(graph_open(&g, "tests/data/modules/first", config, &e), &e, ERR_NONE, "open");
+	assert_code(graph_add(&g, "hash-fast", false, &m, &e), &e, ERR_NONE, "hash");
+	assert_code(graph_add(&g, "disk", false, &m, &e), &e, ERR_NONE, "disk");
+	drain(&g, NULL, order, sizeof(order));
+	assert_string_equal(order, "helper disk hash_fast after");
+	graph_done(&g);
+}
+
 /* Hardware takes its time while the CPU checks the next signature. */
 static void drivers_go_first(void **state)
 {
@@ -312,7 +329,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(graph_cases), UNIT_TEST(graph_keeps_what_it_has),
-		UNIT_TEST(drivers_go_first),
+		UNIT_TEST(what_holds_up_most_goes_first), UNIT_TEST(drivers_go_first),
 		UNIT_TEST(loader_works_in_parallel), UNIT_TEST(loader_requires),
 		UNIT_TEST(loader_reloads), UNIT_TEST(loader_closes_in_flight),
 		UNIT_TEST(news_are_not_missed),
