@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The full chain: firmware, Secure Boot, stub, TPM, slipway, systemd to 'running'."""
 
+import re
+
 import pytest
 
 from lab.judge import judge
@@ -8,9 +10,10 @@ from lab.judge import judge
 
 @pytest.fixture(scope="module")
 def outcome(lab, demo):
-    """One boot of the demo; every promise is looked at on its own."""
+    """One boot of the demo with every PCR bank; systemd-pcrlock judges it as well."""
     spec = lab.Spec(name="test_demo", firmware="enforcing", tpm="on",
-                    drives=[lab.Drive(demo.disk)], timeout=300)
+                    banks=("sha1", "sha256", "sha384"), drives=[lab.Drive(demo.disk)],
+                    cmdline_extra="slipway.demo=pcrlock", timeout=300)
     return lab.boot(spec)
 
 
@@ -21,8 +24,20 @@ def test_every_promise_is_kept(demo, outcome):
 
 def test_tpm_read_from_outside_agrees(outcome):
     """Shutting down measures two more words; every other PCR is as the system saw it."""
-    inside, outside = outcome.report.pcrs["sha256"], outcome.pcrs["sha256"]
-    assert [n for n in range(24) if inside[n] != outside[n]] == [11]
+    assert list(outcome.pcrs) == ["sha1", "sha256", "sha384"]
+    for bank, outside in outcome.pcrs.items():
+        inside = outcome.report.pcrs[bank]
+        assert [n for n in range(24) if inside[n] != outside[n]] == [11]
+
+
+def test_pcrlock_finds_the_logs_whole(outcome):
+    """systemd-pcrlock reads both logs and comes to the TPM's values (IMA's PCR 10 apart)."""
+    said = outcome.report.text("pcrlock")
+    values = re.findall(r"^ *(\d+) # .* ([0-9a-f]{64}) ([0-9a-f]{64})$", said, re.M)
+    assert len(values) == 24, said
+    assert [n for n, told, real in values if told != real] in ([], ["10"])
+    for word in ("enter-initrd", "leave-initrd", "sysinit", "ready"):
+        assert re.search(rf"^ 11 .* phase +\+ .* U .*{word}$", said, re.M), word
 
 
 def test_unsigned_uki_is_refused_by_the_firmware(lab, demo, boot, tmp_path):

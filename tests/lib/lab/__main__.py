@@ -17,7 +17,7 @@ from .steps import LabError, say
 
 def _demo(_args: argparse.Namespace) -> int:
     made = appliance.demo()
-    say(f"demo in {made.folder.relative_to(paths.REPO)}: disk.img, uki.efi, initrd.zst "
+    say(f"demo in {paths.short(made.folder)}: disk.img, uki.efi, initrd.zst "
         f"({made.initrd.stat().st_size // 1024} KiB), keys, root")
     return 0
 
@@ -56,7 +56,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _failed(why: str, got: Result) -> int:
-    print(f"slipway-lab: {why}; see {got.folder}/serial.log and record.json there",
+    print(f"slipway-lab: {why}; see {paths.short(got.folder)}/serial.log and record.json there",
           file=sys.stderr)
     return 1
 

@@ -104,7 +104,7 @@ def initrd(out: Path | None = None, *, modules: tuple[str, ...] = (),
     """
     for needed in (paths.INIT, paths.MKINITRD):
         if not needed.exists():
-            raise LabError(f"'{needed.relative_to(paths.REPO)}' is missing: run make first")
+            raise LabError(f"'{paths.short(needed)}' is missing: run make first")
     out = out or paths.DEMO / "initrd.zst"
     certs = (keys.key("verity").cert,) if certs is None else certs
     version = tools.kernel_version()

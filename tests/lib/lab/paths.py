@@ -22,3 +22,8 @@ INIT = BUILD / "init"
 MKINITRD = BUILD / "slipway-mkinitrd"
 
 GUEST = Path(__file__).resolve().parent / "guest"
+
+
+def short(path: Path) -> str:
+    """A path as a person at the top of the checkout would type it."""
+    return os.path.relpath(path, REPO)
