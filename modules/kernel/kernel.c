@@ -251,8 +251,8 @@ static bool is_built_in(const char *name)
 {
 	char path[128];
 
-	if (strncmp(name, "fs-", 3) == 0)
-		return has_filesystem(name + 3);
+	if (has_filesystem(strncmp(name, "fs-", 3) == 0 ? name + 3 : name))
+		return true;
 	snprintf(path, sizeof(path), "/sys/module/%s", name);
 	for (char *p = path + sizeof("/sys/module/") - 1; *p; p++)
 		if (*p == '-')
