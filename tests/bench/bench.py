@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Our time and size beside a floor, in one run.
+
+With -icount one virtual nanosecond is one instruction, so the figures hardly depend on the
+machine. delta is from the kernel's "Run /init" to the first instruction of the root's init.
+Writes build/bench.json.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import statistics
+import struct
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lab import appliance, ddi, keys, paths, tools, vm
+from lab.disk import ESP_UUID
+from lab.spec import Drive, Spec
+from lab.steps import digest, once, run, say
+
+MODULES = ("virtio_blk", "dm_verity", "erofs")
+RUNS = 3
+BENCH = paths.BUILD / "bench"
+QUIET = "console=ttyS0 quiet loglevel=1 panic=-1 nokaslr idle=poll"
+WORDS = f"{QUIET} slipway.disk=PARTUUID={ESP_UUID} rootfstype=erofs"
+
+
+@dataclass
+class Row:
+    """One line of the table."""
+
+    peer: str
+    cpus: int
+    zst_bytes: int
+    raw_bytes: int
+    build_s: float
+    delta_ms: float
+    total_ms: float
+
+
+@dataclass
+class Peer:
+    """Somebody who can boot the root: an initrd and the time that it took to build."""
+
+    name: str
+    initrd: Path
+    raw_bytes: int
+    build_s: float
+
+
+def compile_static(name: str) -> Path:
+    """One of the C programs beside this file, static against musl."""
+    out = BENCH / name
+    source = Path(__file__).parent / f"{name}.c"
+    compiler = paths.BUILD / "deps/x86_64-linux-musl/bin/slipway-cc"
+    once(out, digest("cc 1", source), f"bench {name}",
+         lambda new: run([compiler, "-Os", "-s", "-o", new, source]))
+    return out
+
+
+def bench_root(mark: Path) -> list[ddi.Part]:
+    """A root DDI whose init only tells the time."""
+    folder, key = BENCH / "root", keys.key("verity")
+
+    def make(new: Path) -> None:
+        tree = BENCH / "tree"
+        shutil.rmtree(tree, ignore_errors=True)
+        for name in ("dev", "proc", "sys", "run", "sbin", "etc", "var", "root", "usr/bin",
+                     "usr/lib/systemd"):
+            (tree / name).mkdir(parents=True)
+        shutil.copy(mark, tree / "usr/lib/systemd/systemd")
+        (tree / "usr/lib/os-release").write_text("ID=bench\nPRETTY_NAME=bench\n")
+        image = BENCH / "root.img"
+        ddi.cut(image, ddi.repart(tree, image, key=key), new)
+        image.unlink()
+
+    once(folder, digest("bench root 1", mark, key.cert), "bench root DDI", make)
+    return ddi.load_parts(folder)
+
+
+def module_list() -> str:
+    """The paths of MODULES and what they need, in the order of loading."""
+    version, found = tools.kernel_version(), []
+    for module in MODULES:
+        done = run(["modprobe", "-d", tools.kernel(), "-S", version, "-D", module])
+        for line in done.stdout.decode().splitlines():
+            path = Path(line.split()[1]).name.split(".")[0]
+            if line.startswith("insmod") and path not in found:
+                found.append(path)
+    tree = tools.kernel() / f"usr/lib/modules/{version}"
+    where = {p.name.split(".")[0]: p for p in tree.rglob("*.ko*")}
+    return "".join(f"/usr/lib/modules/{version}/{where[m].relative_to(tree).parent}/{m}.ko\n"
+                   for m in found)
+
+
+def verity_table(parts: list[ddi.Part]) -> str:
+    """The dm-verity table of the root, from its superblock."""
+    data, tree = parts[0], next(p for p in parts if p.kind == "hash")
+    block = tree.file.read_bytes()[:512]
+    kind, = struct.unpack_from("<I", block, 12)
+    data_block, hash_block, count, salt = struct.unpack_from("<IIQH", block, 64)
+    algorithm = block[32:64].rstrip(b"\0").decode()
+    return (f"{count * data_block // 512} {kind} /dev/vda2 /dev/vda3 {data_block} {hash_block} "
+            f"{count} 1 {algorithm} {data.roothash} {block[88:88 + salt].hex()}\n")
+
+
+def build(name: str, init: Path, *more: object) -> Peer:
+    """An initrd with MODULES, compressed as it ships; its raw size is measured apart."""
+    out, raw = BENCH / f"{name}.zst", BENCH / f"{name}.cpio"
+    words = [paths.MKINITRD, "--init", init, "--kernel-version", tools.kernel_version(),
+             "--sysroot", tools.kernel(), "--modules", ",".join(MODULES), *more]
+    start = time.monotonic()
+    run([*words, "--output", out, "--compress", "zstd:19"])
+    took = time.monotonic() - start
+    run([*words, "--output", raw, "--compress", "none"])
+    return Peer(name, out, raw.stat().st_size, round(took, 2))
+
+
+def peers(parts: list[ddi.Part], floor: Path) -> list[Peer]:
+    """The floor, and us."""
+    (BENCH / "modules").write_text(module_list())
+    (BENCH / "table").write_text(verity_table(parts))
+    (BENCH / "conf").write_text(f"modules={' '.join(MODULES)}\n")
+    return [
+        build("floor", floor, "--include", f"{BENCH}/modules:/floor/modules",
+              "--include", f"{BENCH}/table:/floor/table"),
+        build("slipway", paths.INIT, "--cert", keys.key("verity").cert, "--conf", BENCH / "conf"),
+    ]
+
+
+def measure(peer: Peer, disk: Path, cpus: int) -> Row:
+    """The median of a few boots."""
+    deltas, totals = [], []
+    for i in range(RUNS):
+        got = vm.boot(Spec(name=f"bench-{peer.name}-{cpus}-{i}", icount=True, cpus=cpus,
+                           kernel=tools.kernel() / "boot/vmlinux", initrd=peer.initrd,
+                           append=WORDS, drives=[Drive(disk)], ports=False))
+        stamps = re.search(r"bench: run_init_us (\d+) root_us (\d+)", got.serial)
+        if not stamps:
+            sys.exit(f"bench: {peer.name} did not reach its root\n{got.explain()}")
+        start, end = (int(us) / 1000 for us in stamps.groups())
+        deltas.append(end - start)
+        totals.append(end)
+    say(f"{peer.name}, {cpus} CPU: delta {min(deltas):.1f} to {max(deltas):.1f} ms")
+    return Row(peer.name, cpus, peer.initrd.stat().st_size, peer.raw_bytes, peer.build_s,
+               round(statistics.median(deltas), 1), round(statistics.median(totals), 1))
+
+
+def show(rows: list[Row]) -> None:
+    """The table, and how far we are from the floor."""
+    print(f"\n  {'peer':10} {'CPUs':>4} {'zst -19':>9} {'raw':>9} {'build':>7} {'delta':>9} {'total':>9}")
+    for r in rows:
+        print(f"  {r.peer:10} {r.cpus:4} {r.zst_bytes / 1000:7.0f} K {r.raw_bytes / 1000:7.0f} K "
+              f"{r.build_s:5.2f} s {r.delta_ms:6.0f} ms {r.total_ms:6.0f} ms")
+    by = {(r.peer, r.cpus): r.delta_ms for r in rows}
+    for cpus in (1, 2):
+        print(f"  delta against the floor, {cpus} CPU: {by['slipway', cpus] / by['floor', cpus]:.2f}")
+    print(f"  init {paths.INIT.stat().st_size / 1000:.0f} K")
+
+
+def main() -> None:
+    """Build, boot, print, write."""
+    BENCH.mkdir(parents=True, exist_ok=True)
+    parts = bench_root(compile_static("mark"))
+    disk = BENCH / "disk.img"
+    appliance.make_disk(disk, parts=parts)
+    rows = [measure(peer, disk, cpus) for cpus in (1, 2)
+            for peer in peers(parts, compile_static("floor"))]
+    (paths.BUILD / "bench.json").write_text(json.dumps([asdict(r) for r in rows], indent=1) + "\n")
+    show(rows)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except subprocess.CalledProcessError as e:
+        sys.exit(f"bench: {e}")
