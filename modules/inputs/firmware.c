@@ -104,7 +104,7 @@ static int read_boot_disk(struct firmware *f, struct err *e)
 
 	if (rc <= 0)
 		return rc;
-	if (!uuid_parse(text, &f->loader_partuuid) || uuid_is_null(&f->loader_partuuid))
+	if (!uuid_from_text(text, &f->loader_partuuid) || uuid_is_zero(&f->loader_partuuid))
 		return err_set(e, ERR_EFI_VARIABLE, 0, "'LoaderDevicePartUUID' is '%s', which is no UUID",
 			       text);
 	f->has_loader_partuuid = true;

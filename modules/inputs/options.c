@@ -77,7 +77,7 @@ static int device_parse(const char *key, const char *value, struct device_name *
 	const char *rest;
 
 	if ((rest = after(value, "PARTUUID=")) || (rest = after(value, "/dev/disk/by-partuuid/"))) {
-		d.has_uuid = uuid_parse(rest, &d.uuid);
+		d.has_uuid = uuid_from_text(rest, &d.uuid);
 		if (!d.has_uuid)
 			return bad(e, key, value);
 	} else if ((rest = after(value, "PARTLABEL=")) || (rest = after(value, "/dev/disk/by-partlabel/"))) {
