@@ -160,6 +160,14 @@ static int check_overlaps(const struct verity_set *set, struct err *e)
 	return 0;
 }
 
+static void explain_partners(const struct gpt *gpt, struct verity_set *set)
+{
+	if (set->hash)
+		set->verdicts.why[set->hash - gpt->partitions] = "hash tree of the chosen one";
+	if (set->signature)
+		set->verdicts.why[set->signature - gpt->partitions] = "signature of the chosen one";
+}
+
 int verity_set_match(const struct gpt *gpt, enum designator d, const struct verity_set_wish *wish,
 		     struct verity_candidate candidates[], size_t n, struct verity_set *ret,
 		     struct err *e)
@@ -180,6 +188,7 @@ int verity_set_match(const struct gpt *gpt, enum designator d, const struct veri
 	rc = check_overlaps(&set, e);
 	if (rc < 0)
 		return rc;
+	explain_partners(gpt, &set);
 	*ret = set;
 	set = (struct verity_set){ 0 };
 	return 0;
