@@ -42,3 +42,11 @@ def boot(lab, request):
         return lab.boot(spec)
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def no_images_left(tmp_path):
+    """Disks are big, and pytest keeps the folders of its last runs."""
+    yield
+    for image in tmp_path.glob("*.img"):
+        image.unlink()

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What every boot test asserts: `boots(got)` or `refused(got, code, stage)`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from lab import Result, Spec, appliance
+from lab.tpm import extend, word_digest
+
+# The first words of the root's own systemd; also where these tests end a machine.
+RUNNING = r"systemd\[1\]: systemd \d+\S* running in system mode"
+HANDING_OVER = r"slipway\[1\]: switch: handing over to"
+MEASURE = "systemd.tpm2_measured_os=1"  # without firmware nothing else asks for it
+QUICKLY = "failure-delay=0\n"  # slipway.conf, for failures before the command line is known
+
+_KERNEL_LINE = re.compile(r"^[^\[]*(?:\x1b\S*)?\[ *\d+\.\d+\]")
+_PROMPT = re.compile(r"(?:^|[\w)\]~/:. ])[#$] ?$|login: ?$|\(initramfs\)|^dracut:|"
+                     r"Press Enter for maintenance|Give root password|emergency (?:mode|shell)")
+# What PCR 11 has been told when a stage fails; before `enter`, nothing.
+_BEFORE_ENTER = ("early", "inputs", "kernel", "firmware", "tpm", "enter")
+
+
+def direct(disk: Path, append: str = "", *, tpm: bool = False, **more) -> Spec:
+    """A direct boot of a disk that ends, at the latest, when the root's systemd speaks."""
+    more = {"until": RUNNING, "timeout": 300.0, **more}
+    more.setdefault("initrd", appliance.demo().initrd)
+    if tpm:
+        append += " " + MEASURE
+    return appliance.direct(disk, append=append, tpm="on" if tpm else "none", **more)
+
+
+def boots(got: Result, warning: str = "", start: dict[str, str] | None = None) -> None:
+    """The real systemd of the root runs, and the record agrees; a warning may be expected.
+
+    `start` is what PCR 11 is before our first word, by bank: where a stub measured its UKI.
+    """
+    assert (got.record or {}).get("result") == "handed-over", got.explain()
+    assert "failure" not in got.record and got.seen("FAILED stage") is None, got.explain()
+    assert got.seen(RUNNING), got.explain()
+    assert got.seen(HANDING_OVER) <= got.seen(RUNNING)
+    no_shell(got)
+    if warning:
+        assert any(re.search(warning, text) for text in got.record["warnings"]), \
+            got.record["warnings"]
+    if got.pcrs:
+        measured(got, ["enter-initrd", "leave-initrd"], start)
+
+
+def refused(got: Result, code: str, stage: str, says: str = "", end: str = "reboot",
+            start: dict[str, str] | None = None) -> None:
+    """The boot ended with this reason in this stage, said so, and left no way in."""
+    failure = (got.record or {}).get("failure") or {}
+    assert (failure.get("code"), failure.get("stage")) == (code, stage), got.explain()
+    assert re.search(says, failure["what"]), failure["what"]
+    assert got.record["result"] == "failed"
+    assert got.end == end, got.explain()
+    block(got, failure)
+    assert not got.seen(RUNNING) and not got.seen(HANDING_OVER), got.explain()
+    no_shell(got)
+    if got.pcrs:
+        before = [] if stage in _BEFORE_ENTER else ["enter-initrd"]
+        measured(got, [*before, "slipway-failed"], start)
+
+
+def block(got: Result, failure: dict) -> None:
+    """The console has the failure in full, in the words of the record."""
+    heads = [f"FAILED stage {failure['stage']}  [{failure['code']}]",
+             *(f"  {key:<6} {failure[key]}" for key in ("what", "where", "means"))]
+    for text in [*heads, failure["next"]]:
+        assert text in got.serial, f"not on the console: {text}\n{got.explain()}"
+
+
+def no_shell(got: Result) -> None:
+    """Nothing that looks like a prompt was on the console before the hand-over."""
+    over = got.seen(HANDING_OVER)
+    for at, text in got.lines:
+        if (over is None or at < over) and not _KERNEL_LINE.match(text):
+            assert not _PROMPT.search(text), f"a prompt at {at:.1f} s: {text!r}"
+
+
+def measured(got: Result, words: list[str], start: dict[str, str] | None = None) -> None:
+    """PCR 11, as read from the TPM itself, comes of exactly these words, and the record says so."""
+    for bank, values in got.pcrs.items():
+        value = start[bank] if start else "00" * (len(values[11]) // 2)
+        for word in words:
+            value = extend(bank, value, word_digest(bank, word))
+        assert values[11] == value, f"PCR 11 ({bank}) is not {' + '.join(words)}\n{got.explain()}"
+        assert got.record["pcr"]["digests"][bank] == value
+    assert [m["text"] for m in got.record["measurements"] if m["pcr"] == 11] == words

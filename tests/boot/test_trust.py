@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What is proven boots; whatever falls short of that is refused, and the reason is exact."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import lab
+from expect import QUICKLY, boots, direct, refused
+from lab import gpt, paths
+from variants import variant
+
+DATA, HASH = "root-x86-64", "root-x86-64-verity"
+SIG_UUID = "51600000-51b1-4a7e-9d3a-6f1b6e3c1d0e"
+SIG_MAX = 4 << 20
+
+
+def pkcs7(text: str, key: lab.Key, folder: Path) -> str:
+    """A detached signature of a text, made by OpenSSL, in base64."""
+    (folder / "text").write_text(text)
+    done = subprocess.run(
+        ["openssl", "smime", "-sign", "-nocerts", "-noattr", "-binary", "-md", "sha256", "-in",
+         folder / "text", "-inkey", key.key, "-signer", key.cert, "-outform", "der"],
+        check=True, capture_output=True)
+    return base64.b64encode(done.stdout).decode()
+
+
+@dataclass(frozen=True)
+class Sig:
+    """A signature partition of our own making; the fields are what differs from a good one."""
+
+    name: str
+    code: str = ""  # "": boots
+    stage: str = "choose"
+    key: str = "verity"
+    signs: Callable[[str], str] = lambda roothash: roothash
+    edit: Callable[[bytes], bytes] = lambda text: text  # of the whole JSON text
+    size: int = 0
+    says: str = ""
+    tpm: bool = False
+
+
+def twice(text: bytes) -> bytes:
+    """The root hash a second time, and another one: whoever reads it must not have a choice."""
+    return text.replace(b'{', b'{"rootHash":"' + b"0" * 64 + b'",')
+
+
+def escaped_nul(text: bytes) -> bytes:
+    return text.replace(b'","signature"', b'\\u0000","signature"')
+
+
+SIGNATURES = [
+    Sig("openssl"),
+    Sig("unknown-key", "SIGNATURE_UNTRUSTED", "prove", key="attacker", tpm=True),
+    Sig("other-text", "SIGNATURE_UNTRUSTED", "prove", signs=lambda h: "0" * len(h)),
+    Sig("newline", "SIGNATURE_UNTRUSTED", "prove", signs=lambda h: h + "\n"),
+    Sig("truncated", "SIGNATURE_MALFORMED", edit=lambda t: t[:-40], says="no JSON"),
+    Sig("oversized", "SIGNATURE_MALFORMED", size=SIG_MAX + 512, says="4 MiB"),
+    Sig("nul-byte", "SIGNATURE_MALFORMED", edit=lambda t: t[:30] + b"\0" + t[30:], says="NUL"),
+    Sig("nul-escaped", "SIGNATURE_MALFORMED", edit=escaped_nul, says="NUL"),
+    Sig("duplicate-key", "SIGNATURE_MALFORMED", edit=twice, says="twice"),
+]
+
+
+@pytest.mark.parametrize("case", SIGNATURES, ids=lambda case: case.name)
+def test_signature_partition(case, demo, boot, tmp_path):
+    signature = pkcs7(case.signs(demo.roothash), lab.key(case.key), tmp_path)
+    text = json.dumps({"rootHash": demo.roothash, "signature": signature}, separators=(",", ":"))
+    blob = tmp_path / "signature"
+    blob.write_bytes(case.edit(text.encode()).ljust(16384, b"\0"))
+    spec = lab.PartSpec(gpt.ROOT_VERITY_SIG, SIG_UUID, DATA + "-verity-sig", gpt.READ_ONLY, blob,
+                        case.size)
+    disk = lab.make_disk(tmp_path / "disk.img", kinds=("data", "hash"), more=[spec])
+    got = boot(direct(disk.path, tpm=case.tpm))
+    if case.code:
+        refused(got, case.code, case.stage, case.says)
+    else:
+        boots(got)
+
+
+def test_demo_boots_directly(demo, boot):
+    """The demo's own disk, measured; every refusal below is a twin of this one."""
+    got = boot(lab.direct(demo.disk, append="systemd.tpm2_measured_os=1", tpm="on",
+                          initrd=demo.initrd, until=r"Hostname set to <slipway-demo>"))
+    boots(got)
+    root = got.record["root"]
+    assert (root["roothash"], root["proven_by"]) == (demo.roothash, "certificate")
+    assert got.record["disk"]["name"] == "vda" and got.pcrs
+
+
+@dataclass(frozen=True)
+class Spoilt:
+    """A disk that was good until somebody did something to it."""
+
+    name: str
+    code: str
+    stage: str
+    spoil: Callable[[lab.Disk], None] = lambda disk: None
+    kinds: tuple[str, ...] = ("data", "hash", "sig")
+    swap: tuple[str, ...] = ()  # these partitions are another image's
+    says: str = ""
+    tpm: bool = False
+
+
+def cut_short(disk: lab.Disk) -> None:
+    """The table says that the data partition is a block shorter than it was."""
+    disk.entry(DATA).last -= 8
+    disk.rewrite_table()
+
+
+def claim_uuid(disk: lab.Disk) -> None:
+    """The other image's hash partition pretends to be the right one."""
+    roothash = lab.root_parts()[0].roothash
+    disk.entry(HASH).uuid = as_uuid(roothash[32:])
+    disk.rewrite_table()
+
+
+def as_uuid(text: str) -> str:
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:32]))
+
+
+SPOILT = [
+    Spoilt("unsigned", "SIGNATURE_MISSING", "choose", kinds=("data", "hash"), tpm=True),
+    Spoilt("plain", "ROOT_UNPROTECTED", "choose", kinds=("data",)),
+    Spoilt("signature-of-another", "SIGNATURE_MISMATCH", "choose", swap=("sig",)),
+    Spoilt("hash-of-another", "ROOT_INCOMPLETE", "choose", swap=("hash",)),
+    Spoilt("hash-of-another-disguised", "VERITY_CORRUPTED", "prove", claim_uuid, swap=("hash",)),
+    Spoilt("data-bit", "VERITY_CORRUPTED", "prove", lambda d: d.flip(DATA, 1024 + 5, 1), tpm=True),
+    Spoilt("tree-bit", "VERITY_CORRUPTED", "prove", lambda d: d.flip(HASH, 4096 + 7, 0x80)),
+    Spoilt("salt-bit", "VERITY_CORRUPTED", "prove", lambda d: d.flip(HASH, 88, 1)),
+    Spoilt("block-size-bit", "VERITY_SUPERBLOCK", "prove", lambda d: d.flip(HASH, 64, 1),
+           says="block sizes '4097'"),
+    Spoilt("block-size-doubled", "VERITY_SUPERBLOCK", "prove",
+           lambda d: d.patch(HASH, 64, (8192).to_bytes(4, "little")), says="claims"),
+    Spoilt("data-short", "VERITY_SUPERBLOCK", "prove", cut_short, says="data blocks"),
+]
+
+
+@pytest.mark.parametrize("case", SPOILT, ids=lambda case: case.name)
+def test_spoilt_disk(case, boot, tmp_path):
+    other = {p.kind: p for p in variant("no-os")} if case.swap else {}
+    parts = [other[p.kind] if p.kind in case.swap else p for p in lab.root_parts()]
+    disk = lab.make_disk(tmp_path / "disk.img", parts=parts, kinds=case.kinds)
+    case.spoil(disk)
+    refused(boot(direct(disk.path, tpm=case.tpm)), case.code, case.stage, case.says)
+
+
+@dataclass(frozen=True)
+class Words:
+    """Words of the command line that turn the demo's boot; no code: it boots all the same."""
+
+    name: str
+    words: str
+    code: str = ""
+    stage: str = "trust"
+    says: str = ""
+    tpm: bool = False
+
+
+OTHER_HALF = "{roothash:.32}" + "5" * 32
+
+WORDS = [
+    Words("policy-signed", "systemd.image_policy=root=signed+erofs:=absent+unused"),
+    Words("policy-absent", "systemd.image_policy=root=absent", "POLICY_REFUSED"),
+    Words("policy-unprotected", "systemd.image_policy=root=unprotected", "POLICY_REFUSED"),
+    Words("policy-verity", "systemd.image_policy=root=verity", "POLICY_REFUSED", tpm=True),
+    Words("policy-attribute", "systemd.image_policy=root=signed+read-only-off", "POLICY_REFUSED",
+          "choose", "read-only"),
+    Words("policy-filesystem", "systemd.image_policy=root=signed+ext4", "POLICY_REFUSED",
+          "assemble", "erofs", tpm=True),
+    Words("policy-malformed", "systemd.image_policy=root=signed:usr", "POLICY_SYNTAX", tpm=True),
+    Words("policy-unknown-flag", "systemd.image_policy=root=signed+trusted", "POLICY_SYNTAX"),
+    Words("verity-off", "systemd.verity=no", "ROOT_UNPROTECTED", "choose"),
+    Words("kernel-alone", "systemd.allow_userspace_verity=no", "SIGNATURE_UNTRUSTED", "prove",
+          "user space may not"),
+    Words("kernel-demands", "dm_verity.require_signatures=1", "SIGNATURE_UNTRUSTED", "prove",
+          "the kernel requires a signature"),
+    Words("roothash-agrees", "roothash={roothash}"),
+    Words("roothash-half-another", "roothash=" + OTHER_HALF, "SIGNATURE_MISMATCH", "choose"),
+    Words("roothash-another", "roothash=" + "7" * 64, "ROOT_INCOMPLETE", "choose"),
+    Words("roothash-twice", "roothash={roothash} roothash=" + OTHER_HALF, "CMDLINE", "inputs",
+          "twice", tpm=True),
+]
+
+
+@pytest.mark.parametrize("case", WORDS, ids=lambda case: case.name)
+def test_words(case, demo, boot):
+    """The demo's disk, with words that ask for more or less than it proves."""
+    image = lab.initrd(paths.LAB / "initrd-quick.zst", conf=QUICKLY)
+    spec = direct(demo.disk, case.words.format(roothash=demo.roothash), tpm=case.tpm, initrd=image)
+    got = boot(spec)
+    if case.code:
+        refused(got, case.code, case.stage, case.says)
+    else:
+        boots(got)
+        assert got.record["root"]["proven_by"] == "certificate"
+
+
+def wrong(roothash: str) -> str:
+    """A root hash that differs in its last digit."""
+    return roothash[:-1] + ("0" if roothash[-1] != "0" else "1")
+
+
+# An initrd without certificates: only the root hash on the command line speaks for the root.
+BOUND = [
+    ("right", lambda h: f"roothash={h}", False, "", ""),
+    ("wrong", lambda h: f"roothash={wrong(h)}", False, "ROOT_INCOMPLETE", "choose"),
+    ("wrong-with-its-partitions", lambda h: f"roothash={wrong(h)}", True, "VERITY_CORRUPTED",
+     "prove"),
+    ("none", lambda h: "", False, "SIGNATURE_MISSING", "choose"),
+]
+
+
+@pytest.mark.parametrize("words,disguise,code,stage", [case[1:] for case in BOUND],
+                         ids=[case[0] for case in BOUND])
+def test_root_hash_without_certificates(words, disguise, code, stage, demo, boot, tmp_path):
+    disk = lab.make_disk(tmp_path / "disk.img", kinds=("data", "hash"))
+    if disguise:
+        disk.entry(HASH).uuid = as_uuid(wrong(demo.roothash)[32:])
+        disk.rewrite_table()
+    image = lab.initrd(paths.LAB / "initrd-no-cert.zst", certs=())
+    got = boot(direct(disk.path, words(demo.roothash), initrd=image))
+    if code:
+        refused(got, code, stage)
+    else:
+        boots(got)
+        assert got.record["root"]["proven_by"] == "roothash"
+        assert got.record["trust"]["certificates"] == 0

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Small root DDIs, signed and whole, whose trees lack something; each is made once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import lab
+from lab import ddi, paths
+from lab.demoroot import EPOCH
+from lab.steps import digest, once
+
+RELEASE = {"usr/lib/os-release": 'ID=tiny\nPRETTY_NAME="tiny variant"\n'}
+INIT = {"usr/lib/systemd/systemd": "not a program, but it may be executed\n"}
+TREES: dict[str, dict[str, str]] = {
+    "no-os": INIT,
+    "no-init": RELEASE,
+    "no-usr": {"etc/os-release": "ID=tiny\n", "sbin/init": "not a program\n"},
+}
+
+
+def variant(name: str, key: str = "verity") -> list[lab.Part]:
+    """The partitions of the DDI with this tree, signed by this key."""
+    signer = lab.key(key)
+    folder = paths.LAB / f"variant-{name}-{key}"
+
+    def make(new: Path) -> None:
+        stage = Path(tempfile.mkdtemp(prefix="variant-", dir=paths.LAB))
+        image = stage.with_suffix(".img")
+        _fill(stage, TREES[name])
+        ddi.cut(image, lab.repart(stage, image, key=signer), new)
+        shutil.rmtree(stage)
+        image.unlink()
+
+    once(folder, digest("variant 1", TREES[name], signer.cert), f"root DDI '{name}'", make)
+    return ddi.load_parts(folder)
+
+
+def _fill(stage: Path, files: dict[str, str]) -> None:
+    for folder in ("dev", "proc", "sys", "run", "usr"):
+        (stage / folder).mkdir()
+    for path, text in files.items():
+        place = stage / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+        place.chmod(0o755)
+    stage.chmod(0o755)
+    for folder, dirs, names in os.walk(stage):
+        for name in [*dirs, *names, "."]:
+            os.utime(Path(folder) / name, (EPOCH, EPOCH), follow_symlinks=False)
