@@ -80,8 +80,13 @@ int stage_extend(struct boot *b, struct err *e)
 
 int end_extensions(struct boot *b, struct err *e)
 {
-	int rc = b->extensions ? extensions_undo(b->extensions, e) : 0;
+	int rc;
 
+	if (!b->extensions)
+		return 0;
+	/* Its module lists are mapped from the merged tree, which then stays in use. */
+	undo_kernel(b);
+	rc = extensions_undo(b->extensions, e);
 	b->extensions = NULL;
 	return rc;
 }
