@@ -67,7 +67,7 @@ static bool sys_is_empty(const char *disk)
 /* Nobody boots from these: made by the kernel or by us, or slow to open. */
 static bool is_never_meant(const char *name)
 {
-	static const char *const prefixes[] = { "dm-", "zram", "ram", "sr", "fd" };
+	static const char *const prefixes[] = { "dm-", "loop", "zram", "ram", "sr", "fd" };
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
 		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
