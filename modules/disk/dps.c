@@ -211,6 +211,8 @@ static const char *objection(const struct partition *p, enum designator d,
 		return "not the UUID asked for";
 	if (wish->label && strcmp(wish->label, p->label) != 0)
 		return "not the label asked for";
+	if (wish->devname && strcmp(wish->devname, p->devname) != 0)
+		return "not the device asked for";
 	return NULL;
 }
 

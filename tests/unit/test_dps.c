@@ -79,7 +79,7 @@ struct choose_case {
 	struct entry entries[4]; /* up to the first without a label */
 	enum designator designator;
 	unsigned wish_number; /* by the UUID of this partition */
-	const char *wish_label;
+	const char *wish_label, *wish_device;
 	enum err_code code;
 	unsigned chosen;
 	const char *says;
@@ -146,6 +146,11 @@ static const struct choose_case choose_cases[] = {
 	  .wish_label = "root_1", .chosen = 1 },
 	{ "by a label that only begins so", { P(NATIVE, "root_1") }, .wish_label = "root",
 	  .code = ERR_ROOT_MISSING },
+	{ "by device", { P(NATIVE, "root_1", .why = "chosen"),
+			 P(NATIVE, "root_2", .why = "not the device asked for") },
+	  .wish_device = "vda1", .chosen = 1 },
+	{ "by a device that is not there", { P(NATIVE, "root_1") }, .wish_device = "vda",
+	  .code = ERR_ROOT_MISSING, .says = "not the device asked for" },
 	{ "no usr", { P(NATIVE, "root", .why = "not a usr partition") }, .designator = DPS_USR,
 	  .code = ERR_ROOT_MISSING, .says = "no usr partition" },
 #ifdef __x86_64__
@@ -172,6 +177,7 @@ static void fill(struct partition *p, const struct entry *entry, unsigned number
 		.overlaps = entry->overlaps,
 	};
 	snprintf(p->label, sizeof(p->label), "%s", entry->label);
+	snprintf(p->devname, sizeof(p->devname), "vda%u", number);
 }
 
 static void choose(const struct choose_case *c)
@@ -179,7 +185,7 @@ static void choose(const struct choose_case *c)
 	struct partition partitions[4];
 	struct gpt gpt = { .partitions = partitions };
 	const struct partition *chosen = NULL;
-	struct dps_wish wish = { .label = c->wish_label };
+	struct dps_wish wish = { .label = c->wish_label, .devname = c->wish_device };
 	struct dps_verdicts verdicts;
 	struct err e = { 0 };
 	int rc;
