@@ -115,9 +115,12 @@ static int set_root(struct options *o, const char *value, struct err *e)
 	return device_parse("root", value, &o->root, e);
 }
 
+/* A label is no name of a disk: several may have a partition called so. */
 static int set_disk(struct options *o, const char *value, struct err *e)
 {
-	return device_parse("slipway.disk", value, &o->disk, e);
+	int rc = device_parse("slipway.disk", value, &o->disk, e);
+
+	return rc >= 0 && *o->disk.label ? bad(e, "slipway.disk", value) : rc;
 }
 
 static int set_root_type(struct options *o, const char *value, struct err *e)

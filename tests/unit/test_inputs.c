@@ -93,6 +93,8 @@ static void refusals(void **state)
 		{ "slipway.failure=shell", ERR_CMDLINE },
 		{ "slipway.disk=PARTUUID=" ID, ERR_NONE },
 		{ "slipway.disk=/dev/a/b", ERR_CMDLINE },
+		{ "slipway.disk=/dev/vdb", ERR_NONE },
+		{ "slipway.disk=PARTLABEL=esp", ERR_CMDLINE },
 		{ "systemd.volatile=perhaps", ERR_CMDLINE },
 	};
 
