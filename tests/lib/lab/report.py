@@ -15,8 +15,8 @@ DEVICE_LIMIT = 5.0  # seconds that a job may wait for a device or for udev
 class Report:
     """The report of one boot.
 
-    `text(name)` is what the command of that name printed (state, findmnt, dm_table, journal,
-    blame, ...: see the script) or the content of a file by its absolute path.
+    `text(name)` is what the command of that name printed (state, findmnt, dm_table,
+    journal, ...: see the script) or the content of a file by its absolute path.
     """
 
     def __init__(self, document: dict):
@@ -97,20 +97,19 @@ class Report:
         """Seconds that each wanted device, and each udev service, kept a job waiting.
 
         A device's start job is queued when the units are loaded, nobody can answer it before
-        udev's daemon runs, and it ends when the device is there. A device that never came
-        made others wait until the end.
+        udev's daemon runs, and it ends when the device is there. For a device that never
+        came see slow_waits(), which reads in the journal what systemd gave up.
         """
         manager = self._blocks("manager")[0]
         udev = {unit["Id"]: unit for unit in self._blocks("udev")}
         start = max(int(manager.get("UnitsLoadFinishTimestampMonotonic", 0)),
                     int(udev.get("systemd-udevd.service", {})
                         .get("ActiveEnterTimestampMonotonic", 0))) / 1e6
-        end = int(manager.get("FinishTimestampMonotonic", 0)) / 1e6
         found = {}
         for unit in self._blocks("devices"):
             there = int(unit.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
-            active = unit.get("ActiveState") == "active"
-            found[unit["Id"]] = max(0.0, there - start) if active else end - start
+            if unit.get("ActiveState") == "active":
+                found[unit["Id"]] = max(0.0, there - start)
         for unit in udev.values():
             begun = int(unit.get("InactiveExitTimestampMonotonic") or 0)
             done = int(unit.get("ActiveEnterTimestampMonotonic") or 0)
