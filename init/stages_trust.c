@@ -7,12 +7,13 @@
 /* ---- trust ---- */
 
 /* Where certificates are built in, a root hash alone is not enough: words can be added
- * to the command line, certificates cannot. */
+ * to the command line, certificates cannot. What the host may do with partitions that
+ * we do not use is left to it: it reads systemd.image_policy= too. */
 static const char *policy_floor(const struct boot *b)
 {
 	if (*b->config.image_policy)
 		return b->config.image_policy;
-	return anchors_count(b->anchors) ? "root=signed" : "root=verity+signed";
+	return anchors_count(b->anchors) ? "root=signed:=open" : "root=verity+signed:=open";
 }
 
 int stage_trust(struct boot *b, struct err *e)
