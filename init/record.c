@@ -266,7 +266,7 @@ static void put_result(struct record *r, const char *failed_stage, const struct 
 	struct json_object *warnings = json_object_new_array(), *o;
 
 	put(r->top, "warnings", warnings); /* in the place of those of a record before */
-	for (size_t i = 0; log_warning_at(i); i++)
+	for (size_t i = 0; warnings && log_warning_at(i); i++)
 		json_object_array_add(warnings, json_object_new_string(log_warning_at(i)));
 	put_text(r->top, "result", failure ? "failed" : "handed-over");
 	if (!failure)

@@ -168,7 +168,7 @@ static int set_root_hash(struct options *o, const char *value, struct err *e)
 
 	if (n < 32)
 		return bad(e, "roothash", value);
-	if (o->root_hash_bytes && (o->root_hash_bytes != (size_t)n || memcmp(o->root_hash, hash, (size_t)n)))
+	if (o->root_hash_bytes && (o->root_hash_bytes != (size_t)n || memcmp(o->root_hash, hash, (size_t)n) != 0))
 		return err_set(e, ERR_CMDLINE, 0, "'roothash=' is given twice with different values");
 	memcpy(o->root_hash, hash, (size_t)n);
 	o->root_hash_bytes = (size_t)n;
