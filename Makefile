@@ -25,7 +25,7 @@ MODULES := $(sort $(wildcard modules/*/*.c))
 INIT := $(sort $(wildcard init/*.c))
 HOOKS := $(sort $(wildcard hooks/*.c))
 MKINITRD := $(sort $(wildcard mkinitrd/*.c))
-MANPAGES := $(sort $(wildcard init/*.[5-8] mkinitrd/*.[5-8]))
+MANPAGES := $(sort $(wildcard init/*.[5-8] mkinitrd/*.[5-8])) build/man/slipway-reasons.7
 HEADERS := $(sort $(wildcard init/*.h init/core/*.h init/core/*.def modules/*/*.h hooks/*.h mkinitrd/*.h))
 
 INIT_LIBS := -lcryptsetup -ldevmapper -lblkid -luuid -ljson-c -lkmod \
@@ -65,6 +65,11 @@ build/slipway-mkinitrd: $(mkinitrd_objs)
 	$(say) LD $@
 	$(Q)$(CC_STATIC) -Wl,--gc-sections -L$(DEPS)/lib -o $@.debug $(mkinitrd_objs) $(MKINITRD_LIBS)
 	$(Q)strip -s -o $@ $@.debug
+
+build/man/slipway-reasons.7: init/core/err.def ci/reasons
+	$(say) MAN $@
+	$(Q)mkdir -p $(@D)
+	$(Q)ci/reasons $< >$@
 
 ## The main jobs: they install and build what is missing, and say what they do
 
@@ -169,12 +174,12 @@ check-boot: all ## boots, and twins that must not boot, in QEMU
 	$(Q)tests/lib/slipway-lab demo
 	$(Q)$(PYTEST) -n 2 --junitxml=build/junit/boot.xml tests/boot
 
-lint: ## layers, scripts, man pages, spelling
-	$(Q)ci/lint
+lint: $(MANPAGES) $(HOST_DEPS)/lib/libmbedcrypto.a ## layers, C, scripts, man pages, spelling
+	$(Q)ci/lint $(MANPAGES)
 
 ## The rest
 
-install: all ## into $(DESTDIR)$(PREFIX)
+install: all $(MANPAGES) ## into $(DESTDIR)$(PREFIX)
 	install -D -m 755 build/init $(DESTDIR)$(PREFIX)/lib/slipway/init
 	install -D -m 755 build/slipway-mkinitrd $(DESTDIR)$(PREFIX)/bin/slipway-mkinitrd
 	for page in $(MANPAGES); do \
@@ -182,7 +187,7 @@ install: all ## into $(DESTDIR)$(PREFIX)
 	done
 
 clean: ## remove what was built, keep libraries and images
-	rm -rf build/obj build/host build/fuzzobj build/unit build/fuzz build/init* build/slipway-mkinitrd*
+	rm -rf build/obj build/host build/fuzzobj build/unit build/fuzz build/man build/init* build/slipway-mkinitrd*
 
 distclean: ## remove everything that was built
 	rm -rf build
