@@ -19,7 +19,8 @@ def command(spec: Spec, folder: Path, sockets: Path, tpm_socket: Path | None) ->
     kvm = accelerator() == "kvm" and not spec.icount
     # One thread for all emulated CPUs: with more, the kernel's live patching of its own code
     # is seen half-done by the others now and then, and it panics.
-    accel = "kvm" if kvm else "tcg,thread=single" if spec.cpus > 1 else "tcg"
+    accel = "kvm" if kvm else \
+        "tcg,thread=single" if spec.cpus > 1 and not spec.parallel else "tcg"
     words = [BINARY, "-nodefaults", "-no-user-config", "-display", "none", "-S", "-no-reboot",
              "-no-shutdown", "-accel", accel, "-cpu", "host" if kvm else "max", "-m",
              str(spec.memory), "-smp", str(spec.cpus),
@@ -52,7 +53,7 @@ def _comma(text: str) -> str:
 
 def _firmware(spec: Spec, folder: Path) -> list[str]:
     variables = folder / "vars.fd"
-    shutil.copyfile(firmware.variables(spec.firmware), variables)
+    shutil.copyfile(spec.variables or firmware.variables(spec.firmware), variables)
     words = ["-M", _machine(spec, "on"), "-global", "driver=cfi.pflash01,property=secure,value=on",
              "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={firmware.code()}",
              "-drive", f"if=pflash,format=raw,unit=1,file={variables}"]

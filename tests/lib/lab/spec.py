@@ -48,6 +48,7 @@ class Spec:
     name: str = "boot"  # a folder of this name below build/lab/runs keeps what is left
     drives: list[Drive] = field(default_factory=list)
     firmware: str = ""  # "enforcing", "off" or "setup": see firmware.variables()
+    variables: Path | None = None  # a variable store of your own, instead of that one's
     cmdline_extra: str = ""  # words added to a UKI's command line, by SMBIOS
     kernel: Path | None = None  # direct boot: a bzImage, or an ELF with a PVH entry
     initrd: Path | None = None
@@ -56,6 +57,7 @@ class Spec:
     banks: tuple[str, ...] = ("sha256",)
     memory: int = 1024  # MiB
     cpus: int = 1
+    parallel: bool = False  # a host thread for each CPU: real speed-up, but see qemu.command()
     ports: bool = True  # the virtio ports for the record and the report
     icount: bool = False  # one virtual nanosecond an instruction; direct boots
     timeout: float = 180.0
