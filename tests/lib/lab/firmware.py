@@ -33,10 +33,12 @@ def variables(kind: str = "enforcing") -> Path:
                  "--add-db", OWNER, tree.host(db)]
         tools.tool("virt-fw-vars", "--input", tree.host(pristine),
                    "--output", tree.host(new.parent) + "/" + new.name, *words,
-                   *(["--secure-boot"] if kind == "enforcing" else []))
+                   # Left alone, the firmware switches it on where it finds a PK.
+                   *(["--secure-boot"] if kind == "enforcing"
+                     else ["--set-false", "SecureBootEnable"]))
 
     out = paths.LAB / f"vars-{kind}.fd"
-    once(out, digest("vars 1", kind, pk, kek, db), f"firmware variables: {kind}", make)
+    once(out, digest("vars 2", kind, pk, kek, db), f"firmware variables: {kind}", make)
     return out
 
 
