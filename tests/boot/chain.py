@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What boot tests share: initrds and UKIs of their own, what a stub hands over, signatures."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import struct
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import lab
+from expect import RUNNING
+from lab import appliance, disk, paths, steps, tree
+
+MODULES = ("dm_mod", "dm_verity", "loop", "overlay", "erofs", "efivarfs")
+SHARED = paths.LAB / "boot-tests"
+
+
+def initrd(name: str, **words) -> Path:
+    """An initrd that tests share, by name; the words are those of lab.initrd."""
+    return lab.initrd(SHARED / f"{name}.zst", compress="zstd:3", **words)
+
+
+def driverless() -> Path:
+    """An initrd with all that a boot needs but the driver of virtio disks."""
+    return initrd("driverless", modules=MODULES)
+
+
+@dataclass(frozen=True)
+class Uki:
+    """A UKI, and what PCR 11 is when its stub has measured it: {bank: hex}."""
+
+    path: Path
+    start: dict[str, str]
+
+
+def uki(name: str, image: Path, key: str | None = "db") -> Uki:
+    """A UKI that tests share, by name, with the demo's kernel and command line."""
+    folder = SHARED / f"uki-{name}"
+    signer = lab.key(key) if key else None
+    inputs = steps.digest("uki 1", image, lab.kernel() / "boot/vmlinuz",
+                          appliance.CMDLINE, *([signer.cert] if signer else []))
+
+    def make(new: Path) -> None:
+        new.mkdir()
+        lab.make_uki(new / "uki.efi", initrd=image, key=signer)
+        (new / "start.json").write_text(json.dumps(_start(new)))
+
+    steps.once(folder, inputs, f"UKI {name}", make)
+    return Uki(folder / "uki.efi", json.loads((folder / "start.json").read_text()))
+
+
+def _start(folder: Path) -> dict[str, str]:
+    """What systemd-measure expects of PCR 11 after folder/uki.efi and before any phase."""
+    image = (folder / "uki.efi").read_bytes()
+    pe = struct.unpack_from("<I", image, 0x3C)[0]
+    n_sections, optional = struct.unpack_from("<6xH12xH", image, pe)
+    words = []
+    for n in range(n_sections):
+        name, size, _, raw, at = struct.unpack_from("<8sIIII", image, pe + 24 + optional + 40 * n)
+        name = name.rstrip(b"\0").decode()
+        if name in (".linux", ".osrel", ".cmdline", ".initrd", ".uname", ".sbat"):
+            section = folder / name
+            section.write_bytes(image[at : at + min(size, raw)])
+            words.append(f"--{name[1:]}={tree.host(section)}")
+    said = lab.tool("/usr/lib/systemd/systemd-measure", "calculate", "--phase=:", *words)
+    return dict(re.findall(r"^11:(\w+)=([0-9a-f]+)$", said.stdout.decode(), re.M))
+
+
+def chain(image: Path, *more: lab.Drive, words: str = "", **spec) -> lab.Spec:
+    """The full chain with a TPM, Secure Boot unless said otherwise, up to the root's systemd."""
+    spec = {"firmware": "enforcing", "tpm": "on", "until": RUNNING, "timeout": 300} | spec
+    return lab.Spec(drives=[lab.Drive(image), *more],
+                    cmdline_extra=f"slipway.failure_delay=0 {words}".strip(), **spec)
+
+
+def handed_over(image: Path, extensions: list[Path], out: Path) -> Path:
+    """An initrd and behind it what systemd-stub adds to it: a cpio with /.extra/sysext."""
+    stage = out.with_name(out.name + ".stage")
+    place = stage / ".extra/sysext"
+    place.mkdir(parents=True)
+    for extension in extensions:
+        shutil.copyfile(extension, place / extension.name)
+    names = "".join(f"{p.relative_to(stage)}\n" for p in sorted(stage.rglob("*")))
+    archive = steps.run(["cpio", "--create", "--quiet", "--format=newc"], cwd=stage, stdin=None,
+                        input=f"{names}".encode()).stdout
+    first = image.read_bytes()
+    out.write_bytes(first + bytes(-len(first) % 4) + archive)
+    shutil.rmtree(stage)
+    return out
+
+
+def signed_again(parts: list[lab.Part], key: lab.Key, folder: Path) -> list[lab.Part]:
+    """The same root, but its root hash is signed by this key."""
+    folder.mkdir()
+    (folder / "hash").write_text(parts[0].roothash)
+    der = steps.run(["openssl", "smime", "-sign", "-binary", "-noattr", "-outform", "der",
+                     "-in", folder / "hash", "-signer", key.cert, "-inkey", key.key]).stdout
+    print_ = steps.run(["openssl", "x509", "-in", key.cert, "-noout", "-sha256",
+                        "-fingerprint"]).stdout.decode().strip().partition("=")[2]
+    text = json.dumps({"rootHash": parts[0].roothash,
+                       "certificateFingerprint": print_.replace(":", "").lower(),
+                       "signature": base64.b64encode(der).decode()})
+    blob = folder / "sig.img"
+    blob.write_bytes(text.encode().ljust(16384, b"\0"))
+    return [replace(p, file=blob) if p.kind == "sig" else p for p in parts]
+
+
+def other_disk(out: Path, parts: list[lab.Part], esp_uuid: str, version: str = "") -> disk.Disk:
+    """A second disk: an ESP of its own and a root, of a version if wanted."""
+    esp = disk.make_esp(out.with_name(f".{out.name}.esp"), {})
+    specs = [disk.renamed(spec, label=spec.label + version) for spec in disk.root_parts(parts)]
+    return disk.layout(out, [disk.esp_part(esp, esp_uuid), *specs],
+                       disk_uuid="51b1a7e0-c0de-4d57-9d3a-0000000000d2")

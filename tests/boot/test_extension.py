@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""System extensions of the initrd: what they bring, which are skipped, and that nothing stays."""
+
+import json
+import re
+from dataclasses import dataclass, field
+
+import pytest
+
+import chain
+from expect import RUNNING, boots, refused
+from lab import disk
+
+HELLO = {"usr/share/hello": b"hello\n"}
+UNPROVEN, MISMATCH, MALFORMED = (f"EXTENSION_{word}" for word in
+                                 ("UNPROVEN", "MISMATCH", "MALFORMED"))
+
+
+@dataclass
+class Bad:
+    """An extension that must be skipped: how it differs from a good one, the code, the why."""
+
+    code: str
+    why: str
+    differs: dict = field(default_factory=dict)
+    spoil: object = None  # what is done to the finished file
+
+
+def cut_short(path):
+    """A file that lost its second half."""
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def garbage(path):
+    """A file that never was an image."""
+    path.write_bytes(bytes(range(256)) * 4096)
+
+
+def empty(path):
+    """A file of no bytes."""
+    path.write_bytes(b"")
+
+
+def swap_byte(path):
+    """An image whose file system's first block is altered; its table stays good."""
+    content = bytearray(path.read_bytes())
+    at = content.index(b"\xe2\xe1\xf5\xe0")  # erofs
+    content[at + 8] ^= 0xFF
+    path.write_bytes(content)
+
+
+BAD = {
+    "no-verity": Bad(UNPROVEN, "not signed", {"kind": "gpt"}),
+    "no-signature": Bad(UNPROVEN, "not signed", {"kind": "verity"}),
+    "no-gpt": Bad(UNPROVEN, "partition table|GPT", {"kind": "bare"}),
+    "unknown-key": Bad(UNPROVEN, "certificate", {"key": "attacker"}),
+    "other-id": Bad(MISMATCH, "ID.*elsewhere.*slipway-demo", {"id": "elsewhere"}),
+    "other-version": Bad(MISMATCH, "VERSION_ID.*'2'.*'1'", {"version_id": "2"}),
+    "other-arch": Bad(MISMATCH, "ARCHITECTURE.*arm64.*x86-64", {
+        "release": "ID=slipway-demo\nVERSION_ID=1\nSYSEXT_SCOPE=initrd\nARCHITECTURE=arm64\n"}),
+    "no-scope": Bad(MISMATCH, "SYSEXT_SCOPE", {"scope": ""}),
+    "host-scope": Bad(MISMATCH, "SYSEXT_SCOPE.*system", {"scope": '"system portable"'}),
+    "other-release": Bad(MALFORMED, "extension-release", {"release_name": "somebody-else"}),
+    "link-out": Bad(MALFORMED, "/usr/share/way-out.*leaves", {
+        "files": {"usr/share/way-out": "../../etc/slipway.conf"}}),
+    "own-judge": Bad(MALFORMED, "verity.d.*trust anchors", {
+        "files": {"usr/lib/verity.d/mine.crt": b"mine\n"}}),
+    "cut-short": Bad(UNPROVEN, "partition table|GPT", spoil=cut_short),
+    "garbage": Bad(UNPROVEN, "partition table|GPT", spoil=garbage),
+    "empty": Bad(UNPROVEN, "", spoil=empty),
+    "swapped-byte": Bad(UNPROVEN, "", spoil=swap_byte),
+}
+
+
+def make(lab, folder, name, *, key="verity", spoil=None, files=None, **differs):
+    """folder/NAME.sysext.raw."""
+    path = lab.build_sysext(lab.Sysext(name, key=lab.key(key), files=files or HELLO, **differs),
+                            folder)
+    if spoil:
+        spoil(path)
+    return path
+
+
+def verdicts(got):
+    """Name -> code or 'merged', as the record has it."""
+    return {entry["name"]: entry["code"] or entry["verdict"]
+            for entry in got.record["extensions"]}
+
+
+def test_bad_ones_are_skipped_and_the_root_boots(lab, demo, boot, tmp_path):
+    made = [make(lab, tmp_path, name, **bad.differs, spoil=bad.spoil)
+            for name, bad in BAD.items()]
+    made += [make(lab, tmp_path, name) for name in ("a-good-one", "zz-good-one")]
+    image = chain.handed_over(demo.initrd, made, tmp_path / "initrd")
+    got = boot(lab.direct(demo.disk, initrd=image, until=RUNNING))
+    boots(got)
+    assert verdicts(got) == {name: bad.code for name, bad in BAD.items()} | {
+        "a-good-one": "merged", "zz-good-one": "merged"}
+    whys = {name: got.extension(name)["why"] for name in BAD}
+    wrong = {name: why for name, why in whys.items()
+             if not why or not re.search(BAD[name].why, why)}
+    assert not wrong, json.dumps(wrong, indent=1)
+    warned = "\n".join(got.record["warnings"])
+    assert all(f"extension '{name}' skipped: " in warned for name in BAD), warned
+    assert all(got.seen(f"extension '{name}' skipped") for name in BAD), got.explain()
+
+
+@pytest.fixture
+def five(lab, tmp_path):
+    """`five(key)`: a driver and four others, of which the newest, without it, has this signer."""
+
+    def build(key):
+        without = lab.module_files(beside=chain.MODULES)
+        driver = lab.module_files("virtio_blk", beside=chain.MODULES)
+        files = {"driver-9": without, "driver-10": driver, "driver-11": without,
+                 "more": HELLO, "opt": {"opt/hello": b"hello\n"}}
+        made = [make(lab, tmp_path / "made", name, files=content,
+                     key=key if name == "driver-11" else "verity")
+                for name, content in files.items()]
+        return chain.handed_over(chain.driverless(), made, tmp_path / "initrd")
+
+    return build
+
+
+def test_one_bad_of_five_leaves_four_newest_on_top(lab, demo, boot, five):
+    """Version 10 hides the driverless 9; the driverless 11 would hide it, were it proven."""
+    got = boot(lab.direct(demo.disk, initrd=five("attacker"), until=RUNNING))
+    boots(got)
+    assert verdicts(got) == {"driver-9": "merged", "driver-10": "merged", "driver-11": UNPROVEN,
+                             "more": "merged", "opt": "merged"}
+    assert "virtio_blk" in [module["name"] for module in got.record["modules"]]
+
+
+def test_newest_on_top_even_without_the_driver(lab, demo, boot, five):
+    """The twin: all five are proven, and the newest hides the driver's lists."""
+    got = boot(lab.direct(demo.disk, initrd=five("verity"), append="slipway.timeout=4",
+                          until=RUNNING))
+    refused(got, "DISK_TIMEOUT", "discover", says="; disks: none; modules:.* dm_mod")
+    assert set(verdicts(got).values()) == {"merged"}
+
+
+@pytest.fixture
+def esp(lab, boot, tmp_path):
+    """`esp(key, words)`: a driverless UKI, started from a disk with the driver signed by key."""
+    uki = chain.uki("driverless", chain.driverless())
+
+    def run(key=None, words=""):
+        files = lab.module_files("virtio_blk", beside=chain.MODULES)
+        driver = [make(lab, tmp_path, "disk-driver", files=files, key=key)] if key else []
+        image = lab.make_disk(tmp_path / "disk.img", uki=uki.path, extensions=driver)
+        return boot(chain.chain(image.path, words=words)), uki.start
+
+    return run
+
+
+def test_disk_driver_comes_from_the_esp(esp):
+    got, start = esp("verity")
+    boots(got, start=start)
+    assert verdicts(got) == {"disk-driver": "merged"}
+    assert "virtio_blk" in [module["name"] for module in got.record["modules"]]
+    assert got.record["disk"]["name"] == "vda"
+
+
+def test_without_the_extension_there_is_no_disk(lab, esp):
+    """The twin: the firmware reads the disk, the initrd has no driver for it."""
+    got, start = esp(words="slipway.timeout=4")
+    refused(got, "DISK_TIMEOUT", "discover", start=start)
+    what = got.record["failure"]["what"]
+    assert f"the disk with the ESP {disk.ESP_UUID} did not appear; disks: none" in what
+    assert re.search(r"modules:.* efivarfs", what), what
+    assert "virtio_blk" not in what
+
+
+def test_unproven_driver_is_no_driver(esp):
+    """The other twin: the driver is there, but an unknown key signed the extension."""
+    got, start = esp("attacker", words="slipway.timeout=4")
+    refused(got, "DISK_TIMEOUT", "discover", start=start)
+    assert verdicts(got) == {"disk-driver": UNPROVEN}
+
+
+def test_nothing_of_them_stays(lab, demo, boot, tmp_path):
+    """The running system: one device, no loop, no mount, no file but the record."""
+    made = [make(lab, tmp_path, "one"), make(lab, tmp_path, "two", key="attacker"),
+            make(lab, tmp_path, "three", files={"opt/hello": b"hello\n"})]
+    image = chain.handed_over(demo.initrd, made, tmp_path / "initrd")
+    got = boot(lab.direct(demo.disk, initrd=image, timeout=400))
+    assert got.end == "poweroff" and got.report, got.explain()
+    assert verdicts(got) == {"one": "merged", "three": "merged", "two": UNPROVEN}
+    report = got.report
+    assert report.state == "running", report.text("failed")
+    assert [line.split(":")[0] for line in report.text("dm_info").splitlines()] == ["root"]
+    assert set(report.mapper) == {"control", "root"}
+    assert report.text("loops") == ""
+    left = [m for m in report.mounts if re.search("sysext|overlay|loop|slipway",
+                                                  f"{m['target']} {m['source']} {m['fstype']}")]
+    assert not left, left
+    ours = re.findall(r" (/run/slipway/\S+)", report.text("run_files"))
+    assert ours == ["/run/slipway/boot.json"]
+    # Not even that anything was in use and could not go at once.
+    assert [w.split(":")[0] for w in got.record["warnings"]] == ["extension 'two' skipped"]
