@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Measuring: without a TPM, with one, with one that is announced and does not work."""
+
+import re
+
+import pytest
+
+import chain
+from expect import MEASURE, RUNNING, boots, measured, refused
+from lab import tpm
+
+REQUIRED, OPTIONAL = "tpm=required\n", "tpm=optional\n"
+# Each is on the console when the named thing has happened and the next has not.
+DRIVER_IS_THERE = r"slipway\[1\]: early: slipway"
+ENTERED = r"measured 'enter-initrd'"
+
+
+def conf(text):
+    """The demo's initrd with this slipway.conf."""
+    if not text:
+        return {}
+    name = "conf-" + re.sub(r"\W+", "-", text).strip("-")
+    return {"initrd": chain.initrd(name, conf=text)}
+
+
+@pytest.mark.parametrize("settings", ["", OPTIONAL], ids=["default", "optional"])
+def test_no_tpm_boots_unmeasured(lab, demo, boot, settings):
+    got = boot(lab.direct(demo.disk, until=RUNNING, **conf(settings)))
+    boots(got)
+    assert got.record["tpm"] == "no TPM" and got.record["firmware"]["tpm2"] is False
+    assert "measurements" not in got.record and "pcr" not in got.record
+    assert got.seen("no TPM: this boot is not measured")
+
+
+@pytest.mark.parametrize("settings, append, says", [
+    (REQUIRED, "", "slipway.conf requires a TPM"),
+    ("", MEASURE, "did not appear, though the command line announces a TPM"),
+], ids=["required", "by-word"])
+def test_no_tpm_where_one_must_be(lab, demo, boot, settings, append, says):
+    got = boot(lab.direct(demo.disk, append=f"{append} slipway.timeout=3", until=RUNNING,
+                          **conf(settings)))
+    refused(got, "TPM_MISSING", "tpm", says=says)
+
+
+def test_tpm_without_a_measuring_stub_is_left_alone(lab, demo, boot):
+    """Nothing vouches for this initrd, so its words would prove nothing."""
+    got = boot(lab.direct(demo.disk, tpm="on", until=RUNNING))
+    assert got.record["result"] == "handed-over" and got.seen(RUNNING), got.explain()
+    assert got.record["tpm"] == "a TPM, but no stub that measured this initrd"
+    assert "measurements" not in got.record
+    assert got.pcrs["sha256"][11] == "00" * 32
+
+
+def test_tpm_without_a_measuring_stub_where_it_must_be_used(lab, demo, boot):
+    """The twin: what cannot be measured must not boot, and PCR 11 is capped all the same."""
+    got = boot(lab.direct(demo.disk, tpm="on", until=RUNNING, **conf(REQUIRED)))
+    refused(got, "TPM_FAILED", "tpm", says="nothing measured this initrd")
+    assert got.pcrs["sha256"][11] != "00" * 32
+
+
+@pytest.mark.parametrize("banks", [("sha256",), ("sha1", "sha256", "sha384")], ids="+".join)
+def test_measured_in_every_bank(lab, demo, boot, banks):
+    got = boot(lab.direct(demo.disk, append=MEASURE, tpm="on", banks=banks, until=RUNNING))
+    assert sorted(got.pcrs) == sorted(banks)
+    boots(got)
+    assert got.record["tpm"] == "in use" and got.record["firmware"]["tpm2"] is True
+    for words in got.record["measurements"]:
+        assert words["digests"] == {b: tpm.word_digest(b, words["text"]) for b in banks}
+
+
+@pytest.mark.parametrize("kinds, append, words, code, stage", [
+    (("data",), MEASURE, ["enter-initrd", "slipway-failed"], "ROOT_UNPROTECTED", "choose"),
+    (("data",), "", ["slipway-failed"], "ROOT_UNPROTECTED", "choose"),
+    (("data", "hash", "sig"), f"{MEASURE} slipway.timeout=soon", ["slipway-failed"],
+     "CMDLINE", "inputs"),
+], ids=["measuring", "not-measuring", "before-measuring"])
+def test_failure_caps_pcr_11(lab, boot, tmp_path, kinds, append, words, code, stage):
+    """In every bank, also before the TPM was opened and where nothing was to be measured."""
+    image = lab.make_disk(tmp_path / "disk.img", kinds=kinds)
+    got = boot(lab.direct(image.path, append=append, tpm="on", banks=("sha1", "sha256"),
+                          until=RUNNING, **conf("failure-delay=0\n")))
+    assert got.failure == code and got.record["failure"]["stage"] == stage, got.explain()
+    assert sorted(got.pcrs) == ["sha1", "sha256"] and got.end == "reboot"
+    measured(got, words)
+
+
+DEAD = [  # how it dies, then the stage and code without mercy
+    pytest.param({"tpm": "dead"}, "tpm", "TPM_", id="from-the-start"),
+    pytest.param({"tpm": "on", "when": DRIVER_IS_THERE}, "tpm", "TPM_FAILED", id="before-opening"),
+]
+
+
+def dying(lab, words):
+    """The Spec's words for a TPM that dies when this is seen."""
+    words = dict(words)
+    when = words.pop("when", None)
+    return words | ({"when": [lab.When(when, kill_tpm=True)]} if when else {})
+
+
+@pytest.mark.parametrize("words, stage, code", DEAD)
+def test_dead_tpm_is_no_tpm(lab, demo, boot, words, stage, code):
+    got = boot(lab.direct(demo.disk, append=f"{MEASURE} slipway.timeout=4", until=RUNNING,
+                          **dying(lab, words)))
+    assert got.failure and got.failure.startswith(code), got.explain()
+    refused(got, got.failure, stage)
+    assert got.failure in ("TPM_MISSING", "TPM_FAILED")
+    spent = {s["name"]: s.get("duration_us", 0) for s in got.record["stages"]}
+    assert spent["tpm"] < 20e6, "far beyond its deadline"
+
+
+@pytest.mark.parametrize("words, stage, code", DEAD)
+def test_dead_tpm_may_be_optional(lab, demo, boot, words, stage, code):
+    """The twin: only slipway.conf can let the boot go on."""
+    got = boot(lab.direct(demo.disk, append=f"{MEASURE} slipway.timeout=4", until=RUNNING,
+                          **dying(lab, words), **conf(OPTIONAL)))
+    boots(got, warning="slipway.conf lets the boot go on")
+    assert got.record["tpm"] == "broken TPM" and "measurements" not in got.record
+
+
+@pytest.mark.parametrize("settings", ["", OPTIONAL], ids=["default", "optional"])
+def test_tpm_that_dies_after_the_first_word(lab, demo, boot, settings):
+    """What slept through 'leave-initrd' would go on as the initrd: never, optional or not."""
+    got = boot(lab.direct(demo.disk, append=MEASURE, tpm="on", until=RUNNING,
+                          when=[lab.When(ENTERED, kill_tpm=True)], **conf(settings)))
+    refused(got, "TPM_FAILED", "leave", says="cannot extend a PCR")
+    assert "measuring 'leave-initrd' into PCR 11" in got.record["failure"]["where"]
+    assert any("PCR 11 is not capped" in warning for warning in got.record["warnings"])
+
+
+def test_event_log_in_the_running_system(lab, demo, boot):
+    """Every record parses, hashes to its own text, and all come to what the TPM holds."""
+    got = boot(lab.direct(demo.disk, append=MEASURE, tpm="on", banks=("sha1", "sha256"),
+                          timeout=400))
+    assert got.end == "poweroff" and got.report, got.explain()
+    log = got.report.raw("/run/log/systemd/tpm2-measure.log")
+    events = tpm.userspace_events(log)
+    assert [(e.pcr, e.text) for e in events][:2] == [(11, "enter-initrd"), (11, "leave-initrd")]
+    assert [e.content["eventType"] for e in events][:2] == ["phase", "phase"]
+    boot_id = got.record["boot_id"].replace("-", "")
+    assert {e.content["bootId"] for e in events} == {boot_id}
+    assert not tpm.wrong_words(events)
+    assert all(set(e.digests) == {"sha1", "sha256"} for e in events)
+    for bank, values in got.report.pcrs.items():
+        assert values[11] == tpm.replay(bank, events)[11]
+    mode = re.search(r"^(\S+) 0:0 \d+ /run/log/systemd/tpm2-measure.log",
+                     got.report.text("run_files"), re.M)
+    assert mode and mode[1] == "-rw-------", "the sticky bit would say that a record is missing"
+
+
+def test_no_word_turns_measuring_off(lab, demo, boot):
+    """Where the stub measured, so do we: a word may come from anybody."""
+    uki = chain.uki("demo", demo.initrd)
+    got = boot(chain.chain(demo.disk, words="systemd.tpm2_measured_os=no"))
+    boots(got, warning="systemd.tpm2_measured_os=no' is ignored", start=uki.start)
+    assert got.record["tpm"] == "in use" and got.record["firmware"]["stub_measured"] is True
