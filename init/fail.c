@@ -63,6 +63,19 @@ static void print_block(const struct boot *b, const char *stage, const struct er
 	}
 }
 
+static int measure_cap(struct boot *b, struct err *e)
+{
+	int rc = b->tpm ? boot_measure(b, CAP_WORD, "slipway-failed", e) : 0;
+
+	if ((b->tpm && rc >= 0) || access(TPM_DEVICE, R_OK | W_OK) < 0)
+		return rc;
+	/* A context in which a command was not answered takes no other one. */
+	tpm_close(b->tpm);
+	b->tpm = NULL;
+	rc = tpm_open(TPM_DEVICE, b->firmware.banks, PHASE_PCR, TPM_LOG, &b->tpm, e);
+	return rc < 0 ? rc : boot_measure(b, CAP_WORD, "slipway-failed", e);
+}
+
 /* Also when the boot failed before the tpm stage: what sealed secrets wait for is the
  * state of PCR 11 as it is now. */
 static void cap(struct boot *b)
@@ -70,14 +83,9 @@ static void cap(struct boot *b)
 	struct measurement final;
 	struct err e;
 
-	if (!b->tpm && access(TPM_DEVICE, R_OK | W_OK) == 0 &&
-	    tpm_open(TPM_DEVICE, b->firmware.banks, PHASE_PCR, TPM_LOG, &b->tpm, &e) < 0)
+	if (measure_cap(b, &e) < 0)
 		log_warning("PCR %d is not capped: %s", PHASE_PCR, e.what);
-	if (!b->tpm)
-		return;
-	if (boot_measure(b, CAP_WORD, "slipway-failed", &e) < 0)
-		log_warning("PCR %d is not capped: %s", PHASE_PCR, e.what);
-	else if (tpm_read(b->tpm, PHASE_PCR, &final, &e) >= 0)
+	else if (b->tpm && tpm_read(b->tpm, PHASE_PCR, &final, &e) >= 0)
 		record_pcr(b->record, &final);
 	tpm_close(b->tpm);
 	b->tpm = NULL;
