@@ -256,9 +256,25 @@ void undo_assemble(struct boot *b)
 
 /* ---- check ---- */
 
+/* A driver shows its disks one by one, and the first that fits was taken. Those that came
+ * since must not fit, too. */
+static int check_disk_is_only_one(const struct boot *b, struct err *e)
+{
+	SCOPED(disk_done) struct disk again = { 0 };
+	struct disk_search s = { 0 };
+	int rc = make_wish(&s, b, e);
+
+	if (rc >= 0)
+		rc = disk_find(&s.wish, &again, NULL, e);
+	return rc < 0 ? rc : 0;
+}
+
 int stage_check(struct boot *b, struct err *e)
 {
-	int rc = root_check(*b->options.init ? b->options.init : NULL, &b->tree, e);
+	int rc = check_disk_is_only_one(b, e);
+
+	if (rc >= 0)
+		rc = root_check(*b->options.init ? b->options.init : NULL, &b->tree, e);
 
 	if (rc >= 0)
 		record_os(b->record, b->tree.os, b->tree.init);
