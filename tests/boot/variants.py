@@ -19,6 +19,7 @@ TREES: dict[str, dict[str, str]] = {
     "no-os": INIT,
     "no-init": RELEASE,
     "no-usr": {"etc/os-release": "ID=tiny\n", "sbin/init": "not a program\n"},
+    "no-mount-points": RELEASE | INIT,
 }
 
 
@@ -30,7 +31,7 @@ def variant(name: str, key: str = "verity") -> list[lab.Part]:
     def make(new: Path) -> None:
         stage = Path(tempfile.mkdtemp(prefix="variant-", dir=paths.LAB))
         image = stage.with_suffix(".img")
-        _fill(stage, TREES[name])
+        _fill(stage, TREES[name], name != "no-mount-points")
         ddi.cut(image, lab.repart(stage, image, key=signer), new)
         shutil.rmtree(stage)
         image.unlink()
@@ -39,8 +40,8 @@ def variant(name: str, key: str = "verity") -> list[lab.Part]:
     return ddi.load_parts(folder)
 
 
-def _fill(stage: Path, files: dict[str, str]) -> None:
-    for folder in ("dev", "proc", "sys", "run", "usr"):
+def _fill(stage: Path, files: dict[str, str], mount_points: bool) -> None:
+    for folder in ("usr", *(("dev", "proc", "sys", "run") if mount_points else ())):
         (stage / folder).mkdir()
     for path, text in files.items():
         place = stage / path
