@@ -197,4 +197,4 @@ def unknown_targets(text: str) -> set[str]:
 @pytest.mark.parametrize("path", ["README.md", "HACKING.md", "ARCHITECTURE.md"])
 def test_targets_in_documents_exist(path):
     assert unknown_targets(text_of(path)) == set()
-    assert unknown_targets(text_of(path) + "\n    make chek\n") == {"chek"}
+    assert unknown_targets(text_of(path) + "\n    make no-such-target\n") == {"no-such-target"}
