@@ -229,14 +229,6 @@ static int set_measure(struct options *o, const char *value, struct err *e)
 	return 0;
 }
 
-static int set_quiet(struct options *o, const char *value, struct err *e)
-{
-	(void)e;
-	if (!value)
-		o->quiet = true;
-	return 0;
-}
-
 static int set_debug(struct options *o, const char *value, struct err *e)
 {
 	(void)e;
@@ -303,7 +295,6 @@ static const struct rule rules[] = {
 	{ .key = "systemd.allow_userspace_verity", .flags = FOLD, .set = set_allow_user_space },
 	{ .key = "systemd.volatile", .set = set_volatile },
 	{ .key = "systemd.tpm2_measured_os", .flags = FOLD, .set = set_measure },
-	{ .key = "quiet", .set = set_quiet },
 	{ .key = "debug", .set = set_debug },
 	{ .key = "systemd.log_level", .flags = FOLD | RD | VALUE, .set = set_log_level },
 	{ .key = "slipway.disk", .flags = VALUE, .set = set_disk },

@@ -39,7 +39,6 @@ struct options {
 	char image_policy[1024];  /* systemd.image_policy=, "" if none */
 	enum volatile_mode volatile_mode;
 	bool measure;             /* systemd.tpm2_measured_os=yes */
-	bool quiet;
 	enum log_level log_level;
 	struct device_name disk;  /* slipway.disk=, only without EFI variables */
 	unsigned timeout_s;       /* slipway.timeout=, 0: from slipway.conf */

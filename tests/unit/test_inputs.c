@@ -115,7 +115,7 @@ static void values(void **state)
 	(void)state;
 	assert_int_equal(parse("", &o, &e), 0);
 	assert_true(o.verity && o.gpt_auto && o.allow_user_space);
-	assert_false(o.writable || o.quiet || o.measure);
+	assert_false(o.writable || o.measure);
 	assert_int_equal(o.failure_delay_s, -1);
 
 	assert_int_equal(parse("rootflags=a rootflags=b,c rw ro systemd.volatile systemd.gpt-auto=0 "
