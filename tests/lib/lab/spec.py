@@ -39,6 +39,7 @@ class When:
     type: str = ""  # keys to type on the serial console
     qmp: tuple[str, dict] | None = None  # a command to QEMU and its arguments
     kill_tpm: bool = False  # the TPM stops answering
+    pause_tpm: bool | None = None  # True: it stops for a while; False: it goes on
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import array
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -39,6 +40,10 @@ class Swtpm:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+
+    def pause(self, paused: bool) -> None:
+        """Stop it with whatever it has been told to do, or let it go on with that."""
+        self.process.send_signal(signal.SIGSTOP if paused else signal.SIGCONT)
 
     def pcrs(self) -> dict[str, list[str]]:
         """All active PCR banks, read by TPM commands; QEMU must be gone (it holds the channel)."""

@@ -152,6 +152,8 @@ class _Machine:
     def _do(self, when: When) -> None:
         if when.kill_tpm and self.tpm:
             self.tpm.kill()
+        if when.pause_tpm is not None and self.tpm:
+            self.tpm.pause(when.pause_tpm)
         if when.type:
             self.process.stdin.write(when.type.encode())
             self.process.stdin.flush()
