@@ -15,6 +15,14 @@ DRIVER_IS_THERE = r"slipway\[1\]: early: slipway"
 ENTERED = r"measured 'enter-initrd'"
 
 
+def pcr_11(*words):
+    """What these words alone make of a new TPM's PCR 11."""
+    value = "00" * 32
+    for word in words:
+        value = tpm.extend("sha256", value, tpm.word_digest("sha256", word))
+    return value
+
+
 def conf(text):
     """The demo's initrd with this slipway.conf."""
     if not text:
@@ -127,6 +135,19 @@ def test_tpm_that_dies_after_the_first_word(lab, demo, boot, settings):
     # Tried anew, with the device opened again, and in vain.
     assert any("PCR 11 is not capped: the TPM cannot be opened" in warning
                for warning in got.record["warnings"])
+
+
+def test_tpm_that_stalls_is_capped_when_it_is_back(lab, demo, boot):
+    """It extends 'leave-initrd' when nobody waits for that any more: then the cap must follow."""
+    got = boot(lab.direct(demo.disk, append=MEASURE, tpm="on", until=RUNNING, when=[
+        lab.When(ENTERED, pause_tpm=True),
+        lab.When("erofs: .* mounted with root inode", after=10, pause_tpm=False)]))
+    assert got.failure == "TPM_FAILED" and got.record["failure"]["stage"] == "leave", got.explain()
+    assert got.end == "reboot" and not got.seen(RUNNING)
+    assert [m["text"] for m in got.record["measurements"]] == ["enter-initrd", "slipway-failed"]
+    capped = [pcr_11("enter-initrd", *late, "slipway-failed") for late in ([], ["leave-initrd"])]
+    assert got.pcrs["sha256"][11] in capped, got.explain()
+    assert got.record["pcr"]["digests"]["sha256"] == got.pcrs["sha256"][11]
 
 
 def test_event_log_in_the_running_system(lab, demo, boot):
