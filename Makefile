@@ -91,7 +91,7 @@ check: prepare ## every test
 	$(Q)ci/step build/log/unit.log "build the unit tests" $(sub) unit
 	$(Q)$(sub) check-unit
 	$(Q)ci/step build/log/fuzz.log "build the fuzz targets" $(sub) fuzz
-	$(Q)$(sub) check-fuzz
+	$(Q)FUZZ_SECONDS=$${FUZZ_SECONDS:-20} $(sub) check-fuzz
 	$(Q)$(sub) check-component
 	$(Q)$(sub) check-image
 	$(Q)$(sub) check-boot
