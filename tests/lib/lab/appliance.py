@@ -136,10 +136,12 @@ def _make_uki(new: Path, image: Path, key: Key) -> None:
 def make_uki(out: Path, *, initrd: Path, key: Key | None, cmdline: str = CMDLINE,
              more: tuple[str, ...] = ()) -> dict[str, dict[str, str]]:
     """A UKI with the demo's kernel; returns what PCR 11 shall be at each phase."""
-    release = paths.LAB / "os-release"
+    release = out.with_name(f".{out.name}.os-release")  # its own: others build at the same time
     release.write_text(OS_RELEASE)
-    return uki.build(out, linux=tools.kernel() / "boot/vmlinuz", initrd=initrd, cmdline=cmdline,
-                     os_release=release, key=key, more=more)
+    phases = uki.build(out, linux=tools.kernel() / "boot/vmlinuz", initrd=initrd, cmdline=cmdline,
+                       os_release=release, key=key, more=more)
+    release.unlink()
+    return phases
 
 
 def make_disk(out: Path, *, uki: Path | None = None, extensions: list[Path] | tuple = (),
