@@ -162,7 +162,7 @@ def test_disk_driver_comes_from_the_esp(esp):
     assert got.record["disk"]["name"] == "vda"
 
 
-def test_without_the_extension_there_is_no_disk(lab, esp):
+def test_without_the_extension_there_is_no_disk(esp):
     """The twin: the firmware reads the disk, the initrd has no driver for it."""
     got, start = esp(words="slipway.timeout=4")
     refused(got, "DISK_TIMEOUT", "discover", start=start)
