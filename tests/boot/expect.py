@@ -15,8 +15,8 @@ HANDING_OVER = r"slipway\[1\]: switch: handing over to"
 MEASURE = "systemd.tpm2_measured_os=1"  # without firmware nothing else asks for it
 QUICKLY = "failure-delay=0\n"  # slipway.conf, for failures before the command line is known
 
-_KERNEL_LINE = re.compile(r"^[^\[]*(?:\x1b\S*)?\[ *\d+\.\d+\]")
-_PROMPT = re.compile(r"(?:^|[\w)\]~/:. ])[#$] ?$|login: ?$|\(initramfs\)|^dracut:|"
+_KERNEL_SAYS = re.compile(r"\[ *\d+\.\d+\].*")
+_PROMPT = re.compile(r"^\S*[#$](?: |$)|login: ?$|\(initramfs\)|^dracut:|"
                      r"Press Enter for maintenance|Give root password|emergency (?:mode|shell)")
 # What PCR 11 has been told when a stage fails; before `enter`, nothing.
 _BEFORE_ENTER = ("early", "inputs", "kernel", "firmware", "tpm", "enter")
@@ -72,12 +72,16 @@ def block(got: Result, failure: dict) -> None:
         assert text in got.serial, f"not on the console: {text}\n{got.explain()}"
 
 
+def prompts(got: Result) -> list[float]:
+    """When something that looks like a shell's prompt, or leads to one, was on the console."""
+    return [at for at, text in got.lines if _PROMPT.search(_KERNEL_SAYS.sub("", text))]
+
+
 def no_shell(got: Result) -> None:
     """Nothing that looks like a prompt was on the console before the hand-over."""
     over = got.seen(HANDING_OVER)
-    for at, text in got.lines:
-        if (over is None or at < over) and not _KERNEL_LINE.match(text):
-            assert not _PROMPT.search(text), f"a prompt at {at:.1f} s: {text!r}"
+    seen = [at for at in prompts(got) if over is None or at < over]
+    assert not seen, f"prompts at {seen}\n{got.explain()}"
 
 
 def measured(got: Result, words: list[str], start: dict[str, str] | None = None) -> None:

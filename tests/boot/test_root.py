@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The proven root: mounted as asked, checked before it takes over, and never a shell instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+import lab
+from expect import HANDING_OVER, QUICKLY, boots, direct, no_shell, prompts, refused
+from lab import paths
+from variants import variant
+
+ROOT_ARM64 = "b921b045-1df0-41c3-af44-4c6f280d3fae"
+ROOT_RISCV64 = "72ec70a6-cf74-40e6-bd49-4bda08e8f224"
+SPARE_UUID = "0a110000-51b1-4a7e-9d3a-6f1b6e3c1d0e"
+
+
+@pytest.fixture(scope="module")
+def quick(lab):
+    """The demo's initrd, but it does not wait after a failure whatever the command line says."""
+    return lab.initrd(paths.LAB / "initrd-quick.zst", conf=QUICKLY)
+
+
+TREES = [
+    ("no-os", "ROOT_NO_OS", "os-release", False),
+    ("no-init", "ROOT_NO_INIT", "/usr/lib/systemd/systemd", True),
+    ("no-usr", "ROOT_NO_OS", "usr", False),
+    ("no-mount-points", "SWITCH", "'/dev'", False),
+]
+
+
+@pytest.mark.parametrize("name,code,says,tpm", TREES, ids=[tree[0] for tree in TREES])
+def test_tree_that_cannot_take_over(name, code, says, tpm, boot, tmp_path):
+    """Signed by the right key and whole, but no system."""
+    disk = lab.make_disk(tmp_path / "disk.img", parts=variant(name))
+    got = boot(direct(disk.path, tpm=tpm))
+    refused(got, code, "check", says)
+    assert got.record["root"]["proven_by"] == "certificate"
+
+
+@pytest.mark.parametrize("type_uuid,name", [(ROOT_ARM64, "arm64"), (ROOT_RISCV64, "riscv64")])
+def test_root_of_another_architecture(type_uuid, name, boot, tmp_path):
+    other = lab.PartSpec(type_uuid, SPARE_UUID, "foreign", size=1 << 20)
+    disk = lab.make_disk(tmp_path / "disk.img", kinds=(), more=[other])
+    refused(boot(direct(disk.path)), "ROOT_MISSING", "choose", rf"'foreign' .*\({name}\)")
+
+
+@dataclass(frozen=True)
+class Words:
+    """Words of the command line and what comes of them; no code: the demo boots."""
+
+    name: str
+    words: str
+    code: str = ""
+    stage: str = "inputs"
+    says: str = ""
+    warnings: tuple[str, ...] = ()
+    tpm: bool = False
+
+
+WORDS = [
+    Words("type-right", "rootfstype=erofs ro"),
+    Words("type-wrong", "rootfstype=ext4", "ROOT_MOUNT", "assemble", "'erofs'.*'ext4'", tpm=True),
+    Words("flags-wrong", "rootflags=no_such_option", "ROOT_MOUNT", "assemble"),
+    Words("writable", "rw", warnings=("'rw' is ignored",)),
+    Words("unbalanced", "quiet_not_quite=\"a b systemd.verity=no slipway.disk=/dev/nowhere"),
+    Words("unknown", "no.such.word=1 --flag rd.luks slipway.colour=red =x ''",
+          warnings=("slipway.colour",)),
+    Words("init-missing", "init=/usr/bin/no-such-init", "ROOT_NO_INIT", "check", "no-such-init",
+          tpm=True),
+    Words("init-directory", "init=/usr/bin", "ROOT_NO_INIT", "check"),
+    Words("init-relative", "init=bin/init", "CMDLINE", says="'init="),
+    Words("init-outside", "init=/../../init", "ROOT_NO_INIT", "check"),
+    Words("volatile-unknown", "systemd.volatile=perhaps", "CMDLINE", says="systemd.volatile"),
+    Words("root-label", "root=LABEL=root", "UNSUPPORTED", says="proves nothing"),
+    Words("root-network", "root=nfs:10.0.0.1:/export", "UNSUPPORTED", says="nfs"),
+    Words("luks", "rd.luks.name=0-0=root", "UNSUPPORTED", says="encrypted", tpm=True),
+    Words("usr", "mount.usr=/dev/vda9", "UNSUPPORTED", says="/usr"),
+    Words("known-and-left-alone", "resume=/dev/vda9 rd.systemd.unit=x.target "
+          "systemd.factory_reset=1 rd.systemd.pull=a:b:c",
+          warnings=("'resume'", "'rd.systemd.unit'", "factory reset", "no network")),
+]
+
+
+@pytest.mark.parametrize("case", WORDS, ids=lambda case: case.name)
+def test_words(case, demo, boot, quick):
+    got = boot(direct(demo.disk, case.words, tpm=case.tpm, initrd=quick))
+    if case.code:
+        refused(got, case.code, case.stage, case.says)
+    else:
+        boots(got)
+    for warning in case.warnings:
+        assert any(warning in text for text in got.record["warnings"]), got.record["warnings"]
+
+
+# What only a root of that kind lets systemd say: with `yes` there is no /etc to name the host,
+# with `overlay` /etc can be written to, with `state` it cannot.
+TRANSIENT = "Installed transient /etc/machine-id"
+VOLATILE = [
+    ("yes", "Hostname set to <localhost>", "Hostname set to <slipway-demo>"),
+    ("overlay", "Hostname set to <slipway-demo>", TRANSIENT),
+    ("state", TRANSIENT, "Hostname set to <localhost>"),
+]
+
+
+@pytest.mark.parametrize("mode,seen,unseen", VOLATILE, ids=[mode[0] for mode in VOLATILE])
+def test_volatile_root(mode, seen, unseen, demo, boot):
+    got = boot(direct(demo.disk, f"systemd.volatile={mode}", until="Queued start job"))
+    boots(got)
+    assert got.seen(seen) and not got.seen(unseen), got.explain()
+
+
+SHELL_WORDS = ("rd.break rd.break=pre-mount rd.emergency rd.rescue rd.shell break=top shell "
+               "rd.systemd.break=pre-mount rd.systemd.debug_shell=1 systemd.debug_shell=1 "
+               "emergency rescue single S 1")
+TYPED, ANSWER = "\n\necho $((40+2))-is-a-shell\n", "42-is-a-shell"
+
+
+def test_no_word_opens_a_shell(demo, boot):
+    """Typed before the hand-over, nothing answers."""
+    typing = [lab.When(pattern, type=TYPED) for pattern in ("Run /init", r"slipway\[1\]: early")]
+    got = boot(direct(demo.disk, SHELL_WORDS, when=typing))
+    boots(got, warning="there is no shell in this initrd")
+    assert ANSWER not in got.serial
+
+
+def test_no_word_opens_a_shell_after_a_failure(demo, boot):
+    """Neither while the failure is shown: the machine waits for nobody, and reboots."""
+    typing = [lab.When("FAILED stage", type=TYPED), lab.When("  next   reboots", type=TYPED)]
+    words = f"{SHELL_WORDS} init=/bin/sh systemd.verity=no slipway.failure_delay=3"
+    got = boot(direct(demo.disk, words, when=typing, tpm=True))
+    refused(got, "ROOT_UNPROTECTED", "choose")
+    assert ANSWER not in got.serial
+
+
+def test_there_is_no_other_program_in_the_initrd(demo, boot):
+    """rdinit= is the kernel's own word: without us it finds nothing to run, and panics."""
+    got = boot(direct(demo.disk, "rdinit=/bin/sh"))
+    assert got.end == "panic" and got.record is None, got.explain()
+    no_shell(got)
+
+
+def test_init_that_is_a_shell_is_the_roots_own(demo, boot):
+    """init=/bin/sh runs, but only out of the proven root and after the phase was closed."""
+    ask = lab.When("job control turned off", type="cat /proc/self/mountinfo; " + TYPED.lstrip())
+    got = boot(direct(demo.disk, "init=/bin/sh", tpm=True, when=[ask], until=ANSWER))
+    over = got.seen(HANDING_OVER)
+    assert got.record["result"] == "handed-over" and got.record["init"] == "/bin/sh"
+    assert over and over < got.seen(ANSWER), got.explain()
+    assert prompts(got) and min(prompts(got)) > over, got.explain()
+    assert [m["text"] for m in got.record["measurements"]] == ["enter-initrd", "leave-initrd"]
+    assert got.seen(r" / / ro\b.* erofs /dev/mapper/root"), got.explain()
