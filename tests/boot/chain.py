@@ -58,15 +58,17 @@ def _start(folder: Path) -> dict[str, str]:
     image = (folder / "uki.efi").read_bytes()
     pe = struct.unpack_from("<I", image, 0x3C)[0]
     n_sections, optional = struct.unpack_from("<6xH12xH", image, pe)
-    words = []
+    sections = []
     for n in range(n_sections):
         name, size, _, raw, at = struct.unpack_from("<8sIIII", image, pe + 24 + optional + 40 * n)
         name = name.rstrip(b"\0").decode()
         if name in (".linux", ".osrel", ".cmdline", ".initrd", ".uname", ".sbat"):
-            section = folder / name
-            section.write_bytes(image[at : at + min(size, raw)])
-            words.append(f"--{name[1:]}={tree.host(section)}")
-    said = lab.tool("/usr/lib/systemd/systemd-measure", "calculate", "--phase=:", *words)
+            sections.append(folder / name)
+            sections[-1].write_bytes(image[at : at + min(size, raw)])
+    said = lab.tool("/usr/lib/systemd/systemd-measure", "calculate", "--phase=:",
+                    *(f"--{path.name[1:]}={tree.host(path)}" for path in sections))
+    for path in sections:
+        path.unlink()
     return dict(re.findall(r"^11:(\w+)=([0-9a-f]+)$", said.stdout.decode(), re.M))
 
 
