@@ -25,7 +25,7 @@ static _Noreturn void run(char *const argv[], char *const envp[])
 	const char *stage = "early";
 	struct err e = { 0 };
 
-	if (early_protect_relro(&e) < 0 || early_mounts(&e) < 0)
+	if (early_mounts(&e) < 0)
 		fail(&boot, stage, &e);
 	log_info("slipway " SLIPWAY_VERSION);
 	boot.record = record_new();
@@ -35,7 +35,12 @@ static _Noreturn void run(char *const argv[], char *const envp[])
 
 int main(int argc, char *argv[], char *envp[])
 {
+	struct err e;
+
 	(void)argc;
+	/* The very first act; it cannot fail unless the program header lies. */
+	if (early_protect_relro(&e) < 0)
+		log_warning("%s; going on without", e.what);
 	if (getpid() != 1) {
 		fprintf(stderr, "slipway " SLIPWAY_VERSION ": this is the init of an initrd and runs "
 				"as PID 1 only; see slipway-init(8)\n");
