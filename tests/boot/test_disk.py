@@ -165,7 +165,7 @@ def test_disk_that_never_appears(words, what, demo, boot):
     got = boot(direct(demo.disk, f"{words} slipway.timeout=6", tpm=False))
     refused(got, "DISK_TIMEOUT", "discover", rf"{what}.* disks: vda; modules:.* virtio_blk")
     took = next(s for s in got.record["stages"] if s["name"] == "discover")["duration_us"] / 1e6
-    assert 5.9 <= took < 8, f"gave up after {took} s"
+    assert 5.9 <= took < 30, f"gave up after {took} s"
 
 
 @pytest.mark.parametrize("bus", ["virtio-blk", "nvme"])
