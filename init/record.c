@@ -234,7 +234,7 @@ void record_set(struct record *r, const struct disk *d, const struct verity_set 
 	struct json_object *a = array(r, "partitions");
 
 	for (size_t i = 0; i < d->gpt.n_partitions; i++)
-		put_partition(a, &d->gpt.partitions[i], s->verdicts.why[i]);
+		put_partition(a, &d->gpt.partitions[i], s ? s->verdicts.why[i] : NULL);
 }
 
 void record_root(struct record *r, const struct volume *v, const char *filesystem)

@@ -32,6 +32,7 @@ void record_trust(struct record *r, size_t n_certificates, const char *floor);
 void record_extensions(struct record *r, const struct extensions *x);
 void record_modules(struct record *r, const struct module_load *m, size_t n);
 void record_disk(struct record *r, const struct disk *d);
+/* s is NULL if no set could be chosen: then the partitions have no verdicts. */
 void record_set(struct record *r, const struct disk *d, const struct verity_set *s);
 void record_root(struct record *r, const struct volume *v, const char *filesystem);
 void record_os(struct record *r, const char *os, const char *init);

@@ -164,9 +164,9 @@ int stage_choose(struct boot *b, struct err *e)
 	if (!o->verity)
 		return err_set(e, ERR_ROOT_UNPROTECTED, 0, "systemd.verity=no asks for a root without proof");
 	rc = verity_set_choose(&b->disk, DPS_ROOT, &wish, &b->set, e);
+	record_set(b->record, &b->disk, rc < 0 ? NULL : &b->set);
 	if (rc < 0)
 		return rc;
-	record_set(b->record, &b->disk, &b->set);
 	return check_attributes(b, e);
 }
 
