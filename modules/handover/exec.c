@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
@@ -67,14 +68,42 @@ static char **make_argv(const struct handover_exec *x, const char *const *own, s
 	return argv;
 }
 
+static bool is_ours(const struct handover_exec *x, const char *word)
+{
+	size_t n = strcspn(word, "=");
+
+	for (size_t i = 0; x->variables && x->variables[i]; i++)
+		if (strncmp(x->variables[i], word, n) == 0 && x->variables[i][n] == '=')
+			return true;
+	return false;
+}
+
+/* The kernel's, but those that we set: it takes some from the command line, and of two
+ * with one name the first would count. The caller frees the array, not the words. */
+static char **make_envp(const struct handover_exec *x)
+{
+	size_t n_ours = count((char *const *)x->variables), n_given = count(x->envp), n = 0;
+	char **envp = calloc(n_ours + n_given + 1, sizeof(*envp));
+
+	if (!envp)
+		return NULL;
+	for (size_t i = 0; i < n_given; i++)
+		if (!is_ours(x, x->envp[i]))
+			envp[n++] = x->envp[i];
+	for (size_t i = 0; i < n_ours; i++)
+		envp[n++] = (char *)x->variables[i];
+	return envp;
+}
+
 static int execute(const struct handover_exec *x, const char *const *own, size_t n_own,
 		   struct err *e)
 {
 	SCOPED(mem_free) char **argv = make_argv(x, own, n_own);
+	SCOPED(mem_free) char **envp = make_envp(x);
 
-	if (!argv)
+	if (!argv || !envp)
 		return err_set(e, ERR_MEMORY, 0, "no memory for the arguments of '%s'", x->init);
-	execve(x->init, argv, x->envp);
+	execve(x->init, argv, envp);
 	return err_set(e, ERR_SWITCH, errno, "execute '%s'", x->init);
 }
 

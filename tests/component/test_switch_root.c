@@ -95,9 +95,15 @@ static void fill_initrd(void)
 static void leave(const void *arg)
 {
 	static char *const argv[] = { "init", "splash", "3", NULL };
-	static char *const envp[] = { "HOME=/", "ASAN_OPTIONS=detect_leaks=0", NULL };
+	static char *const envp[] = {
+		"SECRETS=/planted", "HOME=/", "SECRETS_TOO=1", "ASAN_OPTIONS=detect_leaks=0", NULL,
+	};
+	static const char *const variables[] = { "SECRETS=/run/secrets", NULL };
 	const bool *is_systemd = arg;
-	struct handover_exec x = { INIT, *is_systemd, argv, envp, 1700000000000001, 2345678 };
+	struct handover_exec x = {
+		INIT, *is_systemd, argv, envp, *is_systemd ? variables : NULL,
+		1700000000000001, 2345678,
+	};
 	struct err e = { 0 };
 
 	REQUIRE(mount("tmpfs", "/sysroot", "tmpfs", 0, "mode=0755") == 0);
@@ -133,7 +139,8 @@ static void print_left(int root)
 static const char with_systemd[] =
 	"word " INIT "\nword --switched-root\nword --system\nword --deserialize=N\n"
 	"word splash\nword 3\n"
-	"environment HOME=/\nenvironment ASAN_OPTIONS=detect_leaks=0\n"
+	"environment HOME=/\nenvironment SECRETS_TOO=1\n"
+	"environment ASAN_OPTIONS=detect_leaks=0\nenvironment SECRETS=/run/secrets\n"
 	"state 'previous-objective=switch-root\ninitrd-timestamp=1700000000000001 2345678\n\n'\n"
 	"descriptor of the memfd\n"
 	"in /\n"
@@ -142,7 +149,8 @@ static const char with_systemd[] =
 
 static const char with_another[] =
 	"word " INIT "\nword splash\nword 3\n"
-	"environment HOME=/\nenvironment ASAN_OPTIONS=detect_leaks=0\n"
+	"environment SECRETS=/planted\nenvironment HOME=/\nenvironment SECRETS_TOO=1\n"
+	"environment ASAN_OPTIONS=detect_leaks=0\n"
 	"in /\n"
 	"/run/kept has 'run'\n/dev/kept has 'dev'\n/sys/kept has 'sys'\n"
 	"/run/systemd/state absent\n/run/systemd.pre-switch-root/state has 'ours'\n" COMMON_TAIL;
