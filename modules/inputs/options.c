@@ -229,6 +229,11 @@ static int set_measure(struct options *o, const char *value, struct err *e)
 	return 0;
 }
 
+static int set_credentials(struct options *o, const char *value, struct err *e)
+{
+	return cmdline_boolean(value, &o->credentials) ? 0 : bad(e, "systemd.import_credentials", value);
+}
+
 static int set_debug(struct options *o, const char *value, struct err *e)
 {
 	(void)e;
@@ -295,6 +300,10 @@ static const struct rule rules[] = {
 	{ .key = "systemd.allow_userspace_verity", .flags = FOLD, .set = set_allow_user_space },
 	{ .key = "systemd.volatile", .set = set_volatile },
 	{ .key = "systemd.tpm2_measured_os", .flags = FOLD, .set = set_measure },
+	{ .key = "systemd.import_credentials", .flags = FOLD | RD, .set = set_credentials },
+	/* Values may be large and many: credentials_import() takes them from the words. */
+	{ .key = "systemd.set_credential", .flags = FOLD | VALUE },
+	{ .key = "systemd.set_credential_binary", .flags = FOLD | VALUE },
 	{ .key = "debug", .set = set_debug },
 	{ .key = "systemd.log_level", .flags = FOLD | RD | VALUE, .set = set_log_level },
 	{ .key = "slipway.disk", .flags = VALUE, .set = set_disk },
@@ -345,6 +354,11 @@ static bool key_equal(const char *key, const char *rule, unsigned flags)
 	return !*key && !*rule;
 }
 
+bool option_is(const char *key, const char *name)
+{
+	return key_equal(key, name, FOLD);
+}
+
 static const struct rule *rule_for(const char *key)
 {
 	const char *plain = after(key, "rd.");
@@ -375,7 +389,7 @@ static int apply(const struct cmdline_word *w, struct options *o, struct err *e)
 		log_warning("'%s' needs a value, ignoring it", w->key);
 		return 0;
 	}
-	return r->set(o, w->value, e);
+	return r->set ? r->set(o, w->value, e) : 0;
 }
 
 int options_parse(const struct cmdline *c, struct options *ret, struct err *e)

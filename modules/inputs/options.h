@@ -39,6 +39,7 @@ struct options {
 	char image_policy[1024];  /* systemd.image_policy=, "" if none */
 	enum volatile_mode volatile_mode;
 	bool measure;             /* systemd.tpm2_measured_os=yes */
+	bool credentials;         /* systemd.import_credentials= */
 	enum log_level log_level;
 	struct device_name disk;  /* slipway.disk=, only without EFI variables */
 	unsigned timeout_s;       /* slipway.timeout=, 0: from slipway.conf */
@@ -49,7 +50,7 @@ struct options {
 #define OPTIONS_DEFAULTS                                                               \
 	{                                                                              \
 		.verity = true, .gpt_auto = true, .allow_user_space = true,            \
-		.log_level = LOG_INFO, .failure_delay_s = -1,                          \
+		.credentials = true, .log_level = LOG_INFO, .failure_delay_s = -1,                          \
 	}
 
 /* Interprets the words in order. What is known and would weaken or misplace the root
@@ -57,6 +58,9 @@ struct options {
  * too (ERR_CMDLINE); other known words that we do not act on are named in the log;
  * unknown ones are the kernel's or the host's and left alone. */
 int options_parse(const struct cmdline *c, struct options *ret, struct err *e);
+
+/* Whether a word's key is this name, '-' and '_' being the same. */
+bool option_is(const char *key, const char *name);
 
 /* "reboot", "poweroff" or "halt"; false for anything else. */
 bool failure_action_parse(const char *text, enum failure_action *ret);
