@@ -13,6 +13,7 @@
 #include "modules/disk/filesystem.h"
 #include "modules/extension/extension.h"
 #include "modules/inputs/config.h"
+#include "modules/inputs/credentials.h"
 #include "modules/inputs/firmware.h"
 #include "modules/inputs/options.h"
 #include "modules/kernel/kernel.h"
@@ -37,6 +38,7 @@ struct boot {
 	struct kernel *kernel;           /* kernel */
 	struct firmware firmware;        /* firmware */
 	struct tpm *tpm;                 /* tpm; NULL: not measured, the record says why */
+	struct credentials credentials;  /* enter */
 	struct anchors *anchors;         /* trust */
 	struct policy policy;            /* trust */
 	struct extensions *extensions;   /* extend; NULL if there are none */

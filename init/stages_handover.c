@@ -32,17 +32,20 @@ int stage_leave(struct boot *b, struct err *e)
 
 int stage_switch(struct boot *b, struct err *e)
 {
+	const char *variables[3];
 	const struct handover_exec exec = {
 		.init = b->tree.init,
 		.is_systemd = b->tree.init_is_systemd,
 		.argv = b->argv,
 		.envp = b->envp,
+		.variables = variables,
 		.start_realtime_us = b->start_realtime_us,
 		.start_monotonic_us = b->start_monotonic_us,
 	};
 	struct err why;
 	int rc;
 
+	credentials_environment(&b->credentials, variables);
 	log_info("handing over to '%s' of '%s'", b->tree.init, b->tree.os);
 	tpm_close(b->tpm);
 	b->tpm = NULL;

@@ -41,15 +41,20 @@ int boot_measure(struct boot *b, const char *word, const char *event_type, struc
 
 /* ---- inputs ---- */
 
-static int read_options(struct options *ret, struct err *e)
+static int read_words(struct cmdline *ret, struct err *e)
 {
 	SCOPED(mem_free) char *text = NULL;
-	SCOPED(cmdline_done) struct cmdline words = { 0 };
 	size_t n;
 	int rc = file_read(AT_FDCWD, "/proc/cmdline", CMDLINE_MAX_BYTES, &text, &n, e);
 
-	if (rc >= 0)
-		rc = cmdline_parse(text, n, &words, e);
+	return rc < 0 ? rc : cmdline_parse(text, n, ret, e);
+}
+
+static int read_options(struct options *ret, struct err *e)
+{
+	SCOPED(cmdline_done) struct cmdline words = { 0 };
+	int rc = read_words(&words, e);
+
 	if (rc >= 0)
 		rc = options_parse(&words, ret, e);
 	return rc;
@@ -176,10 +181,29 @@ int stage_tpm(struct boot *b, struct err *e)
 
 /* ---- enter ---- */
 
+/* Only if the stub left some: reading what the firmware says takes time. */
+static int import_credentials(struct boot *b, struct err *e)
+{
+	static const char *const drivers[] = { "qemu_fw_cfg", "dmi-sysfs" };
+	SCOPED(cmdline_done) struct cmdline words = { 0 };
+	struct err why;
+	int rc = b->options.credentials ? credentials_present("", e) : 0;
+
+	if (rc <= 0)
+		return rc;
+	for (size_t i = 0; i < sizeof(drivers) / sizeof(*drivers); i++)
+		if (kernel_require(b->kernel, drivers[i], &why) < 0)
+			log_info("%s", why.what);
+	rc = read_words(&words, e);
+	return rc < 0 ? rc : credentials_import(&words, &b->credentials, e);
+}
+
 int stage_enter(struct boot *b, struct err *e)
 {
 	int rc = boot_measure(b, "enter-initrd", "phase", e);
 
-	return rc < 0 ? rc : extra_stage(e);
+	if (rc >= 0)
+		rc = extra_stage(e);
+	return rc < 0 ? rc : import_credentials(b, e);
 }
 
