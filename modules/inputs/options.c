@@ -302,8 +302,8 @@ static const struct rule rules[] = {
 	{ .key = "systemd.tpm2_measured_os", .flags = FOLD, .set = set_measure },
 	{ .key = "systemd.import_credentials", .flags = FOLD | RD, .set = set_credentials },
 	/* Values may be large and many: credentials_import() takes them from the words. */
-	{ .key = "systemd.set_credential", .flags = FOLD | VALUE },
-	{ .key = "systemd.set_credential_binary", .flags = FOLD | VALUE },
+	{ .key = "systemd.set_credential", .flags = FOLD | VALUE, .set = NULL },
+	{ .key = "systemd.set_credential_binary", .flags = FOLD | VALUE, .set = NULL },
 	{ .key = "debug", .set = set_debug },
 	{ .key = "systemd.log_level", .flags = FOLD | RD | VALUE, .set = set_log_level },
 	{ .key = "slipway.disk", .flags = VALUE, .set = set_disk },
