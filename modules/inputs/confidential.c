@@ -94,6 +94,8 @@ enum confidential confidential_vm(void)
 #else
 enum confidential confidential_vm(void)
 {
-	return access("/sys/devices/platform/arm-cca-dev", F_OK) == 0 ? CONFIDENTIAL_OTHER : CONFIDENTIAL_NO;
+	bool is_realm = access("/sys/devices/platform/arm-cca-dev", F_OK) == 0;
+
+	return is_realm ? CONFIDENTIAL_OTHER : CONFIDENTIAL_NO;
 }
 #endif

@@ -74,7 +74,8 @@ static int open_store(struct credential_store *s, struct err *e)
 /* Returns 0, or an errno. */
 static int write_new(int dir_fd, const struct credential *c)
 {
-	SCOPED(fd_close) int fd = openat(dir_fd, c->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400);
+	SCOPED(fd_close) int fd = openat(dir_fd, c->name,
+					 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400);
 	int failed;
 
 	if (fd < 0)

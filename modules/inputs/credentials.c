@@ -87,7 +87,8 @@ static size_t name_length(const struct folder *f, const char *file)
 /* Reads a plain file to its end, at most max bytes. Returns the length, or -1 and errno. */
 static ssize_t read_plain(const char *path, char *ret, size_t max)
 {
-	SCOPED(fd_close) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	SCOPED(fd_close) int fd = open(path,
+				       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct stat st;
 	size_t n = 0;
 	ssize_t got = 1;
