@@ -29,7 +29,7 @@ MANPAGES := $(sort $(wildcard init/*.[5-8] mkinitrd/*.[5-8])) build/man/slipway-
 HEADERS := $(sort $(wildcard init/*.h init/core/*.h init/core/*.def modules/*/*.h hooks/*.h mkinitrd/*.h))
 
 INIT_LIBS := -lcryptsetup -ldevmapper -lblkid -luuid -ljson-c -lkmod \
-	-ltss2-esys -ltss2-sys -ltss2-mu -ltss2-rc -ltss2-tcti-device \
+	-ltss2-esys -ltss2-sys -ltss2-mu -ltss2-tcti-device \
 	-lmbedx509 -lmbedcrypto -lpthread -lm
 MKINITRD_LIBS := -lkmod -lzstd -lblkid -ljson-c -lmbedx509 -lmbedcrypto -lpthread
 
@@ -106,7 +106,7 @@ HOST_DEPS := build/deps/host
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 HOST_FLAGS := $(REQUIRED) -I$(HOST_DEPS)/include -g -O1
 HOST_LIBS := -L$(HOST_DEPS)/lib -lcmocka -lcryptsetup -lblkid -ljson-c -lkmod \
-	-ltss2-esys -ltss2-mu -ltss2-rc -ltss2-tcti-device \
+	-ltss2-esys -ltss2-mu -ltss2-tcti-device \
 	-lmbedx509 -lmbedcrypto -lzstd -lpthread
 UNIT := $(patsubst tests/unit/%.c,build/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 COMPONENT := $(patsubst tests/component/%.c,build/component/%,$(sort $(wildcard tests/component/test_*.c)))

@@ -20,11 +20,14 @@ static struct {
 	bool to_kmsg;
 	enum log_level max;
 	const char *stage;
-	char early[EARLY_BYTES]; /* whole lines, before there is a descriptor */
-	size_t n_early;
-	char warnings[WARNINGS][LINE_BYTES / 2];
-	size_t n_warnings;
+	size_t n_early, n_warnings;
 } log_state = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1, .max = LOG_INFO, .stage = "early" };
+
+/* Apart, so that it is no part of the file. */
+static struct {
+	char early[EARLY_BYTES]; /* whole lines, before there is a descriptor */
+	char warnings[WARNINGS][LINE_BYTES / 2];
+} kept;
 
 static void write_line(const char *line, size_t n)
 {
@@ -38,7 +41,7 @@ static void write_line(const char *line, size_t n)
 /* kmsg takes one record a write, so buffered lines go out one by one. */
 static void write_early(void)
 {
-	const char *line = log_state.early, *end = line + log_state.n_early;
+	const char *line = kept.early, *end = line + log_state.n_early;
 
 	while (line < end) {
 		const char *eol = memchr(line, '\n', (size_t)(end - line));
@@ -79,8 +82,8 @@ void log_set_stage(const char *stage)
 static void keep_warning(const char *text)
 {
 	if (log_state.n_warnings < WARNINGS)
-		strncpy(log_state.warnings[log_state.n_warnings++], text,
-			sizeof(log_state.warnings[0]) - 1);
+		strncpy(kept.warnings[log_state.n_warnings++], text,
+			sizeof(kept.warnings[0]) - 1);
 }
 
 static void emit(enum log_level level, const char *text)
@@ -98,7 +101,7 @@ static void emit(enum log_level level, const char *text)
 
 		write_line(line + skip, len - skip);
 	} else if (log_state.n_early + len <= EARLY_BYTES) {
-		memcpy(log_state.early + log_state.n_early, line, len);
+		memcpy(kept.early + log_state.n_early, line, len);
 		log_state.n_early += len;
 	}
 }
@@ -124,5 +127,5 @@ void log_at(enum log_level level, const char *fmt, ...)
 
 const char *log_warning_at(size_t i)
 {
-	return i < log_state.n_warnings ? log_state.warnings[i] : NULL;
+	return i < log_state.n_warnings ? kept.warnings[i] : NULL;
 }

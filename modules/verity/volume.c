@@ -14,6 +14,7 @@
 #include "init/core/log.h"
 #include "modules/trust/policy.h"
 #include "modules/verity/superblock.h"
+#include "modules/verity/tree.h"
 
 #ifndef CRYPT_ACTIVATE_ERROR_AS_CORRUPTION /* cryptsetup < 2.8 */
 #define CRYPT_ACTIVATE_ERROR_AS_CORRUPTION UINT32_C(0)
@@ -40,7 +41,6 @@ struct attempt {
 	struct verity_info info;
 	struct crypt_device *cd;
 	struct volume *volume;
-	bool kernel_accepts; /* the signature: then it is given to the kernel again */
 };
 
 static void attempt_done(struct attempt *a)
@@ -124,6 +124,20 @@ static int load(struct attempt *a, const char *data, const char *hash, struct er
 	return 0;
 }
 
+/* Before activation, because afterwards corruption stops the machine: what the mount will
+ * read first, and the other end of the tree. */
+static int check_content(const struct attempt *a, int data_fd, int hash_fd, struct err *e)
+{
+	const struct verity_set *set = a->request->set;
+	const struct verity_tree tree = { &a->info, set->root_hash, data_fd, hash_fd };
+	uint64_t n = a->info.n_data_blocks, checked = CHECK_BYTES / a->info.data_block_bytes + 1;
+	int rc = verity_tree_check(&tree, 0, n < checked ? n : checked, e);
+
+	if (rc >= 0)
+		rc = verity_tree_check(&tree, n - 1, 1, e);
+	return rc < 0 ? err_in(e, "content of '%s'", set->data->devname) : 0;
+}
+
 static int prepare(struct attempt *a, struct err *e)
 {
 	const struct volume_request *q = a->request;
@@ -139,6 +153,9 @@ static int prepare(struct attempt *a, struct err *e)
 	if (hash_fd < 0)
 		return hash_fd;
 	rc = read_superblock(q, hash_fd, &a->info, e);
+	if (rc < 0)
+		return rc;
+	rc = check_content(a, data_fd, hash_fd, e);
 	if (rc < 0)
 		return rc;
 	rc = partition_path(q->set->data, data_fd, data, sizeof(data), e);
@@ -164,7 +181,7 @@ static void deactivate(struct attempt *a)
 }
 
 /* Returns 0 or a negative errno, and then leaves no device. */
-static int activate(struct attempt *a, bool with_signature, uint32_t flags)
+static int activate_with(struct attempt *a, bool with_signature, uint32_t flags)
 {
 	const struct verity_set *set = a->request->set;
 	const char *der = with_signature ? (const char *)set->parsed.der : NULL;
@@ -176,6 +193,24 @@ static int activate(struct attempt *a, bool with_signature, uint32_t flags)
 	if (rc < 0)
 		deactivate(a);
 	return rc < 0 ? rc : 0;
+}
+
+/* Corruption stops the machine, and so do read errors where the kernel can (6.12). An option
+ * that the kernel does not know looks like any other refusal. */
+static int activate(struct attempt *a, bool with_signature)
+{
+	uint32_t stop = a->request->panic_on_corruption ? CRYPT_ACTIVATE_PANIC_ON_CORRUPTION :
+							  CRYPT_ACTIVATE_RESTART_ON_CORRUPTION;
+	int rc = activate_with(a, with_signature, stop | CRYPT_ACTIVATE_ERROR_AS_CORRUPTION);
+
+	if (rc != -EINVAL && rc != -EBUSY)
+		return rc;
+	rc = activate_with(a, with_signature, stop);
+	if (rc == 0)
+		log_warning("the kernel cannot treat read errors of '%s' as corruption, continuing "
+			    "without",
+			    a->request->name);
+	return rc;
 }
 
 /* libcryptsetup says EBUSY for every refusal that it has no name for, a bad signature
@@ -223,7 +258,7 @@ static int check_certificates(struct attempt *a, int kernel, struct err *e)
 
 static int activate_unsigned(struct attempt *a, struct err *e)
 {
-	int rc = activate(a, false, 0);
+	int rc = activate(a, false);
 
 	if (rc == -ENOKEY) /* dm_verity.require_signatures=1 */
 		return err_set(
@@ -240,10 +275,9 @@ static int activate_unsigned(struct attempt *a, struct err *e)
  * keyrings, so then our certificates must agree. */
 static int prove_signed(struct attempt *a, struct err *e)
 {
-	int kernel = activate(a, true, 0), rc;
+	int kernel = activate(a, true), rc;
 
-	a->kernel_accepts = kernel == 0;
-	if (a->kernel_accepts && a->request->secure_boot) {
+	if (kernel == 0 && a->request->secure_boot) {
 		a->volume->proof = PROOF_KERNEL;
 		return 0;
 	}
@@ -255,7 +289,7 @@ static int prove_signed(struct attempt *a, struct err *e)
 		deactivate(a);
 		return rc;
 	}
-	return a->kernel_accepts ? 0 : activate_unsigned(a, e);
+	return kernel == 0 ? 0 : activate_unsigned(a, e);
 }
 
 static int prove(struct attempt *a, struct err *e)
@@ -271,35 +305,20 @@ static int prove(struct attempt *a, struct err *e)
 	return activate_unsigned(a, e);
 }
 
-static int read_block(int fd, uint64_t n, uint64_t offset, const char *path, struct err *e)
+/* The kernel activates with any root hash: one read through the device and its status show
+ * that the one it was given holds. */
+static int check_device(struct attempt *a, struct err *e)
 {
-	SCOPED(mem_free) void *buf = malloc(n);
-
-	if (!buf)
-		return err_set(e, ERR_MEMORY, 0, "no memory to check '%s'", path);
-	if (pread_full(fd, buf, n, offset, e) < 0)
-		return err_set(e, ERR_VERITY_CORRUPTED, e->errnum, "read '%s' at %llu", path,
-			       (unsigned long long)offset);
-	return 0;
-}
-
-/* The kernel accepts any root hash; only what is read through the device shows
- * whether it holds. Reads what the mount will, and the other end of the tree. */
-static int check_content(struct attempt *a, struct err *e)
-{
-	uint64_t block = a->info.data_block_bytes, size = a->info.n_data_blocks * block;
-	struct crypt_active_device active = { 0 };
 	SCOPED(fd_close) int fd = open(a->volume->path, O_RDONLY | O_CLOEXEC);
+	struct crypt_active_device active = { 0 };
+	uint8_t sector[512];
+	struct stat st;
 	int rc;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISBLK(st.st_mode))
 		return err_set(e, ERR_VERITY_FAILED, errno, "open '%s'", a->volume->path);
-	rc = read_block(fd, size < CHECK_BYTES ? size : CHECK_BYTES, 0, a->volume->path, e);
-	if (rc < 0)
-		return rc;
-	rc = read_block(fd, block, size - block, a->volume->path, e);
-	if (rc < 0)
-		return rc;
+	if (pread_full(fd, sector, sizeof(sector), 0, e) < 0)
+		return err_set(e, ERR_VERITY_CORRUPTED, e->errnum, "read '%s'", a->volume->path);
 	rc = crypt_get_active_device(a->cd, a->volume->name, &active);
 	if (rc < 0)
 		return err_set(e, ERR_VERITY_FAILED, -rc, "ask for the state of '%s'",
@@ -307,32 +326,6 @@ static int check_content(struct attempt *a, struct err *e)
 	if (active.flags & CRYPT_ACTIVATE_CORRUPTED)
 		return err_set(e, ERR_VERITY_CORRUPTED, 0, "the kernel found '%s' corrupted",
 			       a->volume->path);
-	return 0;
-}
-
-/* From here on corruption stops the machine. Until the content was checked, it had to
- * be an error that we can report; the table's options cannot change while it is active. */
-static int activate_for_good(struct attempt *a, struct err *e)
-{
-	uint32_t stop = a->request->panic_on_corruption ? CRYPT_ACTIVATE_PANIC_ON_CORRUPTION :
-							  CRYPT_ACTIVATE_RESTART_ON_CORRUPTION;
-	struct stat st;
-	int rc;
-
-	deactivate(a);
-	rc = activate(a, a->kernel_accepts, stop | CRYPT_ACTIVATE_ERROR_AS_CORRUPTION);
-	if (rc == -EINVAL || rc == -EBUSY) { /* Linux < 6.12 */
-		log_warning("read errors of '%s' cannot stop this kernel, continuing without",
-			    a->request->name);
-		rc = activate(a, a->kernel_accepts, stop);
-	}
-	if (rc < 0)
-		return err_set(e, ERR_VERITY_FAILED, -rc, "activate '%s'", a->request->name);
-	if (stat(a->volume->path, &st) < 0 || !S_ISBLK(st.st_mode)) {
-		rc = err_set(e, ERR_VERITY_FAILED, errno, "look at '%s'", a->volume->path);
-		deactivate(a);
-		return rc;
-	}
 	a->volume->dev = st.st_rdev;
 	return 0;
 }
@@ -366,14 +359,11 @@ int volume_prove(const struct volume_request *request, struct volume **ret, stru
 	rc = prove(&a, e);
 	if (rc < 0)
 		return rc;
-	rc = check_content(&a, e);
+	rc = check_device(&a, e);
 	if (rc < 0) {
 		deactivate(&a);
 		return rc;
 	}
-	rc = activate_for_good(&a, e);
-	if (rc < 0)
-		return rc;
 	*ret = ptr_take(&a.volume);
 	return 0;
 }
