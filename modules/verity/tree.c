@@ -36,7 +36,7 @@ static void walk_done(struct walk *w)
 /* Each digest takes a power of two of bytes, and the top level comes first. */
 static void lay_out(struct walk *w, const struct verity_info *v)
 {
-	uint64_t counts[MAX_LEVELS], at = 1; /* the superblock takes the first hash block */
+	uint64_t counts[MAX_LEVELS] = { 0 }, at = 1; /* the superblock takes the first hash block */
 
 	w->per_block = v->hash_block_bytes / (v->hash_bytes == 32 ? 32 : 64);
 	for (uint64_t n = v->n_data_blocks; n > 1; n = counts[w->n_levels++])
