@@ -187,7 +187,7 @@ int stage_prove(struct boot *b, struct err *e)
 		.secure_boot = b->firmware.secure_boot,
 		.allow_user_space = b->options.allow_user_space,
 		.root_hash_trusted = b->options.root_hash_bytes > 0,
-		.panic_on_corruption = b->config.panic_on_corruption,
+		.on_corruption = b->config.panic_on_corruption ? ON_CORRUPTION_PANIC : ON_CORRUPTION_RESTART,
 	};
 	int rc = kernel_require(b->kernel, "dm_verity", e);
 

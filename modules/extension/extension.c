@@ -99,9 +99,15 @@ static int take(struct extension *x, const struct extension_request *request,
 {
 	int rc = image_prove(&x->image, x->file, request, x->verdict.root_hash, e);
 
+	if (rc < 0)
+		return rc;
+	rc = image_mount(&x->image, x->top, request, e);
 	if (rc == 0)
-		rc = image_mount(&x->image, x->top, request, e);
-	return rc < 0 ? rc : accept_tree(x, initrd, e);
+		rc = accept_tree(x, initrd, e);
+	/* How dm-verity answers when content does not match its hash. */
+	if (rc < 0 && e->errnum == EIO)
+		e->code = ERR_EXTENSION_UNPROVEN;
+	return rc < 0 ? -(int)e->code : 0;
 }
 
 /* Fills the verdict; a bad extension never stops the others. */

@@ -13,7 +13,7 @@
 #include "modules/disk/disk.h"
 #include "modules/disk/filesystem.h"
 
-/* What fails for a root in many ways is one of two things for an extension. The words
+/* What fails for a root in many ways is one of few things for an extension. The words
  * stay, they say it exactly. */
 static int as_extension_error(struct err *e)
 {
@@ -21,8 +21,13 @@ static int as_extension_error(struct err *e)
 	case ERR_SYSTEM:
 	case ERR_MEMORY:
 	case ERR_UNSUPPORTED:
+	case ERR_MODULES:
+	case ERR_VERITY_FAILED:
 	case ERR_EXTENSION_MALFORMED:
 		break;
+	case ERR_NAME_TAKEN: /* devices are named by their root hash */
+		return err_set(e, ERR_EXTENSION_DUPLICATE, 0,
+			       "it has the same content as another extension");
 	case ERR_GPT_OVERLAP:
 	case ERR_GPT_DISAGREES:
 	case ERR_ROOT_MISSING:
@@ -83,6 +88,7 @@ static int prove_set(struct image *image, const struct disk *disk, const struct 
 		.anchors = request->anchors,
 		.secure_boot = request->secure_boot,
 		.allow_user_space = request->allow_user_space,
+		.on_corruption = ON_CORRUPTION_ERROR, /* a boot goes on without it */
 	};
 	int rc;
 

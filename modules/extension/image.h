@@ -21,8 +21,8 @@ struct image {
 
 /* Attaches the file and proves its root (or else its usr) partition. root_hash takes
  * what the image claims, proven or not. Nothing of it was mounted or probed yet.
- * Errors: ERR_EXTENSION_UNPROVEN, ERR_EXTENSION_MALFORMED, ERR_SYSTEM, ERR_MEMORY,
- * ERR_UNSUPPORTED. The caller closes *image in any case. */
+ * Errors: ERR_EXTENSION_UNPROVEN, ERR_EXTENSION_MALFORMED, ERR_EXTENSION_DUPLICATE,
+ * ERR_VERITY_FAILED, ERR_MODULES, ERR_SYSTEM, ERR_MEMORY, ERR_UNSUPPORTED. The caller closes *image in any case. */
 int image_prove(struct image *image, const char *path, const struct extension_request *request,
 		char root_hash[static 2 * VERITY_MAX_HASH_BYTES + 1], struct err *e);
 

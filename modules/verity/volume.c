@@ -124,7 +124,7 @@ static int load(struct attempt *a, const char *data, const char *hash, struct er
 	return 0;
 }
 
-/* Before activation, because afterwards corruption stops the machine: what the mount will
+/* Before activation, because afterwards corruption may stop the machine: what the mount will
  * read first, and the other end of the tree. */
 static int check_content(const struct attempt *a, int data_fd, int hash_fd, struct err *e)
 {
@@ -195,15 +195,20 @@ static int activate_with(struct attempt *a, bool with_signature, uint32_t flags)
 	return rc < 0 ? rc : 0;
 }
 
-/* Corruption stops the machine, and so do read errors where the kernel can (6.12). An option
+/* Where corruption stops the machine, so do read errors if the kernel can (6.12). An option
  * that the kernel does not know looks like any other refusal. */
 static int activate(struct attempt *a, bool with_signature)
 {
-	uint32_t stop = a->request->panic_on_corruption ? CRYPT_ACTIVATE_PANIC_ON_CORRUPTION :
-							  CRYPT_ACTIVATE_RESTART_ON_CORRUPTION;
-	int rc = activate_with(a, with_signature, stop | CRYPT_ACTIVATE_ERROR_AS_CORRUPTION);
+	static const uint32_t modes[] = {
+		[ON_CORRUPTION_ERROR] = 0,
+		[ON_CORRUPTION_RESTART] = CRYPT_ACTIVATE_RESTART_ON_CORRUPTION,
+		[ON_CORRUPTION_PANIC] = CRYPT_ACTIVATE_PANIC_ON_CORRUPTION,
+	};
+	uint32_t stop = modes[a->request->on_corruption];
+	int rc = activate_with(a, with_signature,
+			       stop ? stop | CRYPT_ACTIVATE_ERROR_AS_CORRUPTION : 0);
 
-	if (rc != -EINVAL && rc != -EBUSY)
+	if (!stop || (rc != -EINVAL && rc != -EBUSY))
 		return rc;
 	rc = activate_with(a, with_signature, stop);
 	if (rc == 0)

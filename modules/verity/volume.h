@@ -18,6 +18,13 @@ enum proof {
 	PROOF_KERNEL,      /* the kernel's trusted keyrings */
 };
 
+/* What the kernel does when a block that is read does not match its hash. */
+enum on_corruption {
+	ON_CORRUPTION_ERROR, /* the read fails with EIO */
+	ON_CORRUPTION_RESTART,
+	ON_CORRUPTION_PANIC,
+};
+
 struct volume_request {
 	const char *name; /* device-mapper name: "root", "usr", "<hash>-verity" */
 	const struct disk *disk;
@@ -26,7 +33,7 @@ struct volume_request {
 	bool secure_boot;      /* else the kernel's yes is no proof: db is unprotected */
 	bool allow_user_space; /* systemd.allow_userspace_verity= */
 	bool root_hash_trusted; /* set->root_hash came from a trusted command line */
-	bool panic_on_corruption; /* else restart */
+	enum on_corruption on_corruption;
 };
 
 /* Parses the superblock, checks the signature (kernel first, then our

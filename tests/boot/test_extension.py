@@ -3,6 +3,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import dataclass, field
 
 import pytest
@@ -12,8 +13,10 @@ from expect import RUNNING, boots, refused
 from lab import disk
 
 HELLO = {"usr/share/hello": b"hello\n"}
-UNPROVEN, MISMATCH, MALFORMED = (f"EXTENSION_{word}" for word in
-                                 ("UNPROVEN", "MISMATCH", "MALFORMED"))
+UNPROVEN, MISMATCH, MALFORMED, DUPLICATE = (f"EXTENSION_{word}" for word in (
+    "UNPROVEN", "MISMATCH", "MALFORMED", "DUPLICATE"))
+# More names than the blocks that are looked at before activation can hold.
+MANY = {f"usr/share/many/{'x' * 100}-{n}": b"" for n in range(3000)}
 
 
 @dataclass
@@ -50,6 +53,15 @@ def swap_byte(path):
     path.write_bytes(content)
 
 
+def swap_late_byte(path):
+    """An image whose directory is altered beyond what is looked at before activation."""
+    content = bytearray(path.read_bytes())
+    at = content.index(b"x" * 100 + b"-2500")
+    assert at - content.index(b"\xe2\xe1\xf5\xe0") > 128 << 10
+    content[at] ^= 0xFF
+    path.write_bytes(content)
+
+
 BAD = {
     "no-verity": Bad(UNPROVEN, "not signed", {"kind": "gpt"}),
     "no-signature": Bad(UNPROVEN, "not signed", {"kind": "verity"}),
@@ -70,6 +82,7 @@ BAD = {
     "garbage": Bad(UNPROVEN, "partition table|GPT", spoil=garbage),
     "empty": Bad(UNPROVEN, "", spoil=empty),
     "swapped-byte": Bad(UNPROVEN, "", spoil=swap_byte),
+    "swapped-late": Bad(UNPROVEN, "usr/share/many", {"files": MANY}, spoil=swap_late_byte),
 }
 
 
@@ -92,11 +105,12 @@ def test_bad_ones_are_skipped_and_the_root_boots(lab, demo, boot, tmp_path):
     made = [make(lab, tmp_path, name, **bad.differs, spoil=bad.spoil)
             for name, bad in BAD.items()]
     made += [make(lab, tmp_path, name) for name in ("a-good-one", "zz-good-one")]
+    made += [shutil.copy(made[-1], tmp_path / "zzz-twin.sysext.raw")]
     image = chain.handed_over(demo.initrd, made, tmp_path / "initrd")
     got = boot(lab.direct(demo.disk, initrd=image, until=RUNNING))
     boots(got)
     assert verdicts(got) == {name: bad.code for name, bad in BAD.items()} | {
-        "a-good-one": "merged", "zz-good-one": "merged"}
+        "a-good-one": "merged", "zz-good-one": "merged", "zzz-twin": DUPLICATE}
     whys = {name: got.extension(name)["why"] for name in BAD}
     wrong = {name: why for name, why in whys.items()
              if not why or not re.search(BAD[name].why, why)}
