@@ -68,18 +68,28 @@ static char **make_argv(const struct handover_exec *x, const char *const *own, s
 	return argv;
 }
 
-static bool is_ours(const struct handover_exec *x, const char *word)
+/* What these say only an initrd or a manager knows. The kernel makes variables of the words
+ * of its command line that it does not know, and anybody may have added those. */
+static const char *const never_given[] = {
+	"CREDENTIALS_DIRECTORY", "ENCRYPTED_CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET",
+	"RD_TIMESTAMP",          "SYSTEMD_IN_INITRD",               "container",
+};
+
+static bool is_dropped(const struct handover_exec *x, const char *word)
 {
 	size_t n = strcspn(word, "=");
 
+	for (size_t i = 0; i < sizeof(never_given) / sizeof(*never_given); i++)
+		if (strncmp(never_given[i], word, n) == 0 && !never_given[i][n])
+			return true;
 	for (size_t i = 0; x->variables && x->variables[i]; i++)
 		if (strncmp(x->variables[i], word, n) == 0 && x->variables[i][n] == '=')
 			return true;
 	return false;
 }
 
-/* The kernel's, but those that we set: it takes some from the command line, and of two
- * with one name the first would count. The caller frees the array, not the words. */
+/* The kernel's, but those that are never given, nor those that we set: of two with one name
+ * the first would count. The caller frees the array, not the words. */
 static char **make_envp(const struct handover_exec *x)
 {
 	size_t n_ours = count((char *const *)x->variables), n_given = count(x->envp), n = 0;
@@ -88,7 +98,7 @@ static char **make_envp(const struct handover_exec *x)
 	if (!envp)
 		return NULL;
 	for (size_t i = 0; i < n_given; i++)
-		if (!is_ours(x, x->envp[i]))
+		if (!is_dropped(x, x->envp[i]))
 			envp[n++] = x->envp[i];
 	for (size_t i = 0; i < n_ours; i++)
 		envp[n++] = (char *)x->variables[i];

@@ -29,7 +29,7 @@ struct handover_exec {
 	const char *init;
 	bool is_systemd; /* takes --deserialize; only together with a known version */
 	char *const *argv; /* as the kernel gave it to us, NULL-terminated */
-	char *const *envp;
+	char *const *envp; /* the same; what belongs to an initrd or a manager is dropped */
 	const char *const *variables; /* NAME=VALUE, in place of the same in envp; may be NULL */
 	uint64_t start_realtime_us, start_monotonic_us; /* when we started */
 };

@@ -96,9 +96,13 @@ static void leave(const void *arg)
 {
 	static char *const argv[] = { "init", "splash", "3", NULL };
 	static char *const envp[] = {
-		"SECRETS=/planted", "HOME=/", "SECRETS_TOO=1", "ASAN_OPTIONS=detect_leaks=0", NULL,
+		"SYSTEMD_IN_INITRD=1", "CREDENTIALS_DIRECTORY=/planted", "HOME=/", "container=lxc",
+		"ENCRYPTED_CREDENTIALS_DIRECTORY=/planted", "RD_TIMESTAMP=1", "NOTIFY_SOCKET=@x",
+		"container_too=1", "LANG=planted", "ASAN_OPTIONS=detect_leaks=0", NULL,
 	};
-	static const char *const variables[] = { "SECRETS=/run/secrets", NULL };
+	static const char *const variables[] = {
+		"CREDENTIALS_DIRECTORY=/run/secrets", "LANG=ours", NULL,
+	};
 	const bool *is_systemd = arg;
 	struct handover_exec x = {
 		INIT, *is_systemd, argv, envp, *is_systemd ? variables : NULL,
@@ -139,8 +143,9 @@ static void print_left(int root)
 static const char with_systemd[] =
 	"word " INIT "\nword --switched-root\nword --system\nword --deserialize=N\n"
 	"word splash\nword 3\n"
-	"environment HOME=/\nenvironment SECRETS_TOO=1\n"
-	"environment ASAN_OPTIONS=detect_leaks=0\nenvironment SECRETS=/run/secrets\n"
+	"environment HOME=/\nenvironment container_too=1\n"
+	"environment ASAN_OPTIONS=detect_leaks=0\n"
+	"environment CREDENTIALS_DIRECTORY=/run/secrets\nenvironment LANG=ours\n"
 	"state 'previous-objective=switch-root\ninitrd-timestamp=1700000000000001 2345678\n\n'\n"
 	"descriptor of the memfd\n"
 	"in /\n"
@@ -149,7 +154,7 @@ static const char with_systemd[] =
 
 static const char with_another[] =
 	"word " INIT "\nword splash\nword 3\n"
-	"environment SECRETS=/planted\nenvironment HOME=/\nenvironment SECRETS_TOO=1\n"
+	"environment HOME=/\nenvironment container_too=1\nenvironment LANG=planted\n"
 	"environment ASAN_OPTIONS=detect_leaks=0\n"
 	"in /\n"
 	"/run/kept has 'run'\n/dev/kept has 'dev'\n/sys/kept has 'sys'\n"
