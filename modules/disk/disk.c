@@ -30,19 +30,21 @@ static int disk_open(struct disk *disk, struct err *e)
 	return fd_take(&fd);
 }
 
-int disk_read_quietly(const char *name, struct disk *ret, struct err *ret_primary, struct err *e)
+int disk_read_quietly(const char *name, struct disk *ret, struct gpt_report *ret_report,
+		      struct err *e)
 {
 	SCOPED(disk_done) struct disk disk = { 0 };
 	SCOPED(fd_close) int fd = -1;
 	int rc;
 
+	*ret_report = (struct gpt_report){ .claim = GPT_UNREADABLE };
 	if (strlen(name) >= sizeof(disk.name))
 		return err_set(e, ERR_SYSTEM, ENAMETOOLONG, "open disk '%s'", name);
 	memcpy(disk.name, name, strlen(name) + 1);
 	fd = disk_open(&disk, e);
 	if (fd < 0)
 		return fd;
-	rc = gpt_read(fd, name, disk.sector_bytes, disk.n_sectors, &disk.gpt, ret_primary, e);
+	rc = gpt_read(fd, name, disk.sector_bytes, disk.n_sectors, &disk.gpt, ret_report, e);
 	if (rc < 0)
 		return rc;
 	*ret = disk_take(&disk);
@@ -70,11 +72,11 @@ void disk_warn(const struct disk *disk, const struct err *primary)
 
 int disk_read(const char *name, struct disk *ret, struct err *e)
 {
-	struct err primary;
-	int rc = disk_read_quietly(name, ret, &primary, e);
+	struct gpt_report report;
+	int rc = disk_read_quietly(name, ret, &report, e);
 
 	if (rc == 0)
-		disk_warn(ret, &primary);
+		disk_warn(ret, &report.primary);
 	return rc;
 }
 

@@ -40,9 +40,9 @@ bool disk_fits(const struct disk_wish *wish, const struct gpt *gpt);
 
 /* Looks through the whole disks present now (/sys/class/block: no partitions,
  * no dm, no zram, no empty loop devices) for the wish. Returns 1 and fills *ret,
- * 0 if no disk fits yet. A disk whose table is bad is skipped; the first such one
- * is told in *ret_bad (may be NULL; its code is ERR_NONE if there is none): the
- * caller reports it when the deadline passes. Only the disk found is warned about,
+ * 0 if no disk fits yet. A disk whose table is bad is skipped; the first one
+ * that claims to have a table is told in *ret_bad (may be NULL; its code is ERR_NONE
+ * if there is none): the caller reports it when the deadline passes. Only the disk found is warned about,
  * so it may be called on every event.
  * Errors: ERR_DISK_AMBIGUOUS if two disks fit, ERR_GPT_INVALID only for a disk
  * wished by name. */

@@ -104,26 +104,29 @@ static struct names disks_present(void)
 }
 
 /* Returns 1 and fills *ret if this disk fits, 0 if not. A bad table is told in
- * *bad, and is an error only if the disk was wished by name. */
+ * *bad, and is an error only if the disk was wished by name. One that has none at
+ * all is some data disk, and not worth a word. */
 static int try_disk(const char *name, const struct disk_wish *wish, struct disk *ret,
 		    struct err *ret_primary, struct err *bad, struct err *e)
 {
 	SCOPED(disk_done) struct disk disk = { 0 };
+	struct gpt_report report;
 	struct err why;
 	int rc;
 
 	if (wish->name && strcmp(wish->name, name) != 0)
 		return 0;
-	rc = disk_read_quietly(name, &disk, ret_primary, &why);
+	rc = disk_read_quietly(name, &disk, &report, &why);
 	if (rc == -ERR_MEMORY || (rc == -ERR_GPT_INVALID && wish->name)) {
 		*e = why;
 		return rc;
 	}
-	if (rc < 0 && !bad->code)
+	if (rc < 0 && !bad->code && (wish->name || report.claim == GPT_CLAIMED))
 		*bad = why;
 	if (rc < 0 || !disk_fits(wish, &disk.gpt))
 		return 0;
 	*ret = disk_take(&disk);
+	*ret_primary = report.primary;
 	return 1;
 }
 

@@ -4,9 +4,12 @@
 #pragma once
 
 #include "modules/disk/disk.h"
+#include "modules/disk/read.h"
 
-/* disk_read() without its warnings. *ret_primary is as of gpt_read(). */
-int disk_read_quietly(const char *name, struct disk *ret, struct err *ret_primary, struct err *e);
+/* disk_read() without its warnings. *ret_report is as of gpt_read(); of a disk that
+ * cannot be opened it says GPT_UNREADABLE. */
+int disk_read_quietly(const char *name, struct disk *ret, struct gpt_report *ret_report,
+		      struct err *e);
 
 static inline struct disk disk_take(struct disk *disk)
 {

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "modules/disk/read.h"
 
+#include <string.h>
+
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
+
+enum { MBR_BYTES = 512 };
 
 static int read_bytes(int fd, uint64_t offset, size_t n, uint8_t **ret, struct err *e)
 {
@@ -51,6 +55,34 @@ static unsigned other_sector_size(int fd, unsigned sector_bytes, uint64_t n_sect
 	return read_copy(fd, GPT_PRIMARY, other, n_other, &gpt, &ignored) < 0 ? 0 : other;
 }
 
+/* UEFI 2.10 table 5-4: an entry of type 0xEE. */
+static bool is_protective(const uint8_t mbr[static MBR_BYTES])
+{
+	if (mbr[510] != 0x55 || mbr[511] != 0xaa)
+		return false;
+	for (size_t i = 0; i < 4; i++)
+		if (mbr[446 + 16 * i + 4] == 0xee)
+			return true;
+	return false;
+}
+
+static enum gpt_claim claim_of(int fd, unsigned sector_bytes, uint64_t n_sectors)
+{
+	const uint64_t lba[] = { 0, 1, n_sectors - 1 };
+	enum gpt_claim claim = GPT_BLANK;
+
+	for (size_t i = 0; i < 3; i++) {
+		uint8_t sector[MBR_BYTES];
+		struct err ignored;
+
+		if (pread_full(fd, sector, sizeof(sector), lba[i] * sector_bytes, &ignored) < 0)
+			claim = GPT_UNREADABLE;
+		else if (lba[i] ? memcmp(sector, "EFI PART", 8) == 0 : is_protective(sector))
+			return GPT_CLAIMED;
+	}
+	return claim;
+}
+
 static int both_bad(const char *name, uint64_t last_lba, const struct err *primary,
 		    const struct err *backup, struct err *e)
 {
@@ -60,13 +92,14 @@ static int both_bad(const char *name, uint64_t last_lba, const struct err *prima
 }
 
 int gpt_read(int fd, const char *name, unsigned sector_bytes, uint64_t n_sectors,
-	     struct gpt *ret, struct err *ret_primary, struct err *e)
+	     struct gpt *ret, struct gpt_report *ret_report, struct err *e)
 {
 	SCOPED(gpt_done) struct gpt gpt = { 0 };
 	struct err primary = { 0 }, backup;
 	unsigned other;
 	int rc;
 
+	*ret_report = (struct gpt_report){ 0 };
 	if (n_sectors < 2 || n_sectors > (uint64_t)INT64_MAX / sector_bytes)
 		return err_set(e, ERR_GPT_INVALID, 0, "'%s' has %llu sectors: no room for a table",
 			       name, (unsigned long long)n_sectors);
@@ -76,6 +109,8 @@ int gpt_read(int fd, const char *name, unsigned sector_bytes, uint64_t n_sectors
 	if (rc == -ERR_MEMORY)
 		return err_set(e, ERR_MEMORY, 0, "no memory for the partition table of '%s'", name);
 	other = other_sector_size(fd, sector_bytes, n_sectors);
+	if (rc < 0 || other)
+		ret_report->claim = other ? GPT_CLAIMED : claim_of(fd, sector_bytes, n_sectors);
 	if (rc < 0 && !other)
 		return both_bad(name, n_sectors - 1, &primary, &backup, e);
 	if (other)
@@ -83,6 +118,6 @@ int gpt_read(int fd, const char *name, unsigned sector_bytes, uint64_t n_sectors
 			       "'%s' has sectors of %u bytes, and %s table for sectors of %u", name,
 			       sector_bytes, rc < 0 ? "its only valid" : "also a valid", other);
 	*ret = gpt_take(&gpt);
-	*ret_primary = primary;
+	ret_report->primary = primary;
 	return 0;
 }

@@ -5,10 +5,19 @@
 #include "init/core/err.h"
 #include "modules/disk/gpt.h"
 
+/* What a disk says of itself that has no valid table: nothing, as one that is a
+ * file system as a whole; that it has a table; or its sectors cannot be read. */
+enum gpt_claim { GPT_BLANK, GPT_CLAIMED, GPT_UNREADABLE };
+
+struct gpt_report {
+	struct err primary;   /* why the backup serves; its code is ERR_NONE else */
+	enum gpt_claim claim; /* of a disk that was refused */
+};
+
 /* Copies the primary table and parses it; if it is bad, the backup in the last
- * sector, and then *ret_primary says what is wrong with the primary (its code is
- * ERR_NONE else). A disk that has a valid table for another sector size as well
- * is refused: nobody knows which one is meant. name is for messages.
+ * sector. A disk that has a valid table for another sector size as well is
+ * refused: nobody knows which one is meant. name is for messages. *ret_report is
+ * filled in any case.
  * Errors: ERR_GPT_INVALID (says why for each copy), ERR_MEMORY. */
 int gpt_read(int fd, const char *name, unsigned sector_bytes, uint64_t n_sectors,
-	     struct gpt *ret, struct err *ret_primary, struct err *e);
+	     struct gpt *ret, struct gpt_report *ret_report, struct err *e);

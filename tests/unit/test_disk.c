@@ -49,6 +49,8 @@ struct read_case {
 	unsigned break_at[2]; /* sectors of which a byte is changed */
 	unsigned n_sectors;   /* of the disk, unless it is IMAGE_SECTORS */
 	enum err_code code;
+	enum gpt_claim claim;
+	bool mbr;             /* a protective one, in any case with tables */
 	const char *says[3];
 	const char *primary; /* what is said about the primary, if the backup serves */
 };
@@ -59,17 +61,24 @@ static const struct read_case read_cases[] = {
 	{ "primary entries broken", FOR_512, { 2 }, .primary = "checksum" },
 	{ "backup header broken", FOR_512, { IMAGE_SECTORS - 1 }, .primary = "" },
 	{ "both broken", FOR_512, { 1, IMAGE_SECTORS - 2 }, .code = ERR_GPT_INVALID,
+	  .claim = GPT_CLAIMED,
 	  .says = { "'vdx'", "LBA 1: checksum", "LBA 2047: checksum" } },
 	{ "no table", .code = ERR_GPT_INVALID,
 	  .says = { "LBA 1: no partition table header", "LBA 2047: no partition table header" } },
+	{ "only the protective MBR", .mbr = true, .code = ERR_GPT_INVALID, .claim = GPT_CLAIMED,
+	  .says = { "LBA 1: no partition table header" } },
+	{ "no table, unreadable", .n_sectors = 1u << 20, .code = ERR_GPT_INVALID,
+	  .claim = GPT_UNREADABLE, .says = { "LBA 1048575: read 512 bytes" } },
 	{ "only for sectors of 4096", FOR_4096, .code = ERR_GPT_INVALID,
+	  .claim = GPT_CLAIMED,
 	  .says = { "sectors of 512 bytes", "only valid", "sectors of 4096" } },
-	{ "for both", FOR_512 | FOR_4096, .code = ERR_GPT_INVALID,
+	{ "for both", FOR_512 | FOR_4096, .code = ERR_GPT_INVALID, .claim = GPT_CLAIMED,
 	  .says = { "also a valid table for sectors of 4096" } },
 	{ "too small to be true", FOR_512, .n_sectors = 100, .code = ERR_GPT_INVALID,
+	  .claim = GPT_CLAIMED,
 	  .says = { "does not fit the disk" } },
 	{ "larger than what can be read", FOR_512, { 1 }, .n_sectors = 1u << 20,
-	  .code = ERR_GPT_INVALID, .says = { "LBA 1048575: read 512 bytes" } },
+	  .code = ERR_GPT_INVALID, .claim = GPT_CLAIMED, .says = { "LBA 1048575: read 512 bytes" } },
 	{ "no sectors", FOR_512, .n_sectors = 1, .code = ERR_GPT_INVALID, .says = { "no room" } },
 };
 
@@ -94,6 +103,12 @@ static int make_disk(const struct read_case *c)
 		image_seal(image.header, 4096, image.entries, sizeof(image.entries));
 		put(fd, image.header, 4096, 4096);
 		put(fd, image.entries, sizeof(image.entries), 8192);
+	}
+	if (c->tables || c->mbr) {
+		static const uint8_t type = 0xee;
+
+		put(fd, &type, 1, 446 + 4);
+		put(fd, "\x55\xaa", 2, 510);
 	}
 	for (size_t i = 0; i < 2; i++)
 		if (c->break_at[i])
@@ -123,22 +138,24 @@ static void read_one(const struct read_case *c)
 {
 	SCOPED(gpt_done) struct gpt gpt = { 0 };
 	SCOPED(fd_close) int fd = make_disk(c);
-	struct err primary = { 0 }, e = { 0 };
+	struct gpt_report report;
+	struct err e = { 0 };
 	int rc;
 
 	if (c->tables == (FOR_512 | FOR_4096))
 		seal_for_512(fd);
-	rc = gpt_read(fd, "vdx", OWN, c->n_sectors ? c->n_sectors : IMAGE_SECTORS, &gpt, &primary,
-		      &e);
+	rc = gpt_read(fd, "vdx", OWN, c->n_sectors ? c->n_sectors : IMAGE_SECTORS, &gpt, &report, &e);
 	assert_code(rc, &e, c->code, c->name);
 	for (size_t i = 0; i < 3; i++)
 		if (c->says[i] && !strstr(e.what, c->says[i]))
 			fail_msg("case '%s' says '%s'", c->name, e.what);
+	if (report.claim != c->claim)
+		fail_msg("case '%s' claims %d", c->name, report.claim);
 	if (rc < 0)
 		return;
-	if (!strstr(primary.what, c->primary) || !c->primary[0] != !primary.code)
-		fail_msg("case '%s' says '%s' about the primary", c->name, primary.what);
-	assert_int_equal(gpt.which, primary.code ? GPT_BACKUP : GPT_PRIMARY);
+	if (!strstr(report.primary.what, c->primary) || !c->primary[0] != !report.primary.code)
+		fail_msg("case '%s' says '%s' about the primary", c->name, report.primary.what);
+	assert_int_equal(gpt.which, report.primary.code ? GPT_BACKUP : GPT_PRIMARY);
 	assert_int_equal(gpt.n_partitions, 3);
 }
 
