@@ -12,6 +12,7 @@
 
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
+#include "modules/inputs/confidential.h"
 
 #define EFIVARS "/sys/firmware/efi/efivars"
 #define LOADER_GUID "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
@@ -171,6 +172,12 @@ static void find_tpm(struct firmware *f)
 	} else if (access("/sys/firmware/acpi/tables/TPM2", F_OK) == 0) {
 		f->tpm_announced = true;
 		f->tpm_source = "the ACPI table TPM2";
+	}
+	/* A word hides the ACPI tables from us, but not from the stub. A confidential machine
+	 * without a TPM has registers of its own that count as measured. */
+	if (f->stub_measured && !f->tpm_announced && confidential_vm() == CONFIDENTIAL_NO) {
+		f->tpm_announced = true;
+		f->tpm_source = "StubPcrKernelImage";
 	}
 }
 

@@ -23,9 +23,9 @@ struct firmware {
 };
 
 /* Reads everything; efivarfs is mounted where it is not yet. Without EFI only the ACPI
- * table tells of a TPM. A variable that is absent is fine. Errors: ERR_EFI_VARIABLE
- * if one is malformed, non-volatile where the loader sets it volatile, or if this is an
- * EFI machine whose variables cannot be read. */
+ * table tells of a TPM; if the stub measured, there is one whatever else says. A variable
+ * that is absent is fine. Errors: ERR_EFI_VARIABLE if one is malformed, non-volatile where
+ * the loader sets it volatile, or if this is an EFI machine whose variables cannot be read. */
 int firmware_read(struct firmware *ret, struct err *e);
 
 /* Pure: the text of a variable file (4 attribute bytes, UTF-16LE, optional NUL) as

@@ -5,7 +5,7 @@ import json
 import pytest
 
 import chain
-from expect import boots, refused
+from expect import RUNNING, boots, refused
 from lab import disk, firmware, tools, tree
 
 OTHER_ESP = "e5b00000-51b1-4a7e-9d3a-0000000000d2"
@@ -178,3 +178,11 @@ def test_added_words_loosen_nothing(lab, demo, boot, tmp_path, uki, kinds, signe
     got = boot(chain.chain(image.path, words=words))
     assert got.record and got.record["firmware"]["secure_boot"] is True
     refused(got, code, stage, start=uki.start)
+
+
+def test_no_word_hides_the_tpm(demo, boot, uki):
+    """Without ACPI nothing announces it, but the stub measured: never on as if there were none."""
+    got = boot(chain.chain(demo.disk, words="acpi=off slipway.timeout=4"))
+    assert got.record and got.record["firmware"]["stub_measured"] is True, got.explain()
+    assert got.failure == "TPM_MISSING" and got.record["failure"]["stage"] == "tpm", got.explain()
+    assert not got.seen(RUNNING)
