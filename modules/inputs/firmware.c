@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "init/core/cleanup.h"
-#include "init/core/file.h"
 #include "modules/inputs/confidential.h"
 
 #define EFIVARS "/sys/firmware/efi/efivars"
@@ -49,52 +48,64 @@ int efivar_text(const char *name, const uint8_t *p, size_t n, char *ret, size_t 
 	return 0;
 }
 
-/* Returns 1 with the bytes, 0 if there is no such variable. */
-static int read_variable(const char *name, const char *guid, char **ret, size_t *ret_n, struct err *e)
+struct variable {
+	uint8_t bytes[EFIVAR_MAX_BYTES + 1]; /* with room to notice that one is too big */
+	size_t n;
+};
+
+/* A variable is read in one piece: the kernel gives all of it or EINTR. */
+static ssize_t read_once(const char *path, struct variable *ret)
 {
+	SCOPED(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -1 : read(fd, ret->bytes, sizeof(ret->bytes));
+}
+
+/* Returns 1 with the bytes, 0 if there is no such variable. */
+static int read_variable(const char *name, const char *guid, struct variable *ret, struct err *e)
+{
+	struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
 	char path[160];
+	ssize_t n;
 
 	snprintf(path, sizeof(path), EFIVARS "/%s-%s", name, guid);
-	for (unsigned i = 0;; i++) {
-		struct err why;
-		struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
-		int rc = file_read(AT_FDCWD, path, EFIVAR_MAX_BYTES, ret, ret_n, &why);
-
-		if (rc == 0)
-			return 1;
-		if (why.errnum == ENOENT)
+	for (unsigned i = 0; (n = read_once(path, ret)) < 0; i++) {
+		if (errno == ENOENT)
 			return 0;
-		if (why.errnum != EINTR || i == EFIVAR_TRIES)
-			return err_set(e, ERR_EFI_VARIABLE, why.errnum, "read '%s'", name);
+		if (errno != EINTR || i == EFIVAR_TRIES)
+			return err_set(e, ERR_EFI_VARIABLE, errno, "read '%s'", name);
 		/* No event tells when the kernel's rate limit ends. */
 		if (i >= 20)
 			nanosleep(&pause, NULL);
 	}
+	if (n > EFIVAR_MAX_BYTES)
+		return err_set(e, ERR_EFI_VARIABLE, EFBIG, "'%s' has more than %d bytes", name,
+			       EFIVAR_MAX_BYTES);
+	ret->n = (size_t)n;
+	return 1;
 }
 
 /* Returns 1 with the text, 0 if there is no such variable. */
 static int read_text(const char *name, char *ret, size_t max, struct err *e)
 {
-	SCOPED(mem_free) char *raw = NULL;
-	size_t n;
-	int rc = read_variable(name, LOADER_GUID, &raw, &n, e);
+	struct variable raw;
+	int rc = read_variable(name, LOADER_GUID, &raw, e);
 
 	if (rc <= 0)
 		return rc;
-	rc = efivar_text(name, (const uint8_t *)raw, n, ret, max, e);
+	rc = efivar_text(name, raw.bytes, raw.n, ret, max, e);
 	return rc < 0 ? rc : 1;
 }
 
 /* A one-byte switch that the firmware itself keeps; absent is off. */
 static int read_switch(const char *name, bool *ret, struct err *e)
 {
-	SCOPED(mem_free) char *raw = NULL;
-	size_t n;
-	int rc = read_variable(name, GLOBAL_GUID, &raw, &n, e);
+	struct variable raw;
+	int rc = read_variable(name, GLOBAL_GUID, &raw, e);
 
-	if (rc > 0 && n != 5)
-		return err_set(e, ERR_EFI_VARIABLE, 0, "'%s' has %zu bytes instead of 5", name, n);
-	*ret = rc > 0 && raw[4] == 1;
+	if (rc > 0 && raw.n != 5)
+		return err_set(e, ERR_EFI_VARIABLE, 0, "'%s' has %zu bytes instead of 5", name, raw.n);
+	*ret = rc > 0 && raw.bytes[4] == 1;
 	return rc < 0 ? rc : 0;
 }
 
