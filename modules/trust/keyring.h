@@ -14,5 +14,6 @@ int32_t keyring_find(const char *proc_keys, const char *name);
 /* Adds a certificate (DER). Returns 0, or -1 and errno. */
 int keyring_add_certificate(int32_t keyring, struct bytes der);
 
-/* Nothing can be added afterwards. Errors: ERR_SYSTEM. */
+/* Nothing can be added afterwards; the kernel may have sealed it itself, which is as good.
+ * Errors: ERR_SYSTEM. */
 int keyring_seal(int32_t keyring, const char *name, struct err *e);

@@ -3,7 +3,10 @@
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "modules/trust/anchors.h"
 #include "modules/trust/keyring.h"
@@ -249,11 +252,27 @@ static void finds_the_keyring(void **state)
 	assert_int_equal(keyring_find("34ab0a2c I------ 1 perm 1f0f0000 0 0 keyring", ".dm-verity"), 0);
 }
 
+/* A keyring of ours stands for the kernel's. */
+static void seals_what_may_be_sealed(void **state)
+{
+	int32_t keyring = (int32_t)syscall(SYS_add_key, "keyring", "slipway-test", NULL, 0,
+					   KEY_SPEC_PROCESS_KEYRING);
+	struct err e = { 0 };
+
+	(void)state;
+	if (keyring < 0)
+		skip(); /* no keys in this kernel or container */
+	assert_int_equal(keyring_seal(keyring, "slipway-test", &e), 0);
+	assert_code(keyring_seal(keyring, "slipway-test", &e), &e, ERR_NONE, "sealed twice");
+	assert_code(keyring_seal(0x7ffffffe, "nowhere", &e), &e, ERR_SYSTEM, "no keyring");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(loads), UNIT_TEST(verifies), UNIT_TEST(tells_the_signer),
 		UNIT_TEST(every_byte_counts), UNIT_TEST(finds_the_keyring),
+		UNIT_TEST(seals_what_may_be_sealed),
 	};
 
 	return cmocka_run_group_tests_name("anchors", tests, NULL, NULL);
