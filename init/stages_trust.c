@@ -2,6 +2,9 @@
 /* The judges, then what they are asked about first: extensions of the initrd. */
 #include "init/stages.h"
 
+#include <stdlib.h>
+#include <sys/utsname.h>
+
 #include "init/core/log.h"
 
 /* ---- trust ---- */
@@ -16,6 +19,18 @@ static const char *policy_floor(const struct boot *b)
 	return anchors_count(b->anchors) ? "root=signed:=open" : "root=verity+signed:=open";
 }
 
+/* The keyring comes with dm_verity, and only since Linux 7.0: older kernels load it beside
+ * what follows. */
+static int seal_kernel(struct boot *b, struct err *e)
+{
+	struct utsname u;
+	struct err why;
+
+	if (uname(&u) == 0 && atoi(u.release) >= 7 && kernel_require(b->kernel, "dm_verity", &why) < 0)
+		log_info("%s", why.what);
+	return anchors_seal_kernel(b->anchors, e);
+}
+
 int stage_trust(struct boot *b, struct err *e)
 {
 	const char *asked = *b->options.image_policy ? b->options.image_policy : "*";
@@ -23,7 +38,7 @@ int stage_trust(struct boot *b, struct err *e)
 	int rc = anchors_load("", &b->anchors, e);
 
 	if (rc >= 0)
-		rc = anchors_seal_kernel(b->anchors, e);
+		rc = seal_kernel(b, e);
 	if (rc >= 0 && policy_parse(policy_floor(b), &floor, e) < 0)
 		rc = err_in(e, "the floor of slipway.conf");
 	if (rc >= 0 && policy_parse(asked, &b->policy, e) < 0)
