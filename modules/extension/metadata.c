@@ -4,16 +4,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/xattr.h>
 
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
+#include "init/core/path.h"
 #include "modules/extension/name.h"
 
 #define DIRECTORY "usr/lib/extension-release.d"
@@ -23,17 +22,6 @@ enum {
 	MAX_FILE_BYTES = 64 * 1024,
 	MAX_FILES = 256, /* in the directory */
 };
-
-/* Opens a directory below root_fd; no component may be a link. */
-static int open_beneath(int root_fd, const char *path)
-{
-	struct open_how how = {
-		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-	};
-
-	return (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
-}
 
 static int open_file(int dir_fd, const char *name)
 {
@@ -51,7 +39,7 @@ static bool is_for_any_name(int fd)
 /* Looks at every file of the directory. Returns the one that will do, or -1 with *e. */
 static int open_other(int dir_fd, const char *name, struct err *e)
 {
-	SCOPED(fd_close) int list_fd = open_beneath(dir_fd, "."), found = -1;
+	SCOPED(fd_close) int list_fd = path_open_beneath(dir_fd, ".", false), found = -1;
 	SCOPED(dir_close) DIR *dir = list_fd < 0 ? NULL : fdopendir(list_fd);
 	const struct dirent *d;
 	int n = 0;
@@ -81,7 +69,7 @@ static int open_other(int dir_fd, const char *name, struct err *e)
 
 static int open_release(int root_fd, const char *name, struct err *e)
 {
-	SCOPED(fd_close) int dir_fd = open_beneath(root_fd, DIRECTORY);
+	SCOPED(fd_close) int dir_fd = path_open_beneath(root_fd, DIRECTORY, false);
 	char file[sizeof(PREFIX) + EXTENSION_NAME_BYTES];
 	int fd;
 

@@ -4,13 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include "init/core/cleanup.h"
+#include "init/core/path.h"
 
 /* The loader that programs look for in /lib64; the other architectures have it in /lib. */
 #if defined(__x86_64__)
@@ -44,19 +43,11 @@ static const struct entry {
 	{ "run", NULL, 0555, NULL },
 };
 
-static bool exists_inside(int root, const char *path)
-{
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
-	SCOPED(fd_close) int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
-
-	return fd >= 0;
-}
-
 static int make_entry(int root, const struct entry *entry)
 {
 	if (!entry->target)
 		return mkdirat(root, entry->name, entry->mode);
-	return exists_inside(root, entry->proof) ? symlinkat(entry->target, root, entry->name) : 0;
+	return path_exists_inside(root, entry->proof) ? symlinkat(entry->target, root, entry->name) : 0;
 }
 
 int handover_base_tree(const char *sysroot, struct err *e)

@@ -4,30 +4,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 #include "init/core/cleanup.h"
+#include "init/core/path.h"
 
 enum { MAX_DEPTH = 64 };
-
-static int open_below(int parent, const char *name)
-{
-	struct open_how how = {
-		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS,
-	};
-
-	return (int)syscall(SYS_openat2, parent, name, &how, sizeof(how));
-}
 
 static int remove_entry(int parent, const char *name, unsigned depth);
 
 /* Opens the directory by itself: reading one moves the position of its descriptor. */
 static int empty(int parent, const char *name, unsigned depth)
 {
-	SCOPED(fd_close) int fd = open_below(parent, name);
+	SCOPED(fd_close) int fd = path_open_beneath(parent, name, true);
 	SCOPED(dir_close) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 	int rc = 0, first = 0;

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* path.h - opens paths below a directory that must not be left. */
+#pragma once
+
+#include <stdbool.h>
+
+/* Opens path with every link on the way resolved as if root were "/"; O_CLOEXEC is added.
+ * Returns a descriptor, or -1 and errno. */
+int path_open_inside(int root, const char *path, int flags);
+
+bool path_exists_inside(int root, const char *path);
+
+/* Opens a directory for reading, below dir_fd, with no link on the way; same_mount: nor may
+ * it be on another mount. Returns a descriptor, or -1 and errno. */
+int path_open_beneath(int dir_fd, const char *path, bool same_mount);
