@@ -136,16 +136,29 @@ static int execute_systemd(const struct handover_exec *x, struct err *e)
 	return execute(x, own, N_OWN_WORDS, e);
 }
 
+/* Another init must not take what is there for the state of a running systemd. */
+static int execute_other(const struct handover_exec *x, struct err *e)
+{
+	if (rename(SYSTEMD_STATE, SYSTEMD_STATE ".pre-switch-root") < 0 && errno != ENOENT)
+		log_warning("cannot rename '%s', leaving it: %m", SYSTEMD_STATE);
+	return execute(x, NULL, 0, e);
+}
+
 int handover_exec(const struct handover_exec *x, struct err *e)
 {
+	struct handover_exec other = *x;
+	struct err ignored; /* the first failure is the one that counts */
+	int rc;
+
 	/* All have O_CLOEXEC at birth; this is for those of the libraries. They are not
 	 * closed, so that the log still works should exec fail. */
 	if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		log_warning("cannot mark descriptors to be closed, going on: %m");
-	if (x->is_systemd)
-		return execute_systemd(x, e);
-	/* Another init must not take what is there for the state of a running systemd. */
-	if (rename(SYSTEMD_STATE, SYSTEMD_STATE ".pre-switch-root") < 0 && errno != ENOENT)
-		log_warning("cannot rename '%s', leaving it: %m", SYSTEMD_STATE);
-	return execute(x, NULL, 0, e);
+	rc = x->is_systemd ? execute_systemd(x, e) : execute_other(x, e);
+	other.init = "/sbin/init";
+	if (strcmp(x->init, other.init) != 0) {
+		log_warning("%s; trying '%s'", e->what, other.init);
+		(void)!execute_other(&other, &ignored);
+	}
+	return rc;
 }

@@ -35,5 +35,5 @@ struct handover_exec {
 };
 
 /* Executes the new init with the initrd's time stamps in a memfd where it takes them
- * (contract 8.4). Returns only on failure: ERR_SWITCH. */
+ * (contract 8.4), and /sbin/init if that fails. Returns only on failure: ERR_SWITCH. */
 int handover_exec(const struct handover_exec *x, struct err *e);

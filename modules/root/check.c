@@ -4,38 +4,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
+#include "init/core/path.h"
+#include "modules/root/program.h"
 
 #define SYSROOT "/sysroot"
 #define SYSTEMD "/usr/lib/systemd/systemd"
+#define SBIN_INIT "/sbin/init"
 
 enum { OS_RELEASE_MAX_BYTES = 16 * 1024 };
-
-/* Opens path with every link on the way resolved as if root were "/". */
-static int open_inside(int root, const char *path, int flags)
-{
-	struct open_how how = {
-		.flags = (unsigned)(flags | O_CLOEXEC),
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-	};
-
-	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
-}
-
-static bool exists_inside(int root, const char *path)
-{
-	SCOPED(fd_close) int fd = open_inside(root, path, O_PATH);
-
-	return fd >= 0;
-}
 
 /* The value of "key=value" at the start of line, or NULL. */
 static const char *value_of(const char *line, const char *key)
@@ -81,12 +64,12 @@ void root_os_name(const char *text, char *ret, size_t max)
 
 static int check_os_release(int root, struct root_tree *tree, struct err *e)
 {
-	SCOPED(fd_close) int fd = open_inside(root, "etc/os-release", O_RDONLY | O_NONBLOCK);
+	SCOPED(fd_close) int fd = path_open_inside(root, "etc/os-release", O_RDONLY | O_NONBLOCK);
 	char text[OS_RELEASE_MAX_BYTES + 1];
 	struct stat st;
 
 	if (fd < 0)
-		fd = open_inside(root, "usr/lib/os-release", O_RDONLY | O_NONBLOCK);
+		fd = path_open_inside(root, "usr/lib/os-release", O_RDONLY | O_NONBLOCK);
 	if (fd < 0)
 		return err_set(e, ERR_ROOT_NO_OS, errno,
 			       "open 'etc/os-release' or 'usr/lib/os-release' in the new root");
@@ -105,7 +88,7 @@ static int check_os_release(int root, struct root_tree *tree, struct err *e)
 
 static int check_usr(int root, struct err *e)
 {
-	SCOPED(fd_close) int fd = open_inside(root, "usr", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	SCOPED(fd_close) int fd = path_open_inside(root, "usr", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 	SCOPED(dir_close) DIR *usr = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 
@@ -119,71 +102,62 @@ static int check_usr(int root, struct err *e)
 	return err_set(e, ERR_ROOT_NO_OS, 0, "'usr' in the new root is empty");
 }
 
-/* Fills *ret if path is a file that we may execute; else -1 and errno. */
-static int stat_program(int root, const char *path, struct stat *ret)
+static bool is_systemd(int root, const struct stat *init)
 {
-	SCOPED(fd_close) int fd = open_inside(root, path, O_PATH);
+	SCOPED(fd_close) int fd = path_open_inside(root, SYSTEMD, O_PATH);
+	struct stat st;
 
-	if (fd < 0 || fstat(fd, ret) < 0)
-		return -1;
-	if (!S_ISREG(ret->st_mode)) {
-		errno = EACCES;
-		return -1;
-	}
-	return faccessat(fd, "", X_OK, AT_EMPTY_PATH | AT_EACCESS);
+	return fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == init->st_dev &&
+	       st.st_ino == init->st_ino;
 }
 
-static void take_init(int root, const char *path, const struct stat *st, struct root_tree *tree)
-{
-	struct stat systemd;
-
-	tree->init_is_systemd = stat_program(root, SYSTEMD, &systemd) == 0 &&
-				systemd.st_dev == st->st_dev && systemd.st_ino == st->st_ino;
-	snprintf(tree->init, sizeof(tree->init), "%s", tree->init_is_systemd ? SYSTEMD : path);
-}
-
-static int check_wished_init(int root, const char *path, struct root_tree *tree, struct err *e)
+static int check_init(int root, bool writable, const char *path, struct root_tree *tree,
+		      struct err *e)
 {
 	struct stat st;
+	int rc;
 
 	if (*path != '/' || strlen(path) >= sizeof(tree->init))
 		return err_set(e, ERR_ROOT_NO_INIT, 0, "init='%s' is not an absolute path", path);
-	if (stat_program(root, path, &st) < 0)
-		return err_set(e, ERR_ROOT_NO_INIT, errno, "init='%s' in the new root", path);
-	take_init(root, path, &st, tree);
+	rc = root_program_check(root, writable, path, &st, e);
+	if (rc < 0)
+		return rc;
+	tree->init_is_systemd = is_systemd(root, &st);
+	snprintf(tree->init, sizeof(tree->init), "%s", tree->init_is_systemd ? SYSTEMD : path);
 	return 0;
 }
 
-static int check_default_init(int root, struct root_tree *tree, struct err *e)
+static int check_default_init(int root, bool writable, struct root_tree *tree, struct err *e)
 {
-	static const char *const paths[] = { SYSTEMD, "/sbin/init" };
-	struct stat st;
+	struct err other;
+	int rc = check_init(root, writable, SYSTEMD, tree, e);
 
-	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
-		if (stat_program(root, paths[i], &st) == 0) {
-			take_init(root, paths[i], &st, tree);
-			return 0;
-		}
-	return err_set(e, ERR_ROOT_NO_INIT, errno, "'%s' and '%s' in the new root", paths[0],
-		       paths[1]);
+	if (rc == 0 || check_init(root, writable, SBIN_INIT, tree, &other) == 0)
+		return 0;
+	/* What is wrong with one that is there says more than that one is missing. */
+	if (path_exists_inside(root, SYSTEMD))
+		return rc;
+	if (path_exists_inside(root, SBIN_INIT))
+		*e = other;
+	else
+		rc = err_set(e, ERR_ROOT_NO_INIT, ENOENT, "'%s' and '%s' in the new root", SYSTEMD,
+			     SBIN_INIT);
+	return rc;
 }
 
 /* A link as a mount point could lead the host's /run anywhere. */
-static int check_mount_points(int root, struct err *e)
+static int check_mount_points(int root, bool writable, struct err *e)
 {
 	static const char *const names[] = { "dev", "proc", "sys", "run" };
-	struct statvfs vfs;
 
-	if (fstatvfs(root, &vfs) < 0)
-		return err_set(e, ERR_SYSTEM, errno, "ask for the mount flags of the new root");
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		SCOPED(fd_close) int fd = open_inside(root, names[i],
-						      O_PATH | O_DIRECTORY | O_NOFOLLOW);
+		SCOPED(fd_close) int fd = path_open_inside(root, names[i],
+							   O_PATH | O_DIRECTORY | O_NOFOLLOW);
 
-		if (fd >= 0 || (errno == ENOENT && !(vfs.f_flag & ST_RDONLY)))
+		if (fd >= 0 || (errno == ENOENT && writable))
 			continue;
 		return err_set(e, ERR_SWITCH, errno, "directory '/%s' of the%s root, a mount point",
-			       names[i], vfs.f_flag & ST_RDONLY ? " read-only" : "");
+			       names[i], writable ? "" : " read-only");
 	}
 	return 0;
 }
@@ -193,22 +167,27 @@ int root_check_at(const char *sysroot, const char *wished_init, struct root_tree
 {
 	SCOPED(fd_close) int root = open(sysroot, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct root_tree tree = { 0 };
+	struct statvfs vfs;
+	bool writable;
 	int rc;
 
 	if (root < 0)
 		return err_set(e, ERR_ROOT_NO_OS, errno, "open the new root '%s'", sysroot);
+	if (fstatvfs(root, &vfs) < 0)
+		return err_set(e, ERR_SYSTEM, errno, "ask for the mount flags of the new root");
+	writable = !(vfs.f_flag & ST_RDONLY);
 	rc = check_usr(root, e);
 	if (rc == 0)
 		rc = check_os_release(root, &tree, e);
 	if (rc == 0)
-		rc = wished_init ? check_wished_init(root, wished_init, &tree, e) :
-				   check_default_init(root, &tree, e);
+		rc = check_mount_points(root, writable, e);
 	if (rc == 0)
-		rc = check_mount_points(root, e);
+		rc = wished_init ? check_init(root, writable, wished_init, &tree, e) :
+				   check_default_init(root, writable, &tree, e);
 	if (rc < 0)
 		return rc;
-	tree.has_dm_rules = exists_inside(root, "usr/lib/udev/rules.d/10-dm.rules") ||
-			    exists_inside(root, "usr/lib/udev/rules.d/55-dm.rules");
+	tree.has_dm_rules = path_exists_inside(root, "usr/lib/udev/rules.d/10-dm.rules") ||
+			    path_exists_inside(root, "usr/lib/udev/rules.d/55-dm.rules");
 	*ret = tree;
 	return 0;
 }

@@ -31,8 +31,8 @@ struct root_tree {
 };
 
 /* Checks all before anything is destroyed: os-release, a non-empty /usr, an init
- * that can be executed (wished or NULL for the default), the mount points for the
- * switch; every path is resolved inside /sysroot. Errors: ERR_ROOT_NO_OS,
+ * that the kernel can execute (wished or NULL for the default; its loader or interpreter
+ * is looked for), the mount points for the switch; every path is resolved inside /sysroot. Errors: ERR_ROOT_NO_OS,
  * ERR_ROOT_NO_INIT, ERR_SWITCH (a directory is missing and cannot be made). */
 int root_check(const char *wished_init, struct root_tree *ret, struct err *e);
 

@@ -11,6 +11,7 @@
 
 #define INIT_NAME "init-that-reports"
 #define INIT "/opt/" INIT_NAME
+#define FALLBACK "/sbin/init"
 
 /* The new init's side. */
 
@@ -92,6 +93,10 @@ static void fill_initrd(void)
 	REQUIRE(dup2(open("/init", O_RDONLY), 42) == 42);
 }
 
+struct switch_case {
+	bool is_systemd, broken;
+};
+
 static void leave(const void *arg)
 {
 	static char *const argv[] = { "init", "splash", "3", NULL };
@@ -103,9 +108,9 @@ static void leave(const void *arg)
 	static const char *const variables[] = {
 		"CREDENTIALS_DIRECTORY=/run/secrets", "LANG=ours", NULL,
 	};
-	const bool *is_systemd = arg;
+	const struct switch_case *c = arg;
 	struct handover_exec x = {
-		INIT, *is_systemd, argv, envp, *is_systemd ? variables : NULL,
+		INIT, c->is_systemd, argv, envp, c->is_systemd ? variables : NULL,
 		1700000000000001, 2345678,
 	};
 	struct err e = { 0 };
@@ -114,7 +119,12 @@ static void leave(const void *arg)
 	sandbox_mkdir("/sysroot/usr");
 	REQUIRE(mount("/host", "/sysroot/usr", NULL, MS_BIND | MS_REC, NULL) == 0);
 	sandbox_mkdir("/sysroot/opt");
-	copy_program("/sysroot" INIT);
+	if (c->broken)
+		sandbox_write("/sysroot" INIT, "not to be executed");
+	else
+		copy_program("/sysroot" INIT);
+	sandbox_mkdir("/sysroot/sbin");
+	copy_program("/sysroot" FALLBACK);
 	REQUIRE(handover_base_tree("/sysroot", &e) == 0);
 	fill_initrd();
 	if (handover_switch_root("/sysroot", &e) == 0)
@@ -152,20 +162,20 @@ static const char with_systemd[] =
 	"/run/kept has 'run'\n/dev/kept has 'dev'\n/sys/kept has 'sys'\n"
 	"/run/systemd/state has 'ours'\n/run/systemd.pre-switch-root/state absent\n" COMMON_TAIL;
 
-static const char with_another[] =
-	"word " INIT "\nword splash\nword 3\n"
-	"environment HOME=/\nenvironment container_too=1\nenvironment LANG=planted\n"
-	"environment ASAN_OPTIONS=detect_leaks=0\n"
-	"in /\n"
-	"/run/kept has 'run'\n/dev/kept has 'dev'\n/sys/kept has 'sys'\n"
-	"/run/systemd/state absent\n/run/systemd.pre-switch-root/state has 'ours'\n" COMMON_TAIL;
+#define WITH_ANOTHER(init)                                                                    \
+	"word " init "\nword splash\nword 3\n"                                                \
+	"environment HOME=/\nenvironment container_too=1\nenvironment LANG=planted\n"         \
+	"environment ASAN_OPTIONS=detect_leaks=0\n"                                           \
+	"in /\n"                                                                              \
+	"/run/kept has 'run'\n/dev/kept has 'dev'\n/sys/kept has 'sys'\n"                     \
+	"/run/systemd/state absent\n/run/systemd.pre-switch-root/state has 'ours'\n" COMMON_TAIL
 
 static void switch_to_systemd(void **state)
 {
 	static char out[SANDBOX_OUTPUT_BYTES];
 
 	(void)state;
-	sandbox_run(leave, print_left, &(bool){ true }, out);
+	sandbox_run(leave, print_left, &(struct switch_case){ .is_systemd = true }, out);
 	assert_string_equal(out, with_systemd);
 }
 
@@ -174,8 +184,18 @@ static void switch_to_another(void **state)
 	static char out[SANDBOX_OUTPUT_BYTES];
 
 	(void)state;
-	sandbox_run(leave, print_left, &(bool){ false }, out);
-	assert_string_equal(out, with_another);
+	sandbox_run(leave, print_left, &(struct switch_case){ 0 }, out);
+	assert_string_equal(out, WITH_ANOTHER(INIT));
+}
+
+/* One that cannot be executed is followed by the other one, as what that is. */
+static void switch_to_fallback(void **state)
+{
+	static char out[SANDBOX_OUTPUT_BYTES];
+
+	(void)state;
+	sandbox_run(leave, print_left, &(struct switch_case){ .broken = true }, out);
+	assert_string_equal(out, WITH_ANOTHER(FALLBACK));
 }
 
 /* A mount of the same file system has the same device number. */
@@ -228,11 +248,12 @@ int main(int argc, char **argv, char **envp)
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(switch_to_systemd),
 		UNIT_TEST(switch_to_another),
+		UNIT_TEST(switch_to_fallback),
 		UNIT_TEST(mounts_are_not_crossed),
 		UNIT_TEST(failure_leaves_all),
 	};
 
-	if (strcmp(argv[0], INIT) == 0)
+	if (strcmp(argv[0], INIT) == 0 || strcmp(argv[0], FALLBACK) == 0)
 		return report(argc, argv, envp);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

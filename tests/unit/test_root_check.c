@@ -2,12 +2,13 @@
 #define _GNU_SOURCE
 #include "tests/unit/unit.h"
 
+#include "modules/root/program.h"
 #include "modules/root/root.h"
 #include "tests/unit/tree.h"
 
 #define POINTS "d dev", "d proc", "d sys", "d run"
 #define RELEASE "f usr/lib/os-release PRETTY_NAME=\"Test 1\"\nID=test\n"
-#define SYSTEMD "x usr/lib/systemd/systemd"
+#define SYSTEMD "e usr/lib/systemd/systemd"
 
 static const struct tree_case {
 	const char *name;
@@ -33,11 +34,11 @@ static const struct tree_case {
 	{ "no os-release", { SYSTEMD, POINTS }, NULL, ERR_ROOT_NO_OS, NULL, false, false },
 	{ "os-release is a directory", { "d etc/os-release", SYSTEMD }, NULL, ERR_ROOT_NO_OS,
 	  NULL, false, false },
-	{ "no usr", { "f etc/os-release ID=a", "x sbin/init" }, NULL, ERR_ROOT_NO_OS, NULL, false,
+	{ "no usr", { "f etc/os-release ID=a", "e sbin/init" }, NULL, ERR_ROOT_NO_OS, NULL, false,
 	  false },
-	{ "empty usr", { "f etc/os-release ID=a", "x sbin/init", "d usr" }, NULL, ERR_ROOT_NO_OS,
+	{ "empty usr", { "f etc/os-release ID=a", "e sbin/init", "d usr" }, NULL, ERR_ROOT_NO_OS,
 	  NULL, false, false },
-	{ "usr is a link", { "f etc/os-release ID=a", "x u/lib/systemd/systemd", "l usr u" },
+	{ "usr is a link", { "f etc/os-release ID=a", "e u/lib/systemd/systemd", "l usr u" },
 	  NULL, ERR_ROOT_NO_OS, NULL, false, false },
 
 	{ "no init", { RELEASE, POINTS }, NULL, ERR_ROOT_NO_INIT, NULL, false, false },
@@ -45,18 +46,18 @@ static const struct tree_case {
 	  ERR_ROOT_NO_INIT, NULL, false, false },
 	{ "init is a directory", { RELEASE, "d usr/lib/systemd/systemd" }, NULL, ERR_ROOT_NO_INIT,
 	  NULL, false, false },
-	{ "other init", { RELEASE, "x sbin/init" }, NULL, ERR_NONE, "/sbin/init", false, false },
+	{ "other init", { RELEASE, "e sbin/init" }, NULL, ERR_NONE, "/sbin/init", false, false },
 	{ "sbin/init is systemd by link", { RELEASE, SYSTEMD,
 	  "l usr/sbin/init ../lib/systemd/systemd", "l sbin usr/sbin" }, "/sbin/init", ERR_NONE,
 	  "/usr/lib/systemd/systemd", true, false },
 	{ "init= is systemd by hard link", { RELEASE, SYSTEMD,
 	  "h usr/lib/systemd/systemd init2" }, "/init2", ERR_NONE, "/usr/lib/systemd/systemd",
 	  true, false },
-	{ "init= is another", { RELEASE, SYSTEMD, "x opt/init" }, "/opt/init", ERR_NONE,
+	{ "init= is another", { RELEASE, SYSTEMD, "e opt/init" }, "/opt/init", ERR_NONE,
 	  "/opt/init", false, false },
 	{ "init= is absent", { RELEASE, SYSTEMD }, "/opt/init", ERR_ROOT_NO_INIT, NULL, false,
 	  false },
-	{ "init= is relative", { RELEASE, SYSTEMD, "x opt/init" }, "opt/init", ERR_ROOT_NO_INIT,
+	{ "init= is relative", { RELEASE, SYSTEMD, "e opt/init" }, "opt/init", ERR_ROOT_NO_INIT,
 	  NULL, false, false },
 	{ "init= is empty", { RELEASE, SYSTEMD }, "", ERR_ROOT_NO_INIT, NULL, false, false },
 	{ "init= is a directory", { RELEASE, SYSTEMD }, "/usr", ERR_ROOT_NO_INIT, NULL, false,
@@ -64,6 +65,39 @@ static const struct tree_case {
 	/* On the host it would be found. */
 	{ "init= leads out of the tree", { RELEASE, SYSTEMD }, "/../../../../../bin/sh",
 	  ERR_ROOT_NO_INIT, NULL, false, false },
+
+	{ "init is text", { RELEASE, "x sbin/init text" }, NULL, ERR_ROOT_NO_INIT, NULL, false,
+	  false },
+	{ "init is empty", { RELEASE, "x sbin/init" }, NULL, ERR_ROOT_NO_INIT, NULL, false, false },
+	{ "bad systemd, good other init", { RELEASE, "x usr/lib/systemd/systemd", "e sbin/init" },
+	  NULL, ERR_NONE, "/sbin/init", false, false },
+	{ "loader is there", { RELEASE, "e sbin/init /lib/ld.so", "e lib/ld.so" }, NULL, ERR_NONE,
+	  "/sbin/init", false, false },
+	{ "loader is not", { RELEASE, "e sbin/init /lib/ld.so", "d lib" }, NULL, ERR_ROOT_NO_INIT,
+	  NULL, false, false },
+	{ "loader is no program file", { RELEASE, "e sbin/init /lib/ld.so", "f lib/ld.so" }, NULL,
+	  ERR_ROOT_NO_INIT, NULL, false, false },
+	/* On the host it would be found. */
+	{ "loader outside of the tree", { RELEASE, "e sbin/init /../../usr/bin/env" }, NULL,
+	  ERR_ROOT_NO_INIT, NULL, false, false },
+	{ "loader by a link to be made", { RELEASE, "e sbin/init /lib64/ld.so", "e usr/lib64/ld.so" },
+	  NULL, ERR_NONE, "/sbin/init", false, false },
+	{ "loader in usr/lib, link to be made", { RELEASE, "e sbin/init /lib64/ld.so",
+	  "e usr/lib/ld.so" }, NULL, ERR_NONE, "/sbin/init", false, false },
+	{ "lib64 is there, so no link", { RELEASE, "e sbin/init /lib64/ld.so", "e usr/lib64/ld.so",
+	  "d lib64" }, NULL, ERR_ROOT_NO_INIT, NULL, false, false },
+	{ "script", { RELEASE, "x sbin/init #! /opt/sh -x\n", "e opt/sh" }, NULL, ERR_NONE,
+	  "/sbin/init", false, false },
+	{ "script by a link to be made", { RELEASE, "x sbin/init #!/bin/sh\n", "e usr/bin/sh" },
+	  NULL, ERR_NONE, "/sbin/init", false, false },
+	{ "script of a script", { RELEASE, "x sbin/init #!/a", "x a #!/b", "e b" }, NULL, ERR_NONE,
+	  "/sbin/init", false, false },
+	{ "script without its interpreter", { RELEASE, "x sbin/init #!/opt/sh\n" }, NULL,
+	  ERR_ROOT_NO_INIT, NULL, false, false },
+	{ "script without any", { RELEASE, "x sbin/init #!\n" }, NULL, ERR_ROOT_NO_INIT, NULL,
+	  false, false },
+	{ "script of itself", { RELEASE, "x sbin/init #!/sbin/init\n" }, NULL, ERR_ROOT_NO_INIT,
+	  NULL, false, false },
 
 	{ "mount point is a link", { RELEASE, SYSTEMD, "l run tmp", "d tmp" }, NULL, ERR_SWITCH,
 	  NULL, false, false },
@@ -105,6 +139,50 @@ static void tree_cases(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
 		check_case(&cases[i]);
+}
+
+/* What is wrong with a program's header. */
+static void programs(void **state)
+{
+	static const char *const lines[] = { "e init /lib64/ld.so", "e usr/lib64/ld.so", NULL };
+	static const struct { const char *name; size_t at; int byte; bool writable; enum err_code code; } all[] = {
+		{ "as it is", 0, 0x7f, true, ERR_NONE },
+		{ "read-only, so no link", 0, 0x7f, false, ERR_ROOT_NO_INIT },
+		{ "magic", 0, 0, true, ERR_ROOT_NO_INIT },
+		{ "32 bit", EI_CLASS, ELFCLASS32, true, ERR_ROOT_NO_INIT },
+		{ "byte order", EI_DATA, 3, true, ERR_ROOT_NO_INIT },
+		{ "relocatable", offsetof(Elf64_Ehdr, e_type), ET_REL, true, ERR_ROOT_NO_INIT },
+		{ "machine", offsetof(Elf64_Ehdr, e_machine), EM_SPARCV9, true, ERR_ROOT_NO_INIT },
+		{ "no headers", offsetof(Elf64_Ehdr, e_phnum), 0, true, ERR_ROOT_NO_INIT },
+		{ "more headers than bytes", offsetof(Elf64_Ehdr, e_phoff) + 2, 1, true, ERR_ROOT_NO_INIT },
+		{ "many headers", offsetof(Elf64_Ehdr, e_phnum) + 1, 0xff, true, ERR_ROOT_NO_INIT },
+		{ "no loader's name", sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr) +
+		  offsetof(Elf64_Phdr, p_filesz), 0, true, ERR_ROOT_NO_INIT },
+		{ "loader's name without end", sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr) +
+		  offsetof(Elf64_Phdr, p_filesz), 5, true, ERR_ROOT_NO_INIT },
+		{ "endless loader's name", sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr) +
+		  offsetof(Elf64_Phdr, p_filesz) + 5, 1, true, ERR_ROOT_NO_INIT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		char root[32], path[64];
+		struct stat st;
+		struct err e;
+		FILE *f;
+		int fd, rc;
+
+		tree_make(lines, root);
+		snprintf(path, sizeof(path), "%s/init", root);
+		f = fopen(path, "r+");
+		assert_true(fseek(f, (long)all[i].at, SEEK_SET) == 0 && fputc(all[i].byte, f) >= 0);
+		fclose(f);
+		fd = open(root, O_PATH | O_CLOEXEC);
+		rc = root_program_check(fd, all[i].writable, "/init", &st, &e);
+		close(fd);
+		tree_remove(root);
+		assert_code(rc, &e, all[i].code, all[i].name);
+	}
 }
 
 static void os_name_cases(void **state)
@@ -157,6 +235,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(tree_cases),
+		UNIT_TEST(programs),
 		UNIT_TEST(os_name_cases),
 		UNIT_TEST(os_release_size),
 	};

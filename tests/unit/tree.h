@@ -2,10 +2,12 @@
 /* tree.h - small directory trees for tests, as data.
  *
  * A line is a kind, a path and perhaps more: "d etc", "f etc/os-release ID=x",
- * "x sbin/init" (executable), "l bin usr/bin" (link), "h a b" (b is a second name of a).
+ * "x sbin/init" (executable), "e sbin/init /lib/ld.so" (program of this machine, loader), "l bin usr/bin" (link), "h a b" (b is a second name of a).
  * Include after "#define _GNU_SOURCE". Parents are made as needed; NULL ends the table. */
 #pragma once
 
+#include <elf.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +15,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "init/core/cleanup.h"
 #include "init/core/file.h"
+
+/* The beginning of a program: headers, and the name of its loader. */
+static int tree_program(const char *path, const char *loader, struct err *e)
+{
+	struct { Elf64_Ehdr file; Elf64_Phdr segments[2]; char loader[64]; } p;
+	SCOPED(fd_close) int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	if (pread_full(self, &p.file, sizeof(p.file), 0, e) < 0)
+		return -1;
+	p.file.e_phoff = sizeof(p.file);
+	p.file.e_phnum = *loader ? 2 : 1;
+	p.segments[0] = (Elf64_Phdr){ .p_type = PT_LOAD };
+	p.segments[1] = (Elf64_Phdr){ .p_type = PT_INTERP, .p_offset = offsetof(typeof(p), loader),
+				      .p_filesz = strlen(loader) + 1 };
+	snprintf(p.loader, sizeof(p.loader), "%s", loader);
+	return file_write(path, 0755, &p, sizeof(p), e);
+}
 
 static void tree_line(const char *root, const char *line)
 {
@@ -31,6 +51,8 @@ static void tree_line(const char *root, const char *line)
 		rc |= make_dirs(path, 0755, &e);
 	else if (line[0] == 'f' || line[0] == 'x')
 		rc |= file_write(path, line[0] == 'x' ? 0755 : 0644, arg, strlen(arg), &e);
+	else if (line[0] == 'e')
+		rc |= tree_program(path, arg, &e);
 	else if (line[0] == 'l')
 		rc |= symlink(arg, path);
 	else
