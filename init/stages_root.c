@@ -260,13 +260,12 @@ void undo_assemble(struct boot *b)
  * since must not fit, too. */
 static int check_disk_is_only_one(const struct boot *b, struct err *e)
 {
-	SCOPED(disk_done) struct disk again = { 0 };
 	struct disk_search s = { 0 };
 	int rc = make_wish(&s, b, e);
 
 	if (rc >= 0)
-		rc = disk_find(&s.wish, &again, NULL, e);
-	return rc < 0 ? rc : 0;
+		rc = disk_find_again(&s.wish, &b->disk, e);
+	return rc;
 }
 
 int stage_check(struct boot *b, struct err *e)

@@ -41,12 +41,17 @@ bool disk_fits(const struct disk_wish *wish, const struct gpt *gpt);
 /* Looks through the whole disks present now (/sys/class/block: no partitions,
  * no dm, no zram, no empty loop devices) for the wish. Returns 1 and fills *ret,
  * 0 if no disk fits yet. A disk whose table is bad is skipped; the first one
- * that claims to have a table is told in *ret_bad (may be NULL; its code is ERR_NONE
- * if there is none): the caller reports it when the deadline passes. Only the disk found is warned about,
+ * that claims to have a table is told in *ret_bad (its code is ERR_NONE if there
+ * is none): the caller reports it when the deadline passes. Only the disk found is warned about,
  * so it may be called on every event.
  * Errors: ERR_DISK_AMBIGUOUS if two disks fit, ERR_GPT_INVALID only for a disk
  * wished by name. */
 int disk_find(const struct disk_wish *wish, struct disk *ret, struct err *ret_bad, struct err *e);
+
+/* Looks once more, without warnings: the disk that was found must still fit, and be
+ * the only one. Errors: those of disk_find(), ERR_DISK_AMBIGUOUS if only another one
+ * fits, ERR_SYSTEM if none does. */
+int disk_find_again(const struct disk_wish *wish, const struct disk *disk, struct err *e);
 
 /* Compares the kernel's partitions (sysfs start and size) with the table and
  * fills partition.devname. A partition that the kernel does not show, because

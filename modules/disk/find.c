@@ -130,16 +130,17 @@ static int try_disk(const char *name, const struct disk_wish *wish, struct disk 
 	return 1;
 }
 
-int disk_find(const struct disk_wish *wish, struct disk *ret, struct err *ret_bad, struct err *e)
+/* disk_find() without its warnings: *ret_primary and *bad are for those. */
+static int search(const struct disk_wish *wish, struct disk *ret, struct err *ret_primary,
+		  struct err *bad, struct err *e)
 {
 	SCOPED(names_free) struct names names = disks_present();
 	SCOPED(disk_done) struct disk found = { 0 };
-	struct err primary = { 0 }, bad = { 0 };
 
 	for (int i = 0; i < names.n; i++) {
 		SCOPED(disk_done) struct disk disk = { 0 };
 		struct err why_backup;
-		int rc = try_disk(names.list[i]->d_name, wish, &disk, &why_backup, &bad, e);
+		int rc = try_disk(names.list[i]->d_name, wish, &disk, &why_backup, bad, e);
 
 		if (rc < 0)
 			return rc;
@@ -149,15 +150,41 @@ int disk_find(const struct disk_wish *wish, struct disk *ret, struct err *ret_ba
 			return err_set(e, ERR_DISK_AMBIGUOUS, 0, "both '%s' and '%s' fit",
 				       found.name, disk.name);
 		found = disk_take(&disk);
-		primary = why_backup;
+		*ret_primary = why_backup;
 	}
-	if (ret_bad)
-		*ret_bad = bad;
 	if (!found.name[0])
 		return 0;
-	disk_warn(&found, &primary);
 	*ret = disk_take(&found);
 	return 1;
+}
+
+int disk_find(const struct disk_wish *wish, struct disk *ret, struct err *ret_bad, struct err *e)
+{
+	struct err primary = { 0 };
+	int rc;
+
+	*ret_bad = (struct err){ 0 };
+	rc = search(wish, ret, &primary, ret_bad, e);
+	if (rc > 0)
+		disk_warn(ret, &primary);
+	return rc;
+}
+
+int disk_find_again(const struct disk_wish *wish, const struct disk *disk, struct err *e)
+{
+	SCOPED(disk_done) struct disk again = { 0 };
+	struct err primary, bad = { 0 };
+	int rc = search(wish, &again, &primary, &bad, e);
+
+	if (rc < 0)
+		return rc;
+	if (rc == 0)
+		return err_set(e, ERR_SYSTEM, 0, "disk '%s' is gone, or its table is another now",
+			       disk->name);
+	if (again.dev != disk->dev)
+		return err_set(e, ERR_DISK_AMBIGUOUS, 0, "'%s' was taken, and now only '%s' fits",
+			       disk->name, again.name);
+	return 0;
 }
 
 void disk_list(char *ret, size_t max)

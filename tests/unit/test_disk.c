@@ -388,6 +388,8 @@ static void devices(void **state)
 	assert_code(disk_read("a-name-that-is-longer-than-any-disk-has", &disk, &e), &e, ERR_SYSTEM,
 		    "too long");
 	assert_int_equal(disk_find(&(struct disk_wish){ .name = "../vda" }, &disk, &bad, &e), 0);
+	assert_code(disk_find_again(&(struct disk_wish){ .name = "../vda" }, &disk, &e), &e,
+		    ERR_SYSTEM, "gone");
 	disk_list(list, sizeof(list));
 	assert_null(strstr(list, "zram"));
 	assert_null(strstr(list, "dm-"));
