@@ -74,8 +74,13 @@ static int mount_tmpfs(const char *target, struct err *e)
 /* The volume below, a tmpfs above. */
 static int lay_overlay(const struct root_request *r, struct err *e)
 {
-	int rc = mount_tmpfs(SCRATCH, e);
+	/* What rootflags= takes away, the layer above must not give back. */
+	static const unsigned long narrowing = MS_NODEV | MS_NOSUID | MS_NOEXEC | MS_NOSYMFOLLOW;
+	struct root_options o;
+	int rc = root_options_parse(r->filesystem, r->options, &o, e);
 
+	if (rc == 0)
+		rc = mount_tmpfs(SCRATCH, e);
 	if (rc == 0)
 		rc = mount_volume(r, SCRATCH "/lower", e);
 	if (rc == 0)
@@ -86,7 +91,7 @@ static int lay_overlay(const struct root_request *r, struct err *e)
 		rc = make_dir(SYSROOT, e);
 	if (rc < 0)
 		return rc;
-	if (mount("overlay", SYSROOT, "overlay", MS_NODEV,
+	if (mount("overlay", SYSROOT, "overlay", o.flags & narrowing,
 		  "lowerdir=" SCRATCH "/lower,upperdir=" SCRATCH "/upper,"
 		  "workdir=" SCRATCH "/work") < 0)
 		return err_set(e, ERR_ROOT_MOUNT, errno, "mount the volatile overlay at '%s'",

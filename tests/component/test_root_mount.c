@@ -54,6 +54,12 @@ static const struct mount_case {
 	  "/sysroot/etc/file is there\n/sysroot/usr/file is there\n"
 	  "/sysroot/new: Success\n/sysroot/usr/new: Success\n"
 	  "nodev\nlink to /dev/block/253:7\n" BASE_BEFORE "mount /sysroot\n" },
+	{ "overlay, narrowed", "overlay", "nosuid,noexec,nosymfollow," FLAGS, VOLATILE_OVERLAY,
+	  "NONE\n"
+	  "/sysroot/etc/file is there\n/sysroot/usr/file is there\n"
+	  "/sysroot/new: Success\n/sysroot/usr/new: Success\n"
+	  "nodev\nnosuid\nnoexec\nnosymfollow\nlink to /dev/block/253:7\n" BASE_BEFORE
+	  "mount /sysroot\n" },
 	{ "tmpfs with usr", "overlay", FLAGS, VOLATILE_YES,
 	  "NONE\n"
 	  "/sysroot/etc/file is absent\n/sysroot/usr/file is there\n"
@@ -108,6 +114,13 @@ static void print_link(void)
 		printf("link to %s\n", target);
 }
 
+static void print_flags(unsigned long flags)
+{
+	printf("%s%s%s%s", flags & ST_NODEV ? "nodev\n" : "", flags & ST_NOSUID ? "nosuid\n" : "",
+	       flags & ST_NOEXEC ? "noexec\n" : "",
+	       flags & 0x2000 ? "nosymfollow\n" : ""); /* ST_NOSYMFOLLOW, not in every libc */
+}
+
 static void mount_in_sandbox(const void *arg)
 {
 	const struct mount_case *c = arg;
@@ -123,8 +136,7 @@ static void mount_in_sandbox(const void *arg)
 	print_write("/sysroot/new");
 	print_write("/sysroot/usr/new");
 	REQUIRE(statvfs("/sysroot", &vfs) == 0);
-	if (vfs.f_flag & ST_NODEV)
-		printf("nodev\n");
+	print_flags(vfs.f_flag);
 	print_link();
 	sandbox_print_mounts();
 	/* Nothing reaches the image, whatever is above it. */
