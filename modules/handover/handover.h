@@ -27,7 +27,9 @@ int handover_switch_root(const char *sysroot, struct err *e);
 
 struct handover_exec {
 	const char *init;
-	bool is_systemd; /* takes --deserialize; only together with a known version */
+	/* It takes --deserialize. The version is not looked at: systemd promises nothing, but its
+	 * reader skips keys that it does not know; tested with 257. */
+	bool is_systemd;
 	char *const *argv; /* as the kernel gave it to us, NULL-terminated */
 	char *const *envp; /* the same; what belongs to an initrd or a manager is dropped */
 	const char *const *variables; /* NAME=VALUE, in place of the same in envp; may be NULL */
