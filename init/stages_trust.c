@@ -83,6 +83,10 @@ int stage_extend(struct boot *b, struct err *e)
 
 	if (!extensions_present())
 		return 0;
+	if (!b->options.extensions) {
+		log_info("rd.systemd.sysext=no: extensions are not merged");
+		return 0;
+	}
 	rc = policy_parse("root=signed+absent:usr=signed+absent", &policy, e);
 	if (rc < 0)
 		return rc;

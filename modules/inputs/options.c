@@ -234,6 +234,11 @@ static int set_credentials(struct options *o, const char *value, struct err *e)
 	return cmdline_boolean(value, &o->credentials) ? 0 : bad(e, "systemd.import_credentials", value);
 }
 
+static int set_extensions(struct options *o, const char *value, struct err *e)
+{
+	return cmdline_boolean(value, &o->extensions) ? 0 : bad(e, "rd.systemd.sysext", value);
+}
+
 static int set_debug(struct options *o, const char *value, struct err *e)
 {
 	(void)e;
@@ -301,6 +306,8 @@ static const struct rule rules[] = {
 	{ .key = "systemd.volatile", .set = set_volatile },
 	{ .key = "systemd.tpm2_measured_os", .flags = FOLD, .set = set_measure },
 	{ .key = "systemd.import_credentials", .flags = FOLD | RD, .set = set_credentials },
+	/* Without "rd." the word is the host's. */
+	{ .key = "rd.systemd.sysext", .set = set_extensions },
 	/* Values may be large and many: credentials_import() takes them from the words. */
 	{ .key = "systemd.set_credential", .flags = FOLD | VALUE, .set = NULL },
 	{ .key = "systemd.set_credential_binary", .flags = FOLD | VALUE, .set = NULL },

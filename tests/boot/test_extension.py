@@ -120,6 +120,16 @@ def test_bad_ones_are_skipped_and_the_root_boots(lab, demo, boot, tmp_path):
     assert all(got.seen(f"extension '{name}' skipped") for name in BAD), got.explain()
 
 
+def test_a_word_leaves_them_out(lab, demo, boot, tmp_path):
+    """The record then says nothing of extensions, good or bad."""
+    made = [make(lab, tmp_path, "a-good-one")]
+    image = chain.handed_over(demo.initrd, made, tmp_path / "initrd")
+    got = boot(lab.direct(demo.disk, initrd=image, append="rd.systemd.sysext=0", until=RUNNING))
+    boots(got)
+    assert got.seen("rd.systemd.sysext=no: extensions are not merged")
+    assert "extensions" not in got.record
+
+
 @pytest.fixture
 def five(lab, tmp_path):
     """`five(key)`: a driver and four others, of which the newest, without it, has this signer."""

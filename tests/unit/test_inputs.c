@@ -96,6 +96,8 @@ static void refusals(void **state)
 		{ "slipway.disk=/dev/vdb", ERR_NONE },
 		{ "slipway.disk=PARTLABEL=esp", ERR_CMDLINE },
 		{ "systemd.volatile=perhaps", ERR_CMDLINE },
+		{ "rd.systemd.sysext=perhaps", ERR_CMDLINE },
+		{ "systemd.sysext=perhaps", ERR_NONE /* the host's */ },
 	};
 
 	(void)state;
@@ -130,6 +132,12 @@ static void values(void **state)
 	assert_int_equal(o.log_level, LOG_DEBUG);
 	assert_false(o.writable || o.gpt_auto || o.verity || o.allow_user_space);
 	assert_true(o.measure); /* "no" cannot take it back */
+
+	assert_true(o.extensions);
+	assert_int_equal(parse("rd.systemd.sysext=0", &o, &e), 0);
+	assert_false(o.extensions);
+	assert_int_equal(parse("rd.systemd.sysext=0 rd.systemd.sysext systemd.sysext=0", &o, &e), 0);
+	assert_true(o.extensions);
 
 	/* '-' stays '-' where systemd compares literally. */
 	assert_int_equal(parse("root-fstype=x rootfs-type=y", &o, &e), 0);
