@@ -193,7 +193,7 @@ static int import_credentials(struct boot *b, struct err *e)
 		return rc;
 	for (size_t i = 0; i < sizeof(drivers) / sizeof(*drivers); i++)
 		if (kernel_require(b->kernel, drivers[i], &why) < 0)
-			log_info("%s", why.what);
+			log_warning("%s: the host gets no credentials from there", why.what);
 	rc = read_words(&words, e);
 	return rc < 0 ? rc : credentials_import(&words, &b->credentials, e);
 }
