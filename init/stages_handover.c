@@ -2,12 +2,31 @@
 /* The end: nothing of the initrd stays but what the host needs. */
 #include "init/stages.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "init/core/log.h"
 #include "modules/handover/handover.h"
 
 #define SYSROOT "/sysroot"
 
 /* ---- leave ---- */
+
+/* A word of the command line may name any program of the proven root, a shell among them:
+ * with that one, PCR 11 is at no phase that an image's signatures know. */
+static int measure_other_init(struct boot *b, struct err *e)
+{
+	char word[TPM_MAX_TEXT_BYTES];
+
+	if (b->tree.init_is_systemd || strcmp(b->tree.init, "/sbin/init") == 0)
+		return 0;
+	snprintf(word, sizeof(word), "slipway-init:%.240s", b->tree.init);
+	/* What tpm_measure() would refuse. */
+	for (char *c = word; *c; c++)
+		if (*c < ' ' || *c > '~' || strchr("\"'\\", *c))
+			*c = '?';
+	return boot_measure(b, word, "slipway-init", e);
+}
 
 int stage_leave(struct boot *b, struct err *e)
 {
@@ -19,6 +38,8 @@ int stage_leave(struct boot *b, struct err *e)
 		rc = handover_dm_device("root", volume_dev(b->root), b->tree.has_dm_rules, e);
 	if (rc >= 0)
 		rc = handover_base_tree(SYSROOT, e);
+	if (rc >= 0)
+		rc = measure_other_init(b, e);
 	if (rc >= 0)
 		rc = boot_measure(b, "leave-initrd", "phase", e);
 	if (rc >= 0 && b->tpm)
