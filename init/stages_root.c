@@ -17,7 +17,7 @@ struct disk_search {
 	struct disk_wish wish;
 	char text[96]; /* what is awaited, for messages */
 	struct boot *boot;
-	struct err bad; /* why a disk that is there cannot be it */
+	struct disk_memory memory;
 };
 
 static void wish_for_uuid(struct disk_search *s, const struct uuid **member, const struct uuid *uuid,
@@ -59,7 +59,7 @@ static int find_disk(void *arg, struct err *e)
 {
 	struct disk_search *s = arg;
 	struct disk *disk = &s->boot->disk;
-	int rc = disk_find(&s->wish, disk, &s->bad, e);
+	int rc = disk_find(&s->wish, &s->memory, disk, e);
 
 	if (rc <= 0)
 		return rc;
@@ -76,8 +76,9 @@ static int disk_is_missing(struct disk_search *s, struct err *e)
 	char disks[96], modules[128] = "";
 	size_t used = 0;
 
-	if (s->bad.code) {
-		*e = s->bad;
+	/* Why a disk that is there cannot be it. */
+	if (s->memory.bad.code) {
+		*e = s->memory.bad;
 		return err_in(e, "%s", s->text);
 	}
 	disk_list(disks, sizeof(disks));

@@ -38,17 +38,27 @@ void disk_done(struct disk *disk);
  * tell (a wished name is not looked at). Pure. */
 bool disk_fits(const struct disk_wish *wish, const struct gpt *gpt);
 
+/* What one search keeps from call to call; zeroed before the first. Disks that were
+ * read and do not fit are known by their diskseq, which the kernel never gives twice. */
+struct disk_memory {
+	struct err bad; /* the first disk whose table is bad, or ERR_NONE */
+	size_t n_unfit;
+	uint64_t unfit[64];
+};
+
 /* Looks through the whole disks present now (/sys/class/block: no partitions,
  * no dm, no zram, no empty loop devices) for the wish. Returns 1 and fills *ret,
  * 0 if no disk fits yet. A disk whose table is bad is skipped; the first one
- * that claims to have a table is told in *ret_bad (its code is ERR_NONE if there
- * is none): the caller reports it when the deadline passes. Only the disk found is warned about,
- * so it may be called on every event.
+ * that claims to have a table is told in memory->bad: the caller reports it when the
+ * deadline passes. Only the disk found is warned about, and disks that do not fit are
+ * read once, so it may be called on every event. But it waits for a disk that takes a
+ * read and never answers: only the kernel's own timeout for that disk ends this.
  * Errors: ERR_DISK_AMBIGUOUS if two disks fit, ERR_GPT_INVALID only for a disk
  * wished by name. */
-int disk_find(const struct disk_wish *wish, struct disk *ret, struct err *ret_bad, struct err *e);
+int disk_find(const struct disk_wish *wish, struct disk_memory *memory, struct disk *ret,
+	      struct err *e);
 
-/* Looks once more, without warnings: the disk that was found must still fit, and be
+/* Looks at all once more, without warnings: the disk that was found must still fit, and be
  * the only one. Errors: those of disk_find(), ERR_DISK_AMBIGUOUS if only another one
  * fits, ERR_SYSTEM if none does. */
 int disk_find_again(const struct disk_wish *wish, const struct disk *disk, struct err *e);

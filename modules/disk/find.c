@@ -64,6 +64,30 @@ static bool sys_is_empty(const char *disk)
 	return file_read_text(path, size, sizeof(size)) < 1 || strcmp(size, "0") == 0;
 }
 
+/* 0 if the kernel is too old to tell. */
+static uint64_t diskseq_of(const char *disk)
+{
+	char path[320], text[32];
+
+	snprintf(path, sizeof(path), SYS_BLOCK "/%s/diskseq", disk);
+	return file_read_text(path, text, sizeof(text)) < 1 ? 0 : strtoull(text, NULL, 10);
+}
+
+static bool is_unfit(const struct disk_memory *memory, uint64_t diskseq)
+{
+	for (size_t i = 0; i < memory->n_unfit; i++)
+		if (memory->unfit[i] == diskseq)
+			return true;
+	return false;
+}
+
+/* One that is not remembered is read again. */
+static void remember_unfit(struct disk_memory *memory, uint64_t diskseq)
+{
+	if (diskseq && memory->n_unfit < sizeof(memory->unfit) / sizeof(*memory->unfit))
+		memory->unfit[memory->n_unfit++] = diskseq;
+}
+
 /* Nobody boots from these: made by the kernel or by us, or slow to open. */
 static bool is_never_meant(const char *name)
 {
@@ -103,26 +127,29 @@ static struct names disks_present(void)
 	return names;
 }
 
-/* Returns 1 and fills *ret if this disk fits, 0 if not. A bad table is told in
- * *bad, and is an error only if the disk was wished by name. One that has none at
- * all is some data disk, and not worth a word. */
-static int try_disk(const char *name, const struct disk_wish *wish, struct disk *ret,
-		    struct err *ret_primary, struct err *bad, struct err *e)
+/* Returns 1 and fills *ret if this disk fits, 0 if not. A bad table is noted, read
+ * again next time, and an error only if the disk was wished by name. One that has
+ * none at all is some data disk, and not worth a word. */
+static int try_disk(const char *name, const struct disk_wish *wish, struct disk_memory *memory,
+		    struct disk *ret, struct err *ret_primary, struct err *e)
 {
 	SCOPED(disk_done) struct disk disk = { 0 };
 	struct gpt_report report;
+	uint64_t diskseq = diskseq_of(name);
 	struct err why;
 	int rc;
 
-	if (wish->name && strcmp(wish->name, name) != 0)
+	if ((wish->name && strcmp(wish->name, name) != 0) || is_unfit(memory, diskseq))
 		return 0;
 	rc = disk_read_quietly(name, &disk, &report, &why);
 	if (rc == -ERR_MEMORY || (rc == -ERR_GPT_INVALID && wish->name)) {
 		*e = why;
 		return rc;
 	}
-	if (rc < 0 && !bad->code && (wish->name || report.claim == GPT_CLAIMED))
-		*bad = why;
+	if (rc < 0 && !memory->bad.code && (wish->name || report.claim == GPT_CLAIMED))
+		memory->bad = why;
+	if (rc == 0 ? !disk_fits(wish, &disk.gpt) : report.claim == GPT_BLANK)
+		remember_unfit(memory, diskseq);
 	if (rc < 0 || !disk_fits(wish, &disk.gpt))
 		return 0;
 	*ret = disk_take(&disk);
@@ -130,17 +157,18 @@ static int try_disk(const char *name, const struct disk_wish *wish, struct disk 
 	return 1;
 }
 
-/* disk_find() without its warnings: *ret_primary and *bad are for those. */
-static int search(const struct disk_wish *wish, struct disk *ret, struct err *ret_primary,
-		  struct err *bad, struct err *e)
+/* disk_find() without its warnings: *ret_primary is for those. */
+static int search(const struct disk_wish *wish, struct disk_memory *memory, struct disk *ret,
+		  struct err *ret_primary, struct err *e)
 {
 	SCOPED(names_free) struct names names = disks_present();
 	SCOPED(disk_done) struct disk found = { 0 };
 
+	memory->bad = (struct err){ 0 };
 	for (int i = 0; i < names.n; i++) {
 		SCOPED(disk_done) struct disk disk = { 0 };
 		struct err why_backup;
-		int rc = try_disk(names.list[i]->d_name, wish, &disk, &why_backup, bad, e);
+		int rc = try_disk(names.list[i]->d_name, wish, memory, &disk, &why_backup, e);
 
 		if (rc < 0)
 			return rc;
@@ -158,13 +186,12 @@ static int search(const struct disk_wish *wish, struct disk *ret, struct err *re
 	return 1;
 }
 
-int disk_find(const struct disk_wish *wish, struct disk *ret, struct err *ret_bad, struct err *e)
+int disk_find(const struct disk_wish *wish, struct disk_memory *memory, struct disk *ret,
+	      struct err *e)
 {
 	struct err primary = { 0 };
-	int rc;
+	int rc = search(wish, memory, ret, &primary, e);
 
-	*ret_bad = (struct err){ 0 };
-	rc = search(wish, ret, &primary, ret_bad, e);
 	if (rc > 0)
 		disk_warn(ret, &primary);
 	return rc;
@@ -173,8 +200,9 @@ int disk_find(const struct disk_wish *wish, struct disk *ret, struct err *ret_ba
 int disk_find_again(const struct disk_wish *wish, const struct disk *disk, struct err *e)
 {
 	SCOPED(disk_done) struct disk again = { 0 };
-	struct err primary, bad = { 0 };
-	int rc = search(wish, &again, &primary, &bad, e);
+	struct disk_memory none = { 0 };
+	struct err primary;
+	int rc = search(wish, &none, &again, &primary, e);
 
 	if (rc < 0)
 		return rc;

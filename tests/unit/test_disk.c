@@ -377,7 +377,8 @@ static void devices(void **state)
 {
 	char list[4096], tiny[4];
 	struct disk disk = { 0 };
-	struct err bad, e = { 0 };
+	struct disk_memory memory = { 0 };
+	struct err e = { 0 };
 	dev_t dev;
 
 	(void)state;
@@ -387,7 +388,7 @@ static void devices(void **state)
 	assert_non_null(strstr(e.what, "'/dev/no/such'"));
 	assert_code(disk_read("a-name-that-is-longer-than-any-disk-has", &disk, &e), &e, ERR_SYSTEM,
 		    "too long");
-	assert_int_equal(disk_find(&(struct disk_wish){ .name = "../vda" }, &disk, &bad, &e), 0);
+	assert_int_equal(disk_find(&(struct disk_wish){ .name = "../vda" }, &memory, &disk, &e), 0);
 	assert_code(disk_find_again(&(struct disk_wish){ .name = "../vda" }, &disk, &e), &e,
 		    ERR_SYSTEM, "gone");
 	disk_list(list, sizeof(list));
