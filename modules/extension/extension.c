@@ -20,11 +20,8 @@
 /* Earlier folders win. */
 static const char *const folders[] = { "/.extra/sysext", "/.extra/global_sysext" };
 
-static const char *const hierarchies[] = { "/usr", "/opt" };
-
 enum {
 	N_FOLDERS = sizeof(folders) / sizeof(*folders),
-	N_HIERARCHIES = sizeof(hierarchies) / sizeof(*hierarchies),
 	FILE_BYTES = EXTENSION_FILE_BYTES + 32, /* with the folder */
 	TOP_BYTES = 40,
 	MAX_RELEASE_BYTES = 64 * 1024,
@@ -82,7 +79,7 @@ static int accept_tree(struct extension *x, const struct release *initrd, struct
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < N_HIERARCHIES; i++)
-		x->has[i] = tree_has(fd, hierarchies[i] + 1);
+		x->has[i] = tree_has(fd, tree_hierarchies[i] + 1);
 	return 0;
 }
 
@@ -141,7 +138,7 @@ static int merge_one(struct extensions *x, size_t hierarchy, struct err *e)
 	}
 	if (n == 0)
 		return 0;
-	rc = merge_hierarchy(hierarchies[hierarchy], layers, n, e);
+	rc = merge_hierarchy(tree_hierarchies[hierarchy], layers, n, e);
 	x->merged[hierarchy] = rc == 0;
 	return rc;
 }
@@ -246,7 +243,7 @@ int extensions_undo(struct extensions *x, struct err *e)
 		return 0;
 	/* On top first. What fails does not keep the rest from going. */
 	for (size_t i = N_HIERARCHIES; i > 0; i--)
-		if (x->merged[i - 1] && merge_undo(hierarchies[i - 1], e) < 0)
+		if (x->merged[i - 1] && merge_undo(tree_hierarchies[i - 1], e) < 0)
 			rc = -(int)e->code;
 	for (size_t i = x->n; i > 0; i--)
 		image_close(&x->at[i - 1].image);

@@ -17,9 +17,7 @@ enum {
 	MAX_ENTRIES = 100000,
 };
 
-static const char *const hierarchies[] = { "usr", "opt" };
-
-enum { N_HIERARCHIES = sizeof(hierarchies) / sizeof(*hierarchies) };
+const char *const tree_hierarchies[N_HIERARCHIES] = { "/usr", "/opt" };
 
 static const struct {
 	const char *path, *why;
@@ -52,7 +50,8 @@ const char *tree_forbids(const char *path, bool is_directory)
 static bool is_hierarchy(const char *name, size_t n)
 {
 	for (size_t i = 0; i < N_HIERARCHIES; i++)
-		if (strlen(hierarchies[i]) == n && memcmp(hierarchies[i], name, n) == 0)
+		if (strlen(tree_hierarchies[i] + 1) == n &&
+		    memcmp(tree_hierarchies[i] + 1, name, n) == 0)
 			return true;
 	return false;
 }
@@ -227,7 +226,7 @@ int tree_check(int root_fd, struct err *e)
 		struct stat st;
 		int rc;
 
-		snprintf(w.path, sizeof(w.path), "%s", hierarchies[i]);
+		snprintf(w.path, sizeof(w.path), "%s", tree_hierarchies[i] + 1);
 		if (fstatat(root_fd, w.path, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 			if (errno == ENOENT)
 				continue;
@@ -235,7 +234,7 @@ int tree_check(int root_fd, struct err *e)
 		}
 		if (!S_ISDIR(st.st_mode))
 			return refuse(&w, "must be a directory", e);
-		rc = walk_directory(&w, root_fd, hierarchies[i], 1, e);
+		rc = walk_directory(&w, root_fd, tree_hierarchies[i] + 1, 1, e);
 		if (rc < 0)
 			return rc;
 	}

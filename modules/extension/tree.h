@@ -7,6 +7,11 @@
 
 #include "init/core/err.h"
 
+enum { N_HIERARCHIES = 2 };
+
+/* What is merged: "/usr" and "/opt". */
+extern const char *const tree_hierarchies[N_HIERARCHIES];
+
 /* Does a symlink at path (relative to the tree's top, "usr/lib/x") with this target
  * end inside /usr or /opt? ".." counts only at the front of a relative target: behind
  * a name, what it means depends on other links. Pure. */
