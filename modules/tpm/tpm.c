@@ -15,10 +15,13 @@
 #include "modules/tpm/logfile.h"
 #include "modules/tpm/tcti.h"
 
-/* The device is read with a time limit: a TPM that hangs costs this once, then
- * every further command fails at once. The kernel's driver has its own limit for
- * each command, so closing the device does not hang either. */
-enum { COMMAND_MS = 30000 };
+/* The device is read with a time limit: a TPM that hangs costs this once to open it and
+ * once for a command, then every further command fails at once. The kernel's driver has
+ * its own limit for each command, so closing the device does not hang either. */
+enum {
+	COMMAND_MS = 30000,
+	PROBE_MS = 1000, /* the library waits no longer when it opens the device */
+};
 
 struct bank {
 	uint32_t bit;
@@ -287,6 +290,21 @@ int tpm_open_tcti(TSS2_TCTI_CONTEXT *tcti, uint32_t banks, unsigned pcr, const c
 	return 0;
 }
 
+/* A TPM that is busy with its self-test takes longer to answer than the library waits.
+ * What fails sooner than that is no question of time. */
+static TSS2_RC init_device(TSS2_TCTI_CONTEXT *tcti, size_t n, const char *device)
+{
+	uint64_t start_ms, deadline_ms = now_ms() + COMMAND_MS;
+	TSS2_RC rc;
+
+	do {
+		start_ms = now_ms();
+		rc = Tss2_Tcti_Device_Init(tcti, &n, device);
+	} while (rc == TSS2_TCTI_RC_IO_ERROR && now_ms() - start_ms >= PROBE_MS &&
+		 now_ms() < deadline_ms);
+	return rc;
+}
+
 int tpm_open(const char *device, uint32_t banks, unsigned pcr, const char *log_path,
 	     struct tpm **ret, struct err *e)
 {
@@ -297,7 +315,7 @@ int tpm_open(const char *device, uint32_t banks, unsigned pcr, const char *log_p
 	tcti = rc == TSS2_RC_SUCCESS ? calloc(1, n) : NULL;
 	if (!tcti)
 		return err_set(e, ERR_MEMORY, 0, "open the TPM '%s'", device);
-	rc = Tss2_Tcti_Device_Init(tcti, &n, device);
+	rc = init_device(tcti, n, device);
 	if (rc != TSS2_RC_SUCCESS) {
 		(void)failed(e, rc, "be opened");
 		return err_in(e, "TPM '%s'", device);

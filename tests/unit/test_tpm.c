@@ -3,14 +3,18 @@
 #define _GNU_SOURCE
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
 #include <json-c/json.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <tss2/tss2_esys.h>
+#include <unistd.h>
 
 #include "init/core/bytes.h"
 #include "init/core/cleanup.h"
@@ -392,12 +396,57 @@ static void no_device(void **state)
 	assert_code(tpm_open("/dev/null", 0, 11, "/tmp/log", &t, &e), &e, ERR_TPM_FAILED, "no TPM");
 }
 
+/* A terminal stands for the device: it ignores the first probe, answers the second and
+ * fails the next command. */
+static void *answer_late(void *arg)
+{
+	static const uint8_t answers[][20] = {
+		{ 0x80, 0x01, 0, 0, 0, 20 },
+		{ 0x80, 0x01, 0, 0, 0, 10, 0, 0, 1, 1 }, /* TPM_RC_FAILURE */
+	};
+	int fd = *(int *)arg;
+	uint8_t command[64];
+
+	for (size_t n = 0; n < 24;) {
+		ssize_t got = read(fd, command, 24 - n);
+
+		if (got <= 0)
+			return NULL;
+		n += (size_t)got;
+	}
+	if (write(fd, answers[0], 20) == 20 && read(fd, command, sizeof(command)) > 0)
+		(void)!write(fd, answers[1], 10);
+	return NULL;
+}
+
+static void waits_for_a_slow_device(void **state)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY), slave;
+	struct termios raw = { .c_cflag = CS8 | CREAD };
+	struct tpm *t = NULL;
+	pthread_t thread;
+	struct err e;
+
+	(void)state;
+	assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY); /* open until the end: no hang-up */
+	assert_true(slave >= 0 && tcsetattr(slave, TCSANOW, &raw) == 0);
+	assert_int_equal(pthread_create(&thread, NULL, answer_late, &master), 0);
+	assert_int_equal(tpm_open(ptsname(master), 0, 11, "/nowhere/log", &t, &e), -ERR_TPM_FAILED);
+	assert_string_equal(e.what, "the TPM cannot list its PCR banks: it failed its self-test "
+				    "(0x00000101)");
+	pthread_join(thread, NULL);
+	close(slave);
+	close(master);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(measures_and_logs), UNIT_TEST(finds_the_banks_in_use),
 		UNIT_TEST(refuses_what_the_log_cannot_show), UNIT_TEST(extend_counts_without_log),
 		UNIT_TEST(faults_have_their_words), UNIT_TEST(no_device),
+		UNIT_TEST(waits_for_a_slow_device),
 	};
 
 	setenv("TSS2_LOG", "all+NONE", 1); /* the faults are ours */
