@@ -192,6 +192,26 @@ bool dps_is_esp_or_xbootldr(const struct uuid *type)
 }
 
 /* Why this partition is out of the question; NULL for a candidate. */
+const char *dps_skips(const struct partition *p)
+{
+	if (p->attributes & GPT_ATTR_NO_AUTO)
+		return "not for automatic use (no-auto)";
+	if (strcmp(p->label, "_empty") == 0)
+		return "labelled '_empty'";
+	if (strncmp(p->label, "PRT#", 4) == 0 || strncmp(p->label, "PND#", 4) == 0)
+		return "half written (label begins PRT# or PND#)";
+	return NULL;
+}
+
+struct dps_halves dps_halves(const uint8_t *root_hash, size_t n)
+{
+	struct dps_halves h;
+
+	memcpy(h.data.b, root_hash, sizeof(h.data.b));
+	memcpy(h.hash.b, root_hash + n - sizeof(h.hash.b), sizeof(h.hash.b));
+	return h;
+}
+
 static const char *objection(const struct partition *p, enum designator d,
 			     const struct dps_wish *wish)
 {
@@ -201,12 +221,8 @@ static const char *objection(const struct partition *p, enum designator d,
 		return d == DPS_ROOT ? "not a root partition" : "not a usr partition";
 	if (a != native())
 		return a->foreign;
-	if (p->attributes & GPT_ATTR_NO_AUTO)
-		return "not for automatic use (no-auto)";
-	if (strcmp(p->label, "_empty") == 0)
-		return "labelled '_empty'";
-	if (strncmp(p->label, "PRT#", 4) == 0 || strncmp(p->label, "PND#", 4) == 0)
-		return "half written (label begins PRT# or PND#)";
+	if (dps_skips(p))
+		return dps_skips(p);
 	if (wish->uuid && !uuid_equal(wish->uuid, &p->uuid))
 		return "not the UUID asked for";
 	if (wish->label && strcmp(wish->label, p->label) != 0)

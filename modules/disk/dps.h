@@ -21,6 +21,19 @@ const char *dps_type_name(const struct uuid *type);
 
 bool dps_is_esp_or_xbootldr(const struct uuid *type);
 
+/* Why nothing may be chosen by itself in this partition, whatever its type (no-auto,
+ * emptied, half written), or NULL. A static string. */
+const char *dps_skips(const struct partition *p);
+
+/* UAPI.2: the data partition's UUID is the first half of the root hash, that of the
+ * hash partition the last one (the first and last 128 bits of a longer hash). */
+struct dps_halves {
+	struct uuid data, hash;
+};
+
+/* n is at least 16. */
+struct dps_halves dps_halves(const uint8_t *root_hash, size_t n);
+
 /* What narrows the choice; zeroed, it narrows nothing. */
 struct dps_wish {
 	const struct uuid *uuid; /* only the data partition with this UUID */

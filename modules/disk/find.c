@@ -18,23 +18,17 @@ static bool has_esp(const struct gpt *gpt, const struct uuid *uuid)
 	return p && dps_is_esp_or_xbootldr(&p->type);
 }
 
-/* UAPI.2: the first 16 bytes of the root hash are the data partition's UUID, the
- * last 16 the hash partition's. */
+/* Of root only: that is what roothash= is for. */
 static bool has_root_hash(const struct gpt *gpt, const uint8_t *hash, size_t n)
 {
-	struct uuid data, tree;
+	struct dps_halves h;
 
-	if (n < sizeof(data.b) + sizeof(tree.b))
+	if (n < sizeof(h.data.b) + sizeof(h.hash.b))
 		return false;
-	memcpy(data.b, hash, sizeof(data.b));
-	memcpy(tree.b, hash + n - sizeof(tree.b), sizeof(tree.b));
-	if (uuid_is_zero(&data) || uuid_is_zero(&tree))
-		return false;
-	for (enum designator d = DPS_ROOT; d <= DPS_USR; d++)
-		if (gpt_find(gpt, dps_type(d, DPS_DATA), &data) &&
-		    gpt_find(gpt, dps_type(d, DPS_HASH), &tree))
-			return true;
-	return false;
+	h = dps_halves(hash, n);
+	return !uuid_is_zero(&h.data) && !uuid_is_zero(&h.hash) &&
+	       gpt_find(gpt, dps_type(DPS_ROOT, DPS_DATA), &h.data) &&
+	       gpt_find(gpt, dps_type(DPS_ROOT, DPS_HASH), &h.hash);
 }
 
 bool disk_fits(const struct disk_wish *wish, const struct gpt *gpt)

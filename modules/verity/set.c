@@ -12,24 +12,9 @@
 
 enum { MAX_CANDIDATES = 16, MIN_HASH_BYTES = 16 };
 
-/* UAPI.2: the data partition's UUID is the first half of the root hash, that of the
- * hash partition the last one (the first and last 128 bits of a longer hash). */
-struct halves {
-	struct uuid data, hash;
-};
-
-static struct halves halves_of(const uint8_t *root_hash, size_t n)
+static struct dps_halves candidate_halves(const struct verity_candidate *c)
 {
-	struct halves h;
-
-	memcpy(h.data.b, root_hash, sizeof(h.data.b));
-	memcpy(h.hash.b, root_hash + n - sizeof(h.hash.b), sizeof(h.hash.b));
-	return h;
-}
-
-static struct halves candidate_halves(const struct verity_candidate *c)
-{
-	return halves_of(c->parsed.root_hash, c->parsed.root_hash_bytes);
+	return dps_halves(c->parsed.root_hash, c->parsed.root_hash_bytes);
 }
 
 /* For messages: empty until the kernel's view is known. */
@@ -43,14 +28,14 @@ static int choose_data(const struct gpt *gpt, enum designator d, const struct ve
 {
 	struct dps_wish data = wish->data;
 	char text[UUID_TEXT_BYTES];
-	struct halves h;
+	struct dps_halves h;
 
 	if (!wish->root_hash)
 		return dps_choose(gpt, d, &data, &set->verdicts, &set->data, e);
 	if (wish->root_hash_bytes < MIN_HASH_BYTES || wish->root_hash_bytes > VERITY_MAX_HASH_BYTES)
 		return err_set(e, ERR_CMDLINE, 0, "root hash has '%zu' bytes, not 16 to 64",
 			       wish->root_hash_bytes);
-	h = halves_of(wish->root_hash, wish->root_hash_bytes);
+	h = dps_halves(wish->root_hash, wish->root_hash_bytes);
 	if (data.uuid && !uuid_equal(data.uuid, &h.data))
 		return err_set(e, ERR_ROOT_INCOMPLETE, 0,
 			       "partition '%s', asked for, is not the root hash's data",
@@ -133,7 +118,7 @@ static int choose_signature(const struct gpt *gpt, struct verity_candidate candi
 
 static int choose_hash(const struct gpt *gpt, struct verity_set *set, struct err *e)
 {
-	struct halves h = halves_of(set->root_hash, set->root_hash_bytes);
+	struct dps_halves h = dps_halves(set->root_hash, set->root_hash_bytes);
 	char text[UUID_TEXT_BYTES];
 
 	/* A partition without a UUID belongs to everything. */
@@ -196,14 +181,7 @@ int verity_set_match(const struct gpt *gpt, enum designator d, const struct veri
 
 static bool is_candidate(const struct partition *p, enum designator d)
 {
-	/* Half-written or emptied by an update, as for the data (UAPI.2). */
-	static const char *const skipped[] = { "PRT#", "PND#" };
-
-	for (size_t i = 0; i < sizeof(skipped) / sizeof(*skipped); i++)
-		if (strncmp(p->label, skipped[i], strlen(skipped[i])) == 0)
-			return false;
-	return uuid_equal(&p->type, dps_type(d, DPS_SIGNATURE)) &&
-	       !(p->attributes & GPT_ATTR_NO_AUTO) && strcmp(p->label, "_empty") != 0;
+	return uuid_equal(&p->type, dps_type(d, DPS_SIGNATURE)) && !dps_skips(p);
 }
 
 static int read_signature(const struct disk *disk, const struct partition *p,

@@ -176,8 +176,8 @@ static void fits(void **state)
 	struct uuid data = { { 1 } }, tree = { { [15] = 2 } }, esp = { { 7 } }, none = { { 9 } };
 	struct uuid esp_type;
 	struct partition partitions[3] = {
-		{ .number = 1, .type = *dps_type(DPS_USR, DPS_DATA), .uuid = data },
-		{ .number = 2, .type = *dps_type(DPS_USR, DPS_HASH), .uuid = tree },
+		{ .number = 1, .type = *dps_type(DPS_ROOT, DPS_DATA), .uuid = data },
+		{ .number = 2, .type = *dps_type(DPS_ROOT, DPS_HASH), .uuid = tree },
 		{ .number = 3, .uuid = esp },
 	};
 	const struct gpt gpt = { .partitions = partitions, .n_partitions = 3 };
@@ -202,7 +202,9 @@ static void fits(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
 		if (disk_fits(&cases[i].wish, &gpt) != cases[i].fits)
 			fail_msg("case '%s'", cases[i].name);
-	partitions[1].type = *dps_type(DPS_ROOT, DPS_HASH);
+	partitions[1].type = *dps_type(DPS_USR, DPS_HASH);
+	assert_false(disk_fits(&cases[5].wish, &gpt));
+	partitions[0].type = *dps_type(DPS_USR, DPS_DATA);
 	assert_false(disk_fits(&cases[5].wish, &gpt));
 }
 
