@@ -25,6 +25,9 @@ MODULES := $(sort $(wildcard modules/*/*.c))
 INIT := $(sort $(wildcard init/*.c))
 HOOKS := $(sort $(wildcard hooks/*.c))
 MKINITRD := $(sort $(wildcard mkinitrd/*.c))
+# The parsers that tell the image builder what init would refuse.
+JUDGES := modules/inputs/cmdline.c modules/inputs/config.c modules/inputs/options.c \
+	modules/trust/anchors.c modules/trust/keyring.c modules/trust/pkcs7.c modules/trust/policy.c
 MANPAGES := $(sort $(wildcard init/*.[5-8] mkinitrd/*.[5-8])) build/man/slipway-reasons.7
 HEADERS := $(sort $(wildcard init/*.h init/core/*.h init/core/*.def modules/*/*.h hooks/*.h mkinitrd/*.h))
 
@@ -50,7 +53,7 @@ build/obj/%.o: %.c $(HEADERS) | $(CC_STATIC)
 	$(Q)$(CC_STATIC) $(REQUIRED) $(HARDEN) -I$(DEPS)/include $(CFLAGS) -c $< -o $@
 
 init_objs := $(patsubst %.c,build/obj/%.o,$(CORE) $(MODULES) $(HOOKS) $(INIT))
-mkinitrd_objs := $(patsubst %.c,build/obj/%.o,$(CORE) $(MKINITRD))
+mkinitrd_objs := $(patsubst %.c,build/obj/%.o,$(CORE) $(JUDGES) $(MKINITRD))
 
 build/init.debug: $(init_objs)
 	$(say) LD $@

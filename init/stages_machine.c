@@ -15,8 +15,6 @@
 
 #define CONFIG "/etc/slipway.conf"
 
-enum { CONFIG_MAX_BYTES = 64 * 1024 };
-
 uint64_t boot_device_deadline(const struct boot *b)
 {
 	unsigned s = b->options.timeout_s ? b->options.timeout_s : b->config.timeout_s;

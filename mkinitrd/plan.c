@@ -13,6 +13,8 @@
 #include "mkinitrd/closure.h"
 #include "mkinitrd/profile.h"
 #include "mkinitrd/staging.h"
+#include "modules/inputs/config.h"
+#include "modules/trust/policy.h"
 
 static const char default_os_release[] =
 	"ID=slipway\n"
@@ -97,12 +99,30 @@ static int add_include(struct initrd *i, const char *word, struct err *e)
 	return initrd_add_tree(i, colon + 1, source, "--include", e);
 }
 
+/* What PID 1 would refuse must not get so far. */
+static int add_config(struct initrd *i, const char *source, struct err *e)
+{
+	SCOPED(mem_free) char *text = NULL;
+	struct policy floor;
+	struct config config;
+	size_t n;
+	int rc = file_read(AT_FDCWD, source, CONFIG_MAX_BYTES, &text, &n, e);
+
+	if (rc == 0)
+		rc = config_parse(text, n, &config, e);
+	if (rc == 0 && *config.image_policy)
+		rc = policy_parse(config.image_policy, &floor, e);
+	if (rc == 0)
+		rc = initrd_add_text(i, "etc/slipway.conf", text, "--conf", e);
+	return rc < 0 ? err_in(e, "--conf '%.200s'", source) : 0;
+}
+
 static int add_given_files(struct initrd *i, const struct build_options *o, struct err *e)
 {
 	int rc = 0;
 
 	if (o->conf)
-		rc = initrd_add_file(i, "etc/slipway.conf", o->conf, false, "--conf", e);
+		rc = add_config(i, o->conf, e);
 	for (size_t n = 0; n < o->certificates.n && rc == 0; n++)
 		rc = certificate_add(i, o->certificates.v[n], e);
 	for (size_t n = 0; n < o->modprobe_configs.n && rc == 0; n++)

@@ -8,7 +8,7 @@
 #include "init/core/err.h"
 #include "modules/inputs/options.h"
 
-enum { CONFIG_MAX_MODULES = 32 };
+enum { CONFIG_MAX_BYTES = 64 * 1024, CONFIG_MAX_MODULES = 32 };
 
 enum tpm_need {
 	TPM_ANNOUNCED, /* must work if the firmware announced it (default) */

@@ -18,7 +18,6 @@
 
 enum {
 	MAX_CERTIFICATES = 256, /* in one folder */
-	MAX_CERTIFICATE_BYTES = 64 * 1024,
 	MIN_RSA_BITS = 2048,
 };
 
@@ -102,7 +101,32 @@ static int check_key(const mbedtls_pk_context *key, const char *path, struct err
 	return 0;
 }
 
-/* Adds the one certificate in text[0..n), to which a NUL is appended. */
+/* Parses the one certificate in text[0..n), to which a NUL is appended. */
+static int parse_certificate(const char *text, size_t n, const char *path, mbedtls_x509_crt *ret,
+			     struct err *e)
+{
+	int rc;
+
+	if (strlen(text) != n || !strstr(text, "-----BEGIN CERTIFICATE-----"))
+		return err_set(e, ERR_CERTIFICATE, 0, "'%s' is not a certificate in PEM", path);
+	rc = mbedtls_x509_crt_parse(ret, (const unsigned char *)text, n + 1);
+	if (rc != 0)
+		return err_set(e, ERR_CERTIFICATE, 0,
+			       "'%s' is not a certificate that can be parsed (mbedTLS %d)", path,
+			       rc);
+	if (ret->next)
+		return err_set(e, ERR_CERTIFICATE, 0, "'%s' has more than one certificate", path);
+	return check_key(&ret->pk, path, e);
+}
+
+int anchors_check(const char *text, size_t n, const char *path, struct err *e)
+{
+	SCOPED(mbedtls_x509_crt_free) mbedtls_x509_crt one;
+
+	mbedtls_x509_crt_init(&one);
+	return parse_certificate(text, n, path, &one, e);
+}
+
 static int add_certificate(struct anchors *a, const char *text, size_t n, const char *path,
 			   struct err *e)
 {
@@ -110,16 +134,7 @@ static int add_certificate(struct anchors *a, const char *text, size_t n, const 
 	int rc;
 
 	mbedtls_x509_crt_init(&one);
-	if (strlen(text) != n || !strstr(text, "-----BEGIN CERTIFICATE-----"))
-		return err_set(e, ERR_CERTIFICATE, 0, "'%s' is not a certificate in PEM", path);
-	rc = mbedtls_x509_crt_parse(&one, (const unsigned char *)text, n + 1);
-	if (rc != 0)
-		return err_set(e, ERR_CERTIFICATE, 0,
-			       "'%s' is not a certificate that can be parsed (mbedTLS %d)", path,
-			       rc);
-	if (one.next)
-		return err_set(e, ERR_CERTIFICATE, 0, "'%s' has more than one certificate", path);
-	rc = check_key(&one.pk, path, e);
+	rc = parse_certificate(text, n, path, &one, e);
 	if (rc < 0)
 		return rc;
 	if (mbedtls_x509_crt_parse_der(&a->certificates, one.raw.p, one.raw.len) != 0)
@@ -137,7 +152,7 @@ static int load_file(struct anchors *a, int dir_fd, const char *folder, const ch
 	int rc;
 
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	rc = file_read(dir_fd, name, MAX_CERTIFICATE_BYTES, &text, &n, e);
+	rc = file_read(dir_fd, name, ANCHOR_MAX_BYTES, &text, &n, e);
 	if (rc < 0)
 		return e->code == ERR_MEMORY ? rc :
 			err_set(e, ERR_CERTIFICATE, e->errnum, "read '%s'", path);

@@ -14,7 +14,10 @@
 
 struct anchors; /* immutable once loaded */
 
-enum { FINGERPRINT_BYTES = 32 }; /* SHA-256 of the DER certificate */
+enum {
+	FINGERPRINT_BYTES = 32, /* SHA-256 of the DER certificate */
+	ANCHOR_MAX_BYTES = 64 * 1024, /* of one file */
+};
 
 /* root is prefixed to every path ("" for /). A file that is no certificate, or
  * whose key is weak (RSA < 2048, other curves than P-256/384/521), is an error:
@@ -22,6 +25,10 @@ enum { FINGERPRINT_BYTES = 32 }; /* SHA-256 of the DER certificate */
  * anchors_free(). */
 int anchors_load(const char *root, struct anchors **ret, struct err *e);
 void anchors_free(struct anchors *a);
+
+/* Whether anchors_load() takes a file with this text (a NUL follows it) unless it is empty.
+ * Pure. Errors: ERR_CERTIFICATE. */
+int anchors_check(const char *text, size_t n, const char *path, struct err *e);
 
 size_t anchors_count(const struct anchors *a);
 

@@ -97,7 +97,14 @@ def inputs(tmp_path_factory) -> Path:
     (folder / "torn.pem").write_bytes(pem[:200] + b"\n-----END CERTIFICATE-----\n")
     subprocess.run(["openssl", "x509", "-in", folder / "vendor.pem", "-outform", "DER",
                     "-out", folder / "vendor.der"], check=True)
+    for name, *key in (("weak", "rsa:1024"), ("curve", "ec", "-pkeyopt",
+                                              "ec_paramgen_curve:secp256k1")):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", *key, "-nodes", "-days", "30",
+                        "-subj", "/CN=weak", "-keyout", folder / f"{name}.key",
+                        "-out", folder / f"{name}.pem"], check=True, capture_output=True)
     (folder / "slipway.conf").write_text("# vendor\n")
+    (folder / "typo.conf").write_text("tpm=required\ntmp=required\n")
+    (folder / "policy.conf").write_text("image-policy=root=sigend\n")
     (folder / "os-release").write_text("NAME=x\nID=appliance\n")
     (folder / "no-id").write_text("NAME=x\nVERSION_ID=3\n")
     (folder / "options.conf").write_text("options erofs x=1\nalias nickname unused\n")
@@ -326,9 +333,13 @@ REFUSED = {
     "configuration that is nowhere": (["--conf={inputs}/gone"], 1, "/gone'"),
     "private key": (["--cert={inputs}/with-key.pem"], 1, "private key"),
     "key alone": (["--cert={inputs}/vendor.key"], 1, "private key"),
-    "certificate in DER": (["--cert={inputs}/vendor.der"], 1, "openssl x509"),
-    "torn certificate": (["--cert={inputs}/torn.pem"], 1, "cannot be read"),
-    "two certificates": (["--cert={inputs}/two.pem"], 1, "several certificates"),
+    "certificate in DER": (["--cert={inputs}/vendor.der"], 1, "not a certificate in PEM"),
+    "torn certificate": (["--cert={inputs}/torn.pem"], 1, "can be parsed"),
+    "two certificates": (["--cert={inputs}/two.pem"], 1, "more than one certificate"),
+    "weak key": (["--cert={inputs}/weak.pem"], 1, "1024 bits"),
+    "other curve": (["--cert={inputs}/curve.pem"], 1, "can be parsed"),
+    "configuration with a typo": (["--conf={inputs}/typo.conf"], 1, "slipway.conf:2: 'tmp=required'"),
+    "configuration with no policy": (["--conf={inputs}/policy.conf"], 1, "policy"),
     "same name twice": (["--cert={inputs}/vendor.pem", "--cert={inputs}/vendor.pem"], 1, "twice"),
     "identity without ID=": (["--os-release={inputs}/no-id"], 1, "no ID="),
     "modprobe file that would be ignored": (["--modprobe-conf={inputs}/os-release"], 1, ".conf"),
