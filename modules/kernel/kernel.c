@@ -12,7 +12,6 @@
 #include <sys/utsname.h>
 
 #include "init/core/cleanup.h"
-#include "init/core/clock.h"
 #include "init/core/file.h"
 #include "init/core/log.h"
 #include "modules/kernel/coldplug.h"
@@ -22,7 +21,6 @@
 enum {
 	SOCKET_BYTES = 4 * 1024 * 1024, /* some thousand events while nobody reads */
 	BURST = 256,                    /* events read before commands are looked at */
-	PROGRESS_MS = 10000,
 };
 
 /* What the listening thread is told through its eventfd, which adds up. */
@@ -279,36 +277,10 @@ int kernel_reload(struct kernel *k, struct err *e)
 	return rc < 0 ? rc : command(k, COMMAND_COLDPLUG, e);
 }
 
-/* Waits for news, saying so now and then. False if the deadline passes first. */
-static bool wait_for_news(struct kernel *k, uint64_t seen, const char *what, uint64_t deadline_ms)
-{
-	for (;;) {
-		int left = ms_until(deadline_ms);
-		bool last = left <= PROGRESS_MS;
-
-		if (news_wait(&k->news, seen, last ? left : PROGRESS_MS))
-			return true;
-		if (last)
-			return false;
-		log_info("waiting for %s, %d s left", what, (ms_until(deadline_ms) + 999) / 1000);
-	}
-}
-
 int kernel_wait(struct kernel *k, int (*done)(void *arg, struct err *e), void *arg,
 		const char *what, uint64_t deadline_ms, struct err *e)
 {
-	uint64_t start_ms = now_ms();
-
-	for (;;) {
-		uint64_t seen = news_count(&k->news);
-		int rc = done(arg, e);
-
-		if (rc != 0)
-			return rc;
-		if (!wait_for_news(k, seen, what, deadline_ms))
-			return err_set(e, ERR_TIMEOUT, 0, "waited %llu s for %s in vain",
-				       (unsigned long long)(now_ms() - start_ms) / 1000, what);
-	}
+	return news_until(&k->news, done, arg, what, deadline_ms, e);
 }
 
 size_t kernel_loaded(struct kernel *k, struct module_load **ret)

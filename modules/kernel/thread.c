@@ -4,9 +4,12 @@
 #include <signal.h>
 
 #include "init/core/clock.h"
+#include "init/core/log.h"
 
 /* musl's default of 128 KiB is scarce for libkmod with its path buffers. */
 enum { STACK_BYTES = 256 * 1024 };
+
+enum { PROGRESS_MS = 10000 };
 
 int thread_start(pthread_t *ret, void *(*run)(void *), void *arg, const char *what, struct err *e)
 {
@@ -85,4 +88,28 @@ bool news_wait(struct news *news, uint64_t seen, int ms)
 	risen = news->count != seen;
 	pthread_mutex_unlock(&news->lock);
 	return risen;
+}
+
+/* The clock decides, not silence: a device that keeps sending events ends no wait. */
+int news_until(struct news *news, int (*done)(void *arg, struct err *e), void *arg,
+	       const char *what, uint64_t deadline_ms, struct err *e)
+{
+	uint64_t start_ms = now_ms(), progress_ms = start_ms + PROGRESS_MS;
+
+	for (;;) {
+		uint64_t seen = news_count(news);
+		int rc = done(arg, e);
+		uint64_t now = now_ms();
+
+		if (rc != 0)
+			return rc;
+		if (now >= deadline_ms)
+			return err_set(e, ERR_TIMEOUT, 0, "waited %llu s for %s in vain",
+				       (unsigned long long)(now - start_ms) / 1000, what);
+		if (now >= progress_ms) {
+			log_info("waiting for %s, %d s left", what, (ms_until(deadline_ms) + 999) / 1000);
+			progress_ms = now + PROGRESS_MS;
+		}
+		news_wait(news, seen, ms_until(deadline_ms < progress_ms ? deadline_ms : progress_ms));
+	}
 }

@@ -7,6 +7,7 @@
 #include <semaphore.h>
 #include <time.h>
 
+#include "init/core/clock.h"
 #include "modules/kernel/graph.h"
 #include "modules/kernel/loader.h"
 #include "tests/unit/tree.h"
@@ -325,6 +326,29 @@ static void news_are_not_missed(void **state)
 	news_done(&news);
 }
 
+/* A device that never rests: each look is followed by news. */
+static int tell_and_look(void *arg, struct err *e)
+{
+	static unsigned n;
+
+	(void)e;
+	news_tell(arg);
+	return ++n > 1000000; /* so that it fails instead of hanging */
+}
+
+static void waiting_ends_in_spite_of_news(void **state)
+{
+	struct news news;
+	struct err e;
+
+	(void)state;
+	assert_code(news_init(&news, &e), &e, ERR_NONE, "news");
+	assert_code(news_until(&news, tell_and_look, &news, "the disk", now_ms() + 20, &e), &e,
+		    ERR_TIMEOUT, "restless");
+	assert_string_equal(e.what, "waited 0 s for the disk in vain");
+	news_done(&news);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,7 +356,7 @@ int main(void)
 		UNIT_TEST(what_holds_up_most_goes_first), UNIT_TEST(drivers_go_first),
 		UNIT_TEST(loader_works_in_parallel), UNIT_TEST(loader_requires),
 		UNIT_TEST(loader_reloads), UNIT_TEST(loader_closes_in_flight),
-		UNIT_TEST(news_are_not_missed),
+		UNIT_TEST(news_are_not_missed), UNIT_TEST(waiting_ends_in_spite_of_news),
 	};
 
 	return cmocka_run_group_tests_name("modules", tests, NULL, NULL);
