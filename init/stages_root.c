@@ -10,6 +10,7 @@
 #include "init/core/cleanup.h"
 #include "init/core/log.h"
 #include "modules/disk/dps.h"
+#include "modules/verity/others.h"
 
 /* ---- discover ---- */
 
@@ -168,7 +169,8 @@ int stage_choose(struct boot *b, struct err *e)
 	record_set(b->record, &b->disk, rc < 0 ? NULL : &b->set);
 	if (rc < 0)
 		return rc;
-	return check_attributes(b, e);
+	rc = check_attributes(b, e);
+	return rc < 0 ? rc : others_check(&b->disk.gpt, &b->set, &b->policy, e);
 }
 
 void undo_choose(struct boot *b)

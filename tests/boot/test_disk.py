@@ -233,3 +233,9 @@ def test_only_a_partition_that_is_not_meant(number, says, boot, tmp_path):
     """The twin: the hash and signature are there, and the data is called unusable."""
     disk = lab.make_disk(tmp_path / "disk.img", kinds=("hash", "sig"), more=[NOT_MEANT[number]])
     refused(boot(direct(disk.path)), "ROOT_MISSING", "choose", says)
+
+
+def test_policy_for_another_partition(demo, boot):
+    """Nobody uses the ESP here; a policy that wants none refuses the image all the same."""
+    got = boot(direct(demo.disk, "systemd.image_policy=root=signed:esp=absent"))
+    refused(got, "POLICY_REFUSED", "choose", "'absent' for 'esp'")

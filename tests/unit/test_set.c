@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "modules/trust/policy.h"
+#include "modules/verity/others.h"
 #include "modules/verity/set.h"
 
 /* A UUID or half a root hash is one byte repeated, so a root hash is two letters:
@@ -24,7 +25,7 @@ static size_t hash_of(const char *letters, size_t n, uint8_t ret[static VERITY_M
 }
 
 /* A partition is "ROLE UUID LABEL FLAGS": role d(ata), h(ash) or s(ignature) of the root,
- * D, H and S of usr; flags o(verlaps), n(o-auto). A signature's UUID is its root hash
+ * D, H and S of usr, or E(SP), m for home, w for swap; flags o(verlaps), n(o-auto). A signature's UUID is its root hash
  * instead, or "!!" if its bytes are bad. */
 static const struct set_case {
 	const char *name;
@@ -135,7 +136,11 @@ static void add_candidate(struct table *t, const struct partition *p, const char
 
 static void build(const struct set_case *c, struct table *t)
 {
-	static const char roles[] = "dhs", usr_roles[] = "DHS";
+	static const char roles[] = "dhs", usr_roles[] = "DHS", others[] = "Emw";
+	static const char *const other_types[] = {
+		"c12a7328-f81f-11d2-ba4b-00a0c93ec93b", "933ac7e1-2eb4-4f13-b844-0e14e2aef915",
+		"0657fd6d-a4ab-43c4-84e5-0933c84b4f4f",
+	};
 
 	memset(t, 0, sizeof(*t));
 	t->gpt.partitions = t->partitions;
@@ -146,8 +151,11 @@ static void build(const struct set_case *c, struct table *t)
 
 		assert_true(sscanf(c->partitions[i], "%c %2s %36s %3s", &role, id, p->label, flags) >= 3);
 		is_usr = strchr(usr_roles, role);
-		p->type = *dps_type(is_usr ? DPS_USR : DPS_ROOT,
-				    (enum role)(is_usr ? is_usr - usr_roles : strchr(roles, role) - roles));
+		if (strchr(others, role))
+			assert_true(uuid_from_text(other_types[strchr(others, role) - others], &p->type));
+		else
+			p->type = *dps_type(is_usr ? DPS_USR : DPS_ROOT,
+					    (enum role)(is_usr ? is_usr - usr_roles : strchr(roles, role) - roles));
 		p->uuid = uuid_of(role == 's' ? (char)('k' + i) : id[0]);
 		p->overlaps = strchr(flags, 'o');
 		p->attributes = strchr(flags, 'n') ? GPT_ATTR_NO_AUTO : 0;
@@ -229,9 +237,77 @@ static void root_hash_lengths(void **state)
 	}
 }
 
+/* Besides a whole set, which is before all of these. */
+static const struct others_case {
+	const char *partitions[5];
+	const char *policy;
+	const char *refused; /* what the message names; NULL if all is allowed */
+} others_cases[] = {
+	/* Any usual disk under the usual floors, and under short policies. */
+	{ { "E e esp", "m m home", "w w swap" }, "root=signed:=open", NULL },
+	{ { "E e esp", "m m home", "w w swap" }, "root=verity+signed:=open", NULL },
+	{ { "E e esp", "m m home", "D u usr" }, "root=signed", NULL },
+	{ { "E e esp", "D u usr" }, "root=signed:=absent+unused", NULL },
+	{ { NULL }, "root=signed:=absent", NULL },
+
+	{ { "D u usr" }, "root=signed:usr=absent", "'usr'" },
+	{ { "D u usr n" }, "root=signed:usr=absent", NULL },
+	{ { "D u _empty" }, "root=signed:usr=absent", NULL },
+	{ { NULL }, "root=signed:usr=verity", "'absent'" },
+	{ { "D u usr" }, "root=signed:usr=verity", "'usr'" },
+	{ { "D u usr", "H v usrh" }, "root=signed:usr=verity", NULL },
+	{ { "D u usr", "H v usrh" }, "root=signed:usr=signed", "'usr'" },
+	{ { "D u usr", "H v usrh", "S uU usrs" }, "root=signed:usr=signed", NULL },
+	{ { "D u usr", "H v usrh" }, "root=signed:usr=unprotected", NULL },
+	{ { "D u usr", "H v usrh" }, "root=signed:usr=signed+unprotected", "'usr'" },
+	{ { "H v usrh" }, "root=signed:usr-verity=absent", "'usr-verity'" },
+	{ { "S uU usrs" }, "root=signed:usr-verity-sig=absent", "'usr-verity-sig'" },
+	{ { NULL }, "root=signed:root-verity-sig=absent", "'root-verity-sig'" },
+	{ { NULL }, "root=signed:root-verity=absent", "'root-verity'" },
+	{ { NULL }, "root=signed:root-verity=read-only-on", "read-only" },
+	{ { "E e esp" }, "root=signed:esp=absent", "'esp'" },
+	{ { "E e esp n" }, "root=signed:esp=absent", "'esp'" },
+	{ { "E e esp" }, "root=signed:esp=encrypted", "'esp'" },
+	{ { "m m home" }, "root=signed:home=absent", "'home'" },
+	{ { "m m home" }, "root=signed:home=encrypted", NULL },
+	{ { "m m home" }, "root=signed:home=unprotected+read-only-on", "read-only" },
+	{ { "m m home" }, "root=signed:home=unused+read-only-on", NULL },
+	{ { "w w swap" }, "root=signed:=absent", "'swap'" },
+};
+
+static void check_others(const struct others_case *c)
+{
+	struct set_case all = { .partitions = { "d a v1", "h A v1h", "s aA v1s" } };
+	struct verity_set set;
+	struct policy policy;
+	struct err e = { 0 };
+	struct table t;
+	int rc;
+
+	for (size_t i = 0; i < 5 && c->partitions[i]; i++)
+		all.partitions[3 + i] = c->partitions[i];
+	build(&all, &t);
+	assert_int_equal(policy_parse(c->policy, &policy, &e), 0);
+	assert_int_equal(verity_set_match(&t.gpt, DPS_ROOT, &(struct verity_set_wish){ 0 }, t.candidates,
+					  t.n_candidates, &set, &e), 0);
+	rc = others_check(&t.gpt, &set, &policy, &e);
+	assert_code(rc, &e, c->refused ? ERR_POLICY_REFUSED : ERR_NONE, c->policy);
+	if (rc < 0 && !strstr(e.what, c->refused))
+		fail_msg("policy '%s' says '%s'", c->policy, e.what);
+	verity_set_done(&set);
+}
+
+static void others(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(others_cases) / sizeof(*others_cases); i++)
+		check_others(&others_cases[i]);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { UNIT_TEST(matches), UNIT_TEST(root_hash_lengths) };
+	const struct CMUnitTest tests[] = { UNIT_TEST(matches), UNIT_TEST(root_hash_lengths),
+					    UNIT_TEST(others) };
 
 	return cmocka_run_group_tests_name("set", tests, NULL, NULL);
 }

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* others.h - what else the disk holds, against the image policy. */
+#pragma once
+
+#include "init/core/err.h"
+#include "modules/disk/gpt.h"
+#include "modules/trust/policy.h"
+#include "modules/verity/set.h"
+
+/* Checks each partition that discovery would use besides the root, or its absence,
+ * by the table alone: a policy that one of them breaks refuses the whole image. What
+ * home, srv, swap, tmp and var contain is for the host to look at, so any way in which
+ * they may be there will do. Of several of a kind the first counts, of the root's hash
+ * and signature those of the set. Pure. Errors: ERR_POLICY_REFUSED. */
+int others_check(const struct gpt *gpt, const struct verity_set *set, const struct policy *policy,
+		 struct err *e);
