@@ -45,11 +45,12 @@ static bool console_shows_errors(void)
 	       sscanf(text, "%d", &level) == 1 && level > LOG_ERR;
 }
 
-static void print_block(const struct boot *b, const char *stage, const struct err *e)
+void fail_report(const struct boot *b, const char *stage, const struct err *e)
 {
 	char lines[5][640];
 	bool direct = !console_shows_errors();
 
+	log_set_stage("fail");
 	snprintf(lines[0], sizeof(lines[0]), "FAILED stage %s  [%s]", stage, err_name(e->code));
 	snprintf(lines[1], sizeof(lines[1]), "  what   %s", e->what);
 	snprintf(lines[2], sizeof(lines[2]), "  where  %s", e->where);
@@ -96,7 +97,6 @@ void fail(struct boot *b, const char *stage, const struct err *e)
 	struct timespec delay = { .tv_sec = delay_of(b) };
 
 	log_set_stage("fail");
-	print_block(b, stage, e);
 	cap(b);
 	record_write(b->record, stage, e);
 	nanosleep(&delay, NULL);

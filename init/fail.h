@@ -4,7 +4,10 @@
 
 #include "init/boot.h"
 
-/* Prints the failure block, caps PCR 11 so that nothing sealed to a phase of this image
- * can be unsealed any more, writes the record, waits so that a person can read, then
- * reboots, powers off or halts. Does not return. */
+/* Prints the failure block: before anything is undone, which may take its time. */
+void fail_report(const struct boot *b, const char *stage, const struct err *e);
+
+/* Caps PCR 11 so that nothing sealed to a phase of this image can be unsealed any more,
+ * writes the record, waits so that a person can read, then reboots, powers off or halts.
+ * Does not return. */
 _Noreturn void fail(struct boot *b, const char *stage, const struct err *e);

@@ -22,15 +22,20 @@ static _Noreturn void run(char *const argv[], char *const envp[])
 		.start_realtime_us = clock_us(CLOCK_REALTIME),
 		.start_monotonic_us = clock_us(CLOCK_MONOTONIC),
 	};
-	const char *stage = "early";
+	const struct stage *failed;
 	struct err e = { 0 };
 
-	if (early_mounts(&e) < 0)
-		fail(&boot, stage, &e);
+	if (early_mounts(&e) < 0) {
+		fail_report(&boot, "early", &e);
+		fail(&boot, "early", &e);
+	}
 	log_info("slipway " SLIPWAY_VERSION);
 	boot.record = record_new();
-	sequence_run(&boot, &stage, &e);
-	fail(&boot, stage, &e);
+	failed = sequence_run(&boot, &e);
+	/* Said first: whatever undoing meets, the reason is on the screen. */
+	fail_report(&boot, failed->name, &e);
+	sequence_undo(&boot, failed);
+	fail(&boot, failed->name, &e);
 }
 
 int main(int argc, char *argv[], char *envp[])

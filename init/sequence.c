@@ -53,15 +53,20 @@ static int run_stage(const struct stage *s, struct boot *b, struct err *e)
 	return rc;
 }
 
-void sequence_run(struct boot *b, const char **ret_failed, struct err *e)
+const struct stage *sequence_run(struct boot *b, struct err *e)
 {
 	size_t i = 0;
 
-	while (i < N_STAGES && run_stage(&sequence[i], b, e) >= 0)
+	/* The last one does not return unless it failed. */
+	while (run_stage(&sequence[i], b, e) >= 0 && i < N_STAGES - 1)
 		i++;
-	*ret_failed = sequence[i < N_STAGES ? i : N_STAGES - 1].name;
+	return &sequence[i];
+}
+
+void sequence_undo(struct boot *b, const struct stage *failed)
+{
 	log_set_stage("undo");
-	for (i = i < N_STAGES ? i + 1 : i; i-- > 0;)
-		if (sequence[i].undo)
-			sequence[i].undo(b);
+	for (const struct stage *s = failed + 1; s-- > sequence;)
+		if (s->undo)
+			s->undo(b);
 }

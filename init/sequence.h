@@ -10,6 +10,9 @@ struct stage {
 	void (*undo)(struct boot *b); /* accepts half-made state; NULL if nothing to undo */
 };
 
-/* Runs every stage in order. Returns only if one failed: everything is undone in
- * reverse then, *ret_failed names the stage and *e holds its error. */
-void sequence_run(struct boot *b, const char **ret_failed, struct err *e);
+/* Runs every stage in order. Returns only if one failed: that one, and *e holds its
+ * error. */
+const struct stage *sequence_run(struct boot *b, struct err *e);
+
+/* Undoes all stages up to the one that failed, in reverse. */
+void sequence_undo(struct boot *b, const struct stage *failed);

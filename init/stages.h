@@ -22,6 +22,9 @@ int stage_switch(struct boot *b, struct err *e);
 /* Ends what extend began: for the leave stage, which must know whether it worked. */
 int end_extensions(struct boot *b, struct err *e);
 
+/* Ends what kernel began, likewise: a thread in the kernel would block the exec. */
+int end_kernel(struct boot *b, uint64_t deadline_ms, struct err *e);
+
 void undo_kernel(struct boot *b);
 void undo_trust(struct boot *b);
 void undo_extend(struct boot *b);

@@ -33,7 +33,8 @@ int stage_leave(struct boot *b, struct err *e)
 	struct measurement final;
 	int rc = end_extensions(b, e);
 
-	undo_kernel(b);
+	if (rc >= 0)
+		rc = end_kernel(b, boot_device_deadline(b), e);
 	if (rc >= 0)
 		rc = handover_dm_device("root", volume_dev(b->root), b->tree.has_dm_rules, e);
 	if (rc >= 0)

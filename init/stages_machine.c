@@ -103,13 +103,24 @@ static void note_modules(struct boot *b)
 	record_modules(b->record, loaded, n);
 }
 
+int end_kernel(struct boot *b, uint64_t deadline_ms, struct err *e)
+{
+	int rc;
+
+	if (!b->kernel)
+		return 0;
+	note_modules(b);
+	rc = kernel_stop(b->kernel, deadline_ms, e);
+	b->kernel = NULL;
+	return rc;
+}
+
 void undo_kernel(struct boot *b)
 {
-	if (!b->kernel)
-		return;
-	note_modules(b);
-	kernel_stop(b->kernel);
-	b->kernel = NULL;
+	struct err e;
+
+	if (end_kernel(b, now_ms() + KERNEL_STOP_MS, &e) < 0)
+		log_warning("%s, going on without it", e.what);
 }
 
 /* ---- firmware ---- */

@@ -309,6 +309,15 @@ void graph_finish(struct graph *g, struct module *m, int errnum)
 		add_post(g, m);
 }
 
+const struct module *graph_loading(const struct graph *g)
+{
+	const struct module *m = g->modules;
+
+	while (m && m->state != MODULE_LOADING)
+		m = m->next;
+	return m;
+}
+
 size_t graph_count_ready(const struct graph *g)
 {
 	size_t n = 0;

@@ -82,4 +82,7 @@ struct module *graph_take(struct graph *g);
  * ready, or fail with it. */
 void graph_finish(struct graph *g, struct module *m, int errnum);
 
+/* A module that is being loaded; NULL if none. */
+const struct module *graph_loading(const struct graph *g);
+
 size_t graph_count_ready(const struct graph *g);

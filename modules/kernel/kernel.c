@@ -12,6 +12,7 @@
 #include <sys/utsname.h>
 
 #include "init/core/cleanup.h"
+#include "init/core/clock.h"
 #include "init/core/file.h"
 #include "init/core/log.h"
 #include "modules/kernel/coldplug.h"
@@ -196,6 +197,7 @@ static int start(struct kernel *k, struct err *e)
 int kernel_start(struct kernel **ret, struct err *e)
 {
 	struct kernel *k = calloc(1, sizeof(*k));
+	struct err why;
 	int rc;
 
 	if (!k)
@@ -207,10 +209,10 @@ int kernel_start(struct kernel **ret, struct err *e)
 		return rc;
 	}
 	rc = start(k, e);
-	if (rc < 0)
-		kernel_stop(k);
-	else
+	if (rc >= 0)
 		*ret = k;
+	else if (kernel_stop(k, now_ms() + KERNEL_STOP_MS, &why) < 0)
+		log_warning("%s, going on without it", why.what);
 	return rc;
 }
 
@@ -288,19 +290,21 @@ size_t kernel_loaded(struct kernel *k, struct module_load **ret)
 	return loader_loaded(k->loader, ret);
 }
 
-void kernel_stop(struct kernel *k)
+int kernel_stop(struct kernel *k, uint64_t deadline_ms, struct err *e)
 {
-	struct err e;
+	int rc;
 
-	if (!k)
-		return;
 	/* An eventfd takes this write unless its counter is full, which it never is. */
-	if (k->listening && command(k, COMMAND_STOP, &e) == 0)
+	if (k->listening && command(k, COMMAND_STOP, e) == 0)
 		pthread_join(k->listener, NULL);
-	loader_close(k->loader);
+	rc = k->loader ? loader_close(k->loader, deadline_ms, e) : 0;
 	aliases_done(&k->seen);
 	fd_close(&k->socket);
 	fd_close(&k->commands);
+	/* A thread that does not come back from the kernel may still look at the rest. */
+	if (rc < 0)
+		return rc;
 	news_done(&k->news);
 	free(k);
+	return 0;
 }

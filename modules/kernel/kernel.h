@@ -47,5 +47,10 @@ int kernel_wait(struct kernel *k, int (*done)(void *arg, struct err *e), void *a
  * Returns the count. */
 size_t kernel_loaded(struct kernel *k, struct module_load **ret);
 
-/* Ends the threads, waits for module loads in flight, frees everything. */
-void kernel_stop(struct kernel *k);
+/* How long a boot that failed anyway waits for the modules in flight. */
+enum { KERNEL_STOP_MS = 5000 };
+
+/* Ends the threads, waits for module loads in flight, frees everything. Errors:
+ * ERR_MODULES, naming a module whose load had not ended at the deadline: its thread,
+ * and what that needs, is left behind. */
+int kernel_stop(struct kernel *k, uint64_t deadline_ms, struct err *e);

@@ -29,7 +29,7 @@ struct loader {
 	struct module_load *loads;
 	size_t n_loads;
 	pthread_t threads[LOADER_MAX_WORKERS];
-	unsigned n_threads;
+	unsigned n_threads, n_running;
 	bool stop;
 };
 
@@ -153,8 +153,8 @@ static void work_on(struct loader *l, struct module *m)
 static void *work(void *arg)
 {
 	struct loader *l = arg;
-	LOCKED(l);
 
+	pthread_mutex_lock(&l->lock);
 	while (!l->stop) {
 		struct module *m = graph_take(&l->graph);
 
@@ -163,6 +163,9 @@ static void *work(void *arg)
 		else
 			pthread_cond_wait(&l->work, &l->lock);
 	}
+	l->n_running--;
+	pthread_mutex_unlock(&l->lock);
+	news_tell(l->news);
 	return NULL;
 }
 
@@ -175,6 +178,7 @@ static int start_workers(struct loader *l, struct err *e)
 		if (rc < 0)
 			return l->n_threads ? 0 : rc;
 		l->n_threads++;
+		l->n_running++;
 	}
 	return 0;
 }
@@ -190,6 +194,15 @@ int loader_reload(struct loader *l, struct err *e)
 	return rc < 0 ? rc : start_workers(l, e);
 }
 
+static void loader_free(struct loader *l)
+{
+	graph_done(&l->graph);
+	free(l->loads);
+	pthread_cond_destroy(&l->work);
+	pthread_mutex_destroy(&l->lock);
+	free(l);
+}
+
 int loader_open(const struct loader_setup *setup, struct news *news, struct loader **ret,
 		struct err *e)
 {
@@ -203,12 +216,11 @@ int loader_open(const struct loader_setup *setup, struct news *news, struct load
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->work, NULL);
 	rc = loader_reload(l, e);
-	if (rc < 0) {
-		loader_close(l);
-		return rc;
-	}
-	*ret = l;
-	return 0;
+	if (rc < 0) /* then there are no threads */
+		loader_free(l);
+	else
+		*ret = l;
+	return rc;
 }
 
 /* Needs the lock. */
@@ -283,19 +295,33 @@ size_t loader_loaded(struct loader *l, struct module_load **ret)
 	return l->n_loads;
 }
 
-void loader_close(struct loader *l)
+static int all_ended(void *arg, struct err *e)
 {
-	if (!l)
-		return;
+	struct loader *l = arg;
+	LOCKED(l);
+
+	(void)e;
+	return l->n_running == 0;
+}
+
+static int name_stuck(struct loader *l, struct err *e)
+{
+	LOCKED(l);
+	const struct module *m = graph_loading(&l->graph);
+
+	return err_set(e, ERR_MODULES, 0, "module '%s' is still being loaded", m ? m->name : "?");
+}
+
+int loader_close(struct loader *l, uint64_t deadline_ms, struct err *e)
+{
 	pthread_mutex_lock(&l->lock);
 	l->stop = true;
 	pthread_cond_broadcast(&l->work);
 	pthread_mutex_unlock(&l->lock);
+	if (news_until(l->news, all_ended, l, "modules that are being loaded", deadline_ms, e) < 0)
+		return name_stuck(l, e);
 	for (unsigned i = 0; i < l->n_threads; i++)
 		pthread_join(l->threads[i], NULL);
-	graph_done(&l->graph);
-	free(l->loads);
-	pthread_cond_destroy(&l->work);
-	pthread_mutex_destroy(&l->lock);
-	free(l);
+	loader_free(l);
+	return 0;
 }

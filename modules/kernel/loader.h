@@ -39,8 +39,10 @@ int loader_require(struct loader *l, const char *wish, struct err *e);
 /* As kernel_loaded(). */
 size_t loader_loaded(struct loader *l, struct module_load **ret);
 
-/* Waits for the loads in flight, drops what is queued. */
-void loader_close(struct loader *l);
+/* Waits for the loads in flight, drops what is queued. Errors: ERR_MODULES, naming
+ * a module that is still being loaded at the deadline. The loader stays as it is
+ * then, for its thread: it, news and setup must be left alone, or closed again. */
+int loader_close(struct loader *l, uint64_t deadline_ms, struct err *e);
 
 /* The real insert: finit_module(2). That it is loaded already is fine. */
 int loader_insert(const char *path, const char *options);

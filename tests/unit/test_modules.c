@@ -165,6 +165,13 @@ static int wait_up_to_10_s(sem_t *s)
 	return sem_timedwait(s, &until) < 0 ? errno : 0;
 }
 
+static void close_loader(struct loader *l)
+{
+	struct err e;
+
+	assert_code(loader_close(l, now_ms() + 10000, &e), &e, ERR_NONE, "close");
+}
+
 static int meet(const char *path, const char *options)
 {
 	bool one = strstr(path, "left.ko") || strstr(path, "hash-fast.ko");
@@ -200,8 +207,8 @@ static void loader_works_in_parallel(void **state)
 	assert_string_equal(loads[5].name, "top");
 	assert_true(loads[5].start_us >= loads[4].start_us);
 	free(loads);
-	loader_close(l);
 	assert_int_equal(news_count(&news), 6);
+	close_loader(l);
 	news_done(&news);
 }
 
@@ -236,7 +243,7 @@ static void loader_requires(void **state)
 		if (rc >= 0 && rc != wishes[i].rc)
 			fail_msg("'%s': %d", wishes[i].wish, rc);
 	}
-	loader_close(l);
+	close_loader(l);
 	news_done(&news);
 }
 
@@ -263,7 +270,7 @@ static void loader_reloads(void **state)
 	assert_int_equal(symlink(target, lists), 0);
 	assert_code(loader_reload(l, &e), &e, ERR_NONE, "reload");
 	assert_int_equal(loader_require(l, "fs-latefs", &e), 1);
-	loader_close(l);
+	close_loader(l);
 	news_done(&news);
 	tree_remove(root);
 }
@@ -305,8 +312,32 @@ static void loader_closes_in_flight(void **state)
 	assert_int_equal(loader_want(l, "left", true, &e), 1);
 	assert_int_equal(wait_up_to_10_s(&started), 0);
 	assert_int_equal(pthread_create(&helper, NULL, let_go, NULL), 0);
-	loader_close(l);
+	close_loader(l);
 	pthread_join(helper, NULL);
+	news_done(&news);
+}
+
+/* A driver that hangs must not hang the boot: its thread is left behind. */
+static void loader_leaves_what_is_stuck(void **state)
+{
+	static const struct loader_setup setup = {
+		"tests/data/modules/first", config, 2, block,
+	};
+	struct loader *l;
+	struct news news;
+	struct err e;
+
+	(void)state;
+	sem_init(&started, 0, 0);
+	sem_init(&go_on, 0, 0);
+	assert_code(news_init(&news, &e), &e, ERR_NONE, "news");
+	assert_code(loader_open(&setup, &news, &l, &e), &e, ERR_NONE, "open");
+	assert_int_equal(loader_want(l, "base", true, &e), 1);
+	assert_int_equal(wait_up_to_10_s(&started), 0);
+	assert_code(loader_close(l, now_ms() + 20, &e), &e, ERR_MODULES, "stuck");
+	assert_string_equal(e.what, "module 'base' is still being loaded");
+	sem_post(&go_on);
+	close_loader(l);
 	news_done(&news);
 }
 
@@ -356,7 +387,8 @@ int main(void)
 		UNIT_TEST(what_holds_up_most_goes_first), UNIT_TEST(drivers_go_first),
 		UNIT_TEST(loader_works_in_parallel), UNIT_TEST(loader_requires),
 		UNIT_TEST(loader_reloads), UNIT_TEST(loader_closes_in_flight),
-		UNIT_TEST(news_are_not_missed), UNIT_TEST(waiting_ends_in_spite_of_news),
+		UNIT_TEST(loader_leaves_what_is_stuck), UNIT_TEST(news_are_not_missed),
+		UNIT_TEST(waiting_ends_in_spite_of_news),
 	};
 
 	return cmocka_run_group_tests_name("modules", tests, NULL, NULL);
