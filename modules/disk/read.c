@@ -66,6 +66,18 @@ static bool is_protective(const uint8_t mbr[static MBR_BYTES])
 	return false;
 }
 
+/* libblkid sees one of our making, and the table alone. */
+static int check_protective(int fd, const char *name, struct err *e)
+{
+	uint8_t mbr[MBR_BYTES];
+	int rc = pread_full(fd, mbr, sizeof(mbr), 0, e);
+
+	if (rc == 0 && !is_protective(mbr))
+		return err_set(e, ERR_GPT_INVALID, 0,
+			       "'%s' has no protective MBR beside its partition table", name);
+	return rc;
+}
+
 static enum gpt_claim claim_of(int fd, unsigned sector_bytes, uint64_t n_sectors)
 {
 	const uint64_t lba[] = { 0, 1, n_sectors - 1 };
@@ -109,14 +121,18 @@ int gpt_read(int fd, const char *name, unsigned sector_bytes, uint64_t n_sectors
 	if (rc == -ERR_MEMORY)
 		return err_set(e, ERR_MEMORY, 0, "no memory for the partition table of '%s'", name);
 	other = other_sector_size(fd, sector_bytes, n_sectors);
-	if (rc < 0 || other)
-		ret_report->claim = other ? GPT_CLAIMED : claim_of(fd, sector_bytes, n_sectors);
-	if (rc < 0 && !other)
+	ret_report->claim = GPT_CLAIMED;
+	if (rc < 0 && !other) {
+		ret_report->claim = claim_of(fd, sector_bytes, n_sectors);
 		return both_bad(name, n_sectors - 1, &primary, &backup, e);
+	}
 	if (other)
 		return err_set(e, ERR_GPT_INVALID, 0,
 			       "'%s' has sectors of %u bytes, and %s table for sectors of %u", name,
 			       sector_bytes, rc < 0 ? "its only valid" : "also a valid", other);
+	rc = check_protective(fd, name, e);
+	if (rc < 0)
+		return rc;
 	*ret = gpt_take(&gpt);
 	ret_report->primary = primary;
 	return 0;

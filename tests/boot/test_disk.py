@@ -61,6 +61,8 @@ TABLES = [
     Table("both-broken-by-uuid", lambda d: d.spoil_gpt(primary=True, backup=True), "GPT_INVALID",
           says="no valid partition table", words="slipway.timeout=5"),
     Table("absurd-count", claim_entries, "GPT_INVALID", says="4294967295 entries.*4294967295"),
+    Table("no-protective-mbr", lambda d: d.write(446, bytes(64)), "GPT_INVALID",
+          says="'vda' has no protective MBR"),
     Table("overlap-data", overlap(DATA), "GPT_OVERLAP", "choose", "'root-x86-64'"),
     Table("overlap-hash", overlap(HASH), "GPT_OVERLAP", "choose", "'root-x86-64-verity'"),
     Table("overlap-signature", overlap(HASH + "-sig"), "GPT_OVERLAP", "choose", "verity-sig'"),
