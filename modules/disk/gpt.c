@@ -258,8 +258,6 @@ static int probe_partitions(blkid_probe probe, const struct header *h, struct gp
 
 	if (!type || strcmp(type, "gpt") != 0)
 		return err_set(e, ERR_GPT_INVALID, 0, "checksum or geometry is wrong");
-	if (!take_uuid(blkid_parttable_get_id(table), &gpt->disk_uuid))
-		return err_set(e, ERR_GPT_INVALID, 0, "the disk's UUID cannot be read");
 	return take_partitions(list, h, gpt, e);
 }
 

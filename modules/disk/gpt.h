@@ -46,7 +46,6 @@ struct gpt {
 	enum gpt_which which;
 	unsigned sector_bytes;
 	uint64_t n_sectors;
-	struct uuid disk_uuid;
 	size_t n_partitions;
 	struct partition *partitions; /* by number; owned by this struct */
 	/* One bit an entry that lies outside the usable range, or is empty or

@@ -198,8 +198,6 @@ static void all_facts(void **state)
 	assert_int_equal(gpt.which, GPT_BACKUP);
 	assert_int_equal(gpt.sector_bytes, 4096);
 	assert_int_equal(gpt.n_sectors, IMAGE_SECTORS);
-	assert_string_equal(uuid_format(&gpt.disk_uuid, text),
-			    "51b1a7e0-c0de-4d57-9d3a-6f1b6e3c1d0e");
 	for (size_t i = 0; i < 3; i++) {
 		const struct partition *p = &gpt.partitions[i];
 
