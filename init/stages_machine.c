@@ -15,11 +15,14 @@
 
 #define CONFIG "/etc/slipway.conf"
 
+static uint64_t timeout_ms(const struct boot *b)
+{
+	return 1000ull * (b->options.timeout_s ? b->options.timeout_s : b->config.timeout_s);
+}
+
 uint64_t boot_device_deadline(const struct boot *b)
 {
-	unsigned s = b->options.timeout_s ? b->options.timeout_s : b->config.timeout_s;
-
-	return now_ms() + (uint64_t)s * 1000;
+	return now_ms() + timeout_ms(b);
 }
 
 int boot_measure(struct boot *b, const char *word, const char *event_type, struct err *e)
@@ -86,7 +89,7 @@ int stage_inputs(struct boot *b, struct err *e)
 int stage_kernel(struct boot *b, struct err *e)
 {
 	const char *name = b->config.modules;
-	int rc = kernel_start(&b->kernel, e);
+	int rc = kernel_start(timeout_ms(b), &b->kernel, e);
 
 	for (size_t i = 0; rc >= 0 && i < b->config.n_modules; i++) {
 		kernel_want(b->kernel, &name, 1);

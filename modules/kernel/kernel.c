@@ -29,6 +29,7 @@ enum {
 #define COMMAND_STOP (UINT64_C(1) << 32)
 
 struct kernel {
+	uint64_t timeout_ms; /* for one module that is required */
 	struct utsname uname;
 	char modules[sizeof(((struct utsname *)0)->release) + sizeof("/usr/lib/modules/")];
 	struct loader_setup setup;
@@ -194,7 +195,7 @@ static int start(struct kernel *k, struct err *e)
 	return rc;
 }
 
-int kernel_start(struct kernel **ret, struct err *e)
+int kernel_start(uint64_t timeout_ms, struct kernel **ret, struct err *e)
 {
 	struct kernel *k = calloc(1, sizeof(*k));
 	struct err why;
@@ -202,6 +203,7 @@ int kernel_start(struct kernel **ret, struct err *e)
 
 	if (!k)
 		return err_set(e, ERR_MEMORY, 0, "prepare for device events");
+	k->timeout_ms = timeout_ms;
 	k->socket = k->commands = -1;
 	rc = news_init(&k->news, e);
 	if (rc < 0) {
@@ -262,7 +264,7 @@ static bool is_built_in(const char *name)
 
 int kernel_require(struct kernel *k, const char *name, struct err *e)
 {
-	int rc = loader_require(k->loader, name, e);
+	int rc = loader_require(k->loader, name, now_ms() + k->timeout_ms, e);
 
 	if (rc < 0)
 		return err_in(e, "kernel %s", k->uname.release);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* kernel.h - kernel modules and device events, in the background.
  *
- * A thread reads uevents from netlink; others load modules, level by level of
- * their dependencies. Whoever needs a device waits for an event, never polls. */
+ * A thread reads uevents from netlink; others load modules: dependencies
+ * first, and of those that are ready what holds up most. Whoever needs a device
+ * waits for an event, never polls. */
 #pragma once
 
 #include <stddef.h>
@@ -22,11 +23,12 @@ struct module_load {
 /* Opens libkmod (modules.dep and friends of the running kernel, options from
  * modprobe.d and the command line) and the uevent socket, starts the threads,
  * and queues the drivers of all devices present. An initrd without modules
- * is fine. Errors: ERR_MODULES, ERR_SYSTEM, ERR_MEMORY. */
-int kernel_start(struct kernel **ret, struct err *e);
+ * is fine. timeout_ms is how long kernel_require() waits for a module, whose hardware
+ * may hang. Errors: ERR_MODULES, ERR_SYSTEM, ERR_MEMORY. */
+int kernel_start(uint64_t timeout_ms, struct kernel **ret, struct err *e);
 
 /* Queues modules by name or alias and returns at once; what is built in, loaded
- * or queued already is skipped, what is unknown is noted for kernel_require(). */
+ * or queued already is skipped, what is unknown is for the debug log. */
 void kernel_want(struct kernel *k, const char *const *names, size_t n);
 
 /* Loads the module (name or alias) and waits for it. Errors: ERR_MODULES. */

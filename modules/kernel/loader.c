@@ -17,9 +17,6 @@
 #define MODULE_INIT_COMPRESSED_FILE 4 /* Linux 5.17 */
 #endif
 
-/* A driver whose hardware hangs must not hang the boot; a slow one is fine. */
-enum { PATIENCE_MS = 120000 };
-
 struct loader {
 	const struct loader_setup *setup;
 	struct news *news;
@@ -241,15 +238,22 @@ int loader_want(struct loader *l, const char *wish, bool device, struct err *e)
 	return add(l, wish, device, &matches, e);
 }
 
-/* Returns 1 when all are done and one is loaded, 0 if one is still to come. */
-static int judge(struct loader *l, const char *wish, const struct matches *matches, struct err *e)
-{
-	const struct module *failed = NULL;
-	bool loaded = matches->n == 0;
-	LOCKED(l);
+struct wanted {
+	struct loader *loader;
+	const char *wish;
+	struct matches matches;
+};
 
-	for (size_t i = 0; i < matches->n; i++) {
-		const struct module *m = matches->modules[i];
+/* Returns 1 when all are done and one is loaded, 0 if one is still to come. */
+static int judge(void *arg, struct err *e)
+{
+	const struct wanted *w = arg;
+	const struct module *failed = NULL;
+	bool loaded = w->matches.n == 0;
+	LOCKED(w->loader);
+
+	for (size_t i = 0; i < w->matches.n; i++) {
+		const struct module *m = w->matches.modules[i];
 
 		if (m->state != MODULE_DONE)
 			return 0;
@@ -261,26 +265,24 @@ static int judge(struct loader *l, const char *wish, const struct matches *match
 	if (loaded)
 		return 1;
 	return err_set(e, ERR_MODULES, failed->errnum, "module '%s', wanted as '%s': %s",
-		       failed->name, wish, explain(failed->errnum));
+		       failed->name, w->wish, explain(failed->errnum));
 }
 
-int loader_require(struct loader *l, const char *wish, struct err *e)
+int loader_require(struct loader *l, const char *wish, uint64_t deadline_ms, struct err *e)
 {
-	uint64_t deadline_ms = now_ms() + PATIENCE_MS, seen = news_count(l->news);
-	struct matches matches;
+	struct wanted w = { .loader = l, .wish = wish };
+	char what[80];
 	int rc;
 
 	pthread_mutex_lock(&l->lock);
-	rc = add(l, wish, false, &matches, e);
+	rc = add(l, wish, false, &w.matches, e);
 	pthread_mutex_unlock(&l->lock);
 	if (rc <= 0)
 		return rc;
-	while ((rc = judge(l, wish, &matches, e)) == 0) {
-		if (!news_wait(l->news, seen, ms_until(deadline_ms)))
-			return err_set(e, ERR_MODULES, 0, "load module '%s': not done after %d s",
-				       wish, PATIENCE_MS / 1000);
-		seen = news_count(l->news);
-	}
+	snprintf(what, sizeof(what), "module '%s'", wish);
+	rc = news_until(l->news, judge, &w, what, deadline_ms, e);
+	if (rc == -ERR_TIMEOUT)
+		return err_set(e, ERR_MODULES, ETIMEDOUT, "load module '%s'", wish);
 	return rc;
 }
 

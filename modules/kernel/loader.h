@@ -33,8 +33,9 @@ int loader_reload(struct loader *l, struct err *e);
  * ERR_MEMORY. */
 int loader_want(struct loader *l, const char *wish, bool device, struct err *e);
 
-/* As loader_want(), and waits for the modules: of several one must load. */
-int loader_require(struct loader *l, const char *wish, struct err *e);
+/* As loader_want(), and waits for the modules: of several one must load, before the
+ * deadline. */
+int loader_require(struct loader *l, const char *wish, uint64_t deadline_ms, struct err *e);
 
 /* As kernel_loaded(). */
 size_t loader_loaded(struct loader *l, struct module_load **ret);

@@ -199,9 +199,9 @@ static void loader_works_in_parallel(void **state)
 	assert_code(news_init(&news, &e), &e, ERR_NONE, "news");
 	assert_code(loader_open(&setup, &news, &l, &e), &e, ERR_NONE, "open");
 	/* Both are queued at once; then base ends, and must wake a second worker. */
-	assert_code(loader_require(l, "crypto-hash", &e), &e, ERR_NONE, "hash");
-	assert_code(loader_require(l, "fs-topfs", &e), &e, ERR_NONE, "top");
-	assert_int_equal(loader_require(l, "fs-topfs", &e), 1);
+	assert_code(loader_require(l, "crypto-hash", now_ms() + 10000, &e), &e, ERR_NONE, "hash");
+	assert_code(loader_require(l, "fs-topfs", now_ms() + 10000, &e), &e, ERR_NONE, "top");
+	assert_int_equal(loader_require(l, "fs-topfs", now_ms() + 10000, &e), 1);
 	assert_int_equal(loader_loaded(l, &loads), 6);
 	assert_string_equal(loads[2].name, "base");
 	assert_string_equal(loads[5].name, "top");
@@ -237,7 +237,7 @@ static void loader_requires(void **state)
 	assert_code(news_init(&news, &e), &e, ERR_NONE, "news");
 	assert_code(loader_open(&setup, &news, &l, &e), &e, ERR_NONE, "open");
 	for (size_t i = 0; i < sizeof(wishes) / sizeof(*wishes); i++) {
-		int rc = loader_require(l, wishes[i].wish, &e);
+		int rc = loader_require(l, wishes[i].wish, now_ms() + 10000, &e);
 
 		assert_code(rc, &e, wishes[i].code, wishes[i].wish);
 		if (rc >= 0 && rc != wishes[i].rc)
@@ -269,7 +269,7 @@ static void loader_reloads(void **state)
 	snprintf(target, sizeof(target), "%s/tests/data/modules/extended", getcwd(cwd, sizeof(cwd)));
 	assert_int_equal(symlink(target, lists), 0);
 	assert_code(loader_reload(l, &e), &e, ERR_NONE, "reload");
-	assert_int_equal(loader_require(l, "fs-latefs", &e), 1);
+	assert_int_equal(loader_require(l, "fs-latefs", now_ms() + 10000, &e), 1);
 	close_loader(l);
 	news_done(&news);
 	tree_remove(root);
@@ -334,6 +334,8 @@ static void loader_leaves_what_is_stuck(void **state)
 	assert_code(loader_open(&setup, &news, &l, &e), &e, ERR_NONE, "open");
 	assert_int_equal(loader_want(l, "base", true, &e), 1);
 	assert_int_equal(wait_up_to_10_s(&started), 0);
+	assert_code(loader_require(l, "base", now_ms() + 20, &e), &e, ERR_MODULES, "require");
+	assert_non_null(strstr(e.what, "load module 'base'"));
 	assert_code(loader_close(l, now_ms() + 20, &e), &e, ERR_MODULES, "stuck");
 	assert_string_equal(e.what, "module 'base' is still being loaded");
 	sem_post(&go_on);
