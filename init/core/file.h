@@ -14,7 +14,7 @@
  * ERR_MEMORY. */
 int file_read(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_n, struct err *e);
 
-/* Reads a small text file and cuts trailing white space. Returns the length,
+/* Reads the first max - 1 bytes of a text file and cuts trailing white space. Returns the length,
  * or -1 with errno; for the facts in /proc and /sys that may be absent. */
 ssize_t file_read_text(const char *path, char *ret, size_t max);
 
