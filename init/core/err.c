@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "init/core/text.h"
+
 struct err_text {
 	const char *name, *meaning, *advice;
 };
@@ -27,6 +29,7 @@ int err_set(struct err *e, enum err_code code, int errnum, const char *fmt, ...)
 	va_end(ap);
 	if (errnum && n >= 0 && (size_t)n < sizeof(e->what))
 		snprintf(e->what + n, sizeof(e->what) - (size_t)n, ": %s", strerror(errnum));
+	text_sanitize(e->what);
 	return -(int)code;
 }
 
@@ -42,6 +45,7 @@ int err_in(struct err *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(e->where + used, sizeof(e->where) - used, fmt, ap);
 	va_end(ap);
+	text_sanitize(e->where);
 	return -(int)e->code;
 }
 

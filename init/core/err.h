@@ -23,7 +23,8 @@ struct err {
 	char where[160];  /* "inner < outer", grows as the error travels up */
 };
 
-/* Fills *e and returns -code, so that failing is one line. errnum 0 adds no
+/* Fills *e and returns -code, so that failing is one line. What a terminal could obey
+ * becomes '?', here and in err_in() and log_at(): names are somebody else's. errnum 0 adds no
  * system error text. */
 __attribute__((format(printf, 4, 5), warn_unused_result))
 int err_set(struct err *e, enum err_code code, int errnum, const char *fmt, ...);

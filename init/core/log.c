@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "init/core/text.h"
+
 enum {
 	LINE_BYTES = 512,
 	EARLY_BYTES = 4096,
@@ -115,6 +117,7 @@ void log_at(enum log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	text_sanitize(text);
 
 	pthread_mutex_lock(&log_state.lock);
 	if (level == LOG_WARNING)

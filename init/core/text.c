@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "init/core/text.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The length of the character at p; 0 if it is a control character or malformed. A
+ * NUL continues nothing, so nothing behind it is read. */
+static size_t character(const uint8_t *p)
+{
+	static const uint32_t least[] = { 0, 0, 0xa0, 0x800, 0x10000 }; /* 0x80 to 0x9f: C1 */
+	size_t n = *p < 0x80 ? 1 : *p >> 5 == 0x06 ? 2 : *p >> 4 == 0x0e ? 3 : *p >> 3 == 0x1e ? 4 : 0;
+	uint32_t c = n > 1 ? *p & (0x7fu >> n) : *p;
+
+	if (n <= 1)
+		return *p >= ' ' && *p < 0x7f;
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3f);
+	}
+	return c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : n;
+}
+
+void text_sanitize(char *text)
+{
+	while (*text) {
+		size_t n = character((const uint8_t *)text);
+
+		if (n == 0) {
+			*text = '?';
+			n = 1;
+		}
+		text += n;
+	}
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/unit/unit.h"
+
+#include "init/core/log.h"
+#include "init/core/text.h"
+
+static const struct { const char *text, *expected; } cases[] = {
+	{ "", "" }, { "plain 'text' ~", "plain 'text' ~" },
+	{ "\033[2Jgone", "?[2Jgone" }, { "a\nb\rc\td\177", "a?b?c?d?" },
+	/* Two, three and four bytes. */
+	{ "\xc3\xbc\xe2\x82\xac\xf0\x9f\x9a\xa2", "\xc3\xbc\xe2\x82\xac\xf0\x9f\x9a\xa2" },
+	/* Cut off. */
+	{ "a\xc3", "a?" }, { "\xe2\x82", "??" }, { "\xf0\x9f\x9a", "???" }, { "\xe2\x82z", "??z" },
+	/* A continuation alone, too long, a surrogate, past the last, not UTF-8. */
+	{ "\x80", "?" }, { "\xc0\xaf", "??" }, { "\xe0\x80\xaf", "???" }, { "\xed\xa0\x80", "???" },
+	{ "\xf4\x90\x80\x80", "????" }, { "\xfe\xff", "??" },
+	/* The control characters of ISO 6429: this is CSI. */
+	{ "\xc2\x9b" "2J", "??2J" }, { "\xc2\xa0", "\xc2\xa0" },
+};
+
+static void sanitized(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "%s", cases[i].text);
+		text_sanitize(text);
+		if (strcmp(text, cases[i].expected) != 0)
+			fail_msg("case %zu: got '%s'", i, text);
+	}
+}
+
+static void errors_and_warnings_are(void **state)
+{
+	struct err e;
+
+	(void)state;
+	assert_int_equal(err_set(&e, ERR_SYSTEM, 0, "word '%s'", "a\033[2J\n"), -ERR_SYSTEM);
+	assert_string_equal(e.what, "word 'a?[2J?'");
+	err_in(&e, "inner '%s'", "\xff");
+	err_in(&e, "outer '%s'", "\n");
+	assert_string_equal(e.where, "inner '?' < outer '?'");
+	log_warning("word '%s'", "a\033[2J\n");
+	assert_string_equal(log_warning_at(0), "word 'a?[2J?'");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT_TEST(sanitized), UNIT_TEST(errors_and_warnings_are),
+	};
+
+	return cmocka_run_group_tests_name("text", tests, NULL, NULL);
+}
