@@ -2,11 +2,13 @@
 #include "init/record.h"
 
 #include <json-c/json.h>
+#include <string.h>
 
 #include "init/core/bytes.h"
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
 #include "init/core/log.h"
+#include "init/core/text.h"
 #include "init/port.h"
 #include "modules/disk/disk.h"
 #include "modules/disk/dps.h"
@@ -31,9 +33,20 @@ static void put(struct json_object *o, const char *key, struct json_object *valu
 		json_object_object_add(o, key, value);
 }
 
+/* JSON is UTF-8, and a text may have been cut within a character. */
+static struct json_object *new_text(const char *text)
+{
+	SCOPED(mem_free) char *copy = text ? strdup(text) : NULL;
+
+	if (!copy)
+		return NULL;
+	text_sanitize(copy);
+	return json_object_new_string(copy);
+}
+
 static void put_text(struct json_object *o, const char *key, const char *text)
 {
-	put(o, key, text ? json_object_new_string(text) : NULL);
+	put(o, key, new_text(text));
 }
 
 static void put_number(struct json_object *o, const char *key, uint64_t n)
@@ -267,7 +280,7 @@ static void put_result(struct record *r, const char *failed_stage, const struct 
 
 	put(r->top, "warnings", warnings); /* in the place of those of a record before */
 	for (size_t i = 0; warnings && log_warning_at(i); i++)
-		json_object_array_add(warnings, json_object_new_string(log_warning_at(i)));
+		json_object_array_add(warnings, new_text(log_warning_at(i)));
 	put_text(r->top, "result", failure ? "failed" : "handed-over");
 	if (!failure)
 		return;
