@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "init/fail.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/reboot.h>
@@ -64,12 +65,20 @@ void fail_report(const struct boot *b, const char *stage, const struct err *e)
 	}
 }
 
+/* Also before the firmware stage. */
+static bool has_tpm(const struct boot *b)
+{
+	return b->firmware.tpm_announced || access("/sys/firmware/acpi/tables/TPM2", F_OK) == 0;
+}
+
 static int measure_cap(struct boot *b, struct err *e)
 {
 	int rc = b->tpm ? boot_measure(b, CAP_WORD, "slipway-failed", e) : 0;
 
-	if ((b->tpm && rc >= 0) || access(TPM_DEVICE, R_OK | W_OK) < 0)
-		return rc;
+	if (b->tpm && rc >= 0)
+		return 0;
+	if (!b->tpm && access(TPM_DEVICE, R_OK | W_OK) < 0)
+		return has_tpm(b) ? err_set(e, ERR_TPM_MISSING, errno, "open '%s'", TPM_DEVICE) : 0;
 	/* A context in which a command was not answered takes no other one. */
 	tpm_close(b->tpm);
 	b->tpm = NULL;
