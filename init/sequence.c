@@ -55,12 +55,12 @@ static int run_stage(const struct stage *s, struct boot *b, struct err *e)
 
 const struct stage *sequence_run(struct boot *b, struct err *e)
 {
-	size_t i = 0;
+	const struct stage *s = sequence, *last = &sequence[N_STAGES - 1];
 
 	/* The last one does not return unless it failed. */
-	while (run_stage(&sequence[i], b, e) >= 0 && i < N_STAGES - 1)
-		i++;
-	return &sequence[i];
+	while (run_stage(s, b, e) >= 0 && s < last)
+		s++;
+	return s;
 }
 
 void sequence_undo(struct boot *b, const struct stage *failed)
