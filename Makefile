@@ -96,6 +96,7 @@ check: prepare ## every test
 	$(Q)ci/step build/log/fuzz.log "build the fuzz targets" $(sub) fuzz
 	$(Q)FUZZ_SECONDS=$${FUZZ_SECONDS:-20} $(sub) check-fuzz
 	$(Q)$(sub) check-component
+	$(Q)tests/lib/slipway-lab demo
 	$(Q)$(sub) check-image
 	$(Q)$(sub) check-boot
 

@@ -75,7 +75,7 @@ static int disk_is_missing(struct disk_search *s, struct err *e)
 	SCOPED(mem_free) struct module_load *loaded = NULL;
 	size_t n = kernel_loaded(s->boot->kernel, &loaded);
 	char disks[96], modules[128] = "";
-	size_t used = 0;
+	size_t used = 0, i = 0;
 
 	/* Why a disk that is there cannot be it. */
 	if (s->memory.bad.code) {
@@ -83,10 +83,10 @@ static int disk_is_missing(struct disk_search *s, struct err *e)
 		return err_in(e, "%s", s->text);
 	}
 	disk_list(disks, sizeof(disks));
-	for (size_t i = 0; i < n && used + sizeof(loaded[i].name) < sizeof(modules); i++)
+	for (; i < n && used + sizeof(loaded[i].name) < sizeof(modules); i++)
 		used += (size_t)snprintf(modules + used, sizeof(modules) - used, " %s", loaded[i].name);
-	return err_set(e, ERR_DISK_TIMEOUT, 0, "%s did not appear; disks: %s; modules:%s", s->text,
-		       *disks ? disks : "none", *modules ? modules : " none");
+	return err_set(e, ERR_DISK_TIMEOUT, 0, "%s did not appear; disks: %s; modules:%s%s", s->text,
+		       *disks ? disks : "none", n ? modules : " none", i < n ? " and more" : "");
 }
 
 int stage_discover(struct boot *b, struct err *e)
