@@ -104,14 +104,6 @@ struct record *record_new(void)
 	return r;
 }
 
-void record_free(struct record *r)
-{
-	if (!r)
-		return;
-	json_object_put(r->top);
-	free(r);
-}
-
 void record_stage_begin(struct record *r, const char *name, uint64_t start_us)
 {
 	struct json_object *o = append(array(r, "stages"));

@@ -20,7 +20,6 @@ struct verity_set;
 struct volume;
 
 struct record *record_new(void);
-void record_free(struct record *r);
 
 void record_stage_begin(struct record *r, const char *name, uint64_t start_us);
 void record_stage_end(struct record *r, uint64_t duration_us);

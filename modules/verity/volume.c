@@ -411,8 +411,3 @@ void volume_close(struct volume *v)
 		log_warning("'%s' cannot be taken down, leaving it", v->path);
 	free(v);
 }
-
-void volume_release(struct volume *v)
-{
-	free(v);
-}

@@ -55,5 +55,3 @@ const char *volume_signer(const struct volume *v);
 
 /* Deactivates the device (deferred if busy) and frees v. */
 void volume_close(struct volume *v);
-/* Frees v and leaves the device active: for the root, at the switch. */
-void volume_release(struct volume *v);
