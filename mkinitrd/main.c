@@ -1,87 +1,65 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* slipway-mkinitrd: plan what goes in, pack it, compress it, replace the output. */
-#include <errno.h>
+/* slipway-mkinitrd: the first word says what to do; without one it builds. */
 #include <stdio.h>
+#include <string.h>
 
-#include "init/core/cleanup.h"
-#include "mkinitrd/compress.h"
-#include "mkinitrd/options.h"
-#include "mkinitrd/output.h"
-#include "mkinitrd/plan.h"
+#include "mkinitrd/verb.h"
 
-enum { EXIT_USAGE = 2 };
+static const struct verb {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *what;
+} verbs[] = {
+	{ "build", verb_build, "build the initrd for a kernel; the verb if none is given" },
+};
 
-static int pack(const struct build_options *o, const struct initrd *i, struct buffer *ret,
-		struct err *e)
+enum { N_VERBS = sizeof(verbs) / sizeof(*verbs) };
+
+int verb_failed(const struct err *e)
 {
-	SCOPED(buffer_done) struct buffer archive = { 0 };
-	int rc = cpio_write(i->entries, i->n, o->time, buffer_append, &archive, e);
-
-	if (rc == 0 && o->level)
-		rc = compress_zstd(archive.p, archive.n, o->level, &ret->p, &ret->n, e);
-	if (rc < 0)
-		return rc;
-	if (!o->level) {
-		*ret = archive;
-		archive = (struct buffer){ 0 };
-	}
-	if (o->verbose)
-		fprintf(stderr,
-			"slipway-mkinitrd: %zu entries, %zu bytes unpacked, %zu bytes packed\n",
-			i->n, o->level ? archive.n : ret->n, ret->n);
-	return 0;
+	fprintf(stderr, "slipway-mkinitrd: %s\n", e->what);
+	return STATUS_FAILED;
 }
 
-/* The image comes last: once it is there, all is. */
-static int write_all(const struct build_options *o, const struct initrd *i,
-		     const struct buffer *manifest, struct err *e)
+int verb_misused(const struct err *e, const char *verb)
 {
-	SCOPED(buffer_done) struct buffer image = { 0 };
-	int rc = pack(o, i, &image, e);
-
-	if (rc == 0 && o->manifest)
-		rc = output_write(o->manifest, 0644, manifest->p, manifest->n, e);
-	return rc == 0 ? output_write(o->output, 0600, image.p, image.n, e) : rc;
+	fprintf(stderr, "slipway-mkinitrd: %s\n'slipway-mkinitrd %s --help' lists the options\n",
+		e->what, verb);
+	return STATUS_USAGE;
 }
 
-static int build(const struct build_options *o, struct err *e)
+static int print_help(void)
 {
-	SCOPED(buffer_done) struct buffer manifest = { 0 };
-	SCOPED(initrd_done) struct initrd i = { 0 };
-	int rc = plan_initrd(o, &i, e);
-
-	if (rc == 0)
-		rc = manifest_write(&i, &manifest, e);
-	if (rc < 0)
-		return rc;
-	if (!o->dry_run)
-		return write_all(o, &i, &manifest, e);
-	fwrite(manifest.p, 1, manifest.n, stdout);
-	return fflush(stdout) == 0 ? 0 : err_set(e, ERR_SYSTEM, errno, "print the manifest");
+	puts("Usage: slipway-mkinitrd [VERB] [OPTION]...\n\n"
+	     "Builds initrds of slipway, and looks into them. The verbs:\n");
+	for (size_t i = 0; i < N_VERBS; i++)
+		printf("  %-8s %s\n", verbs[i].name, verbs[i].what);
+	puts("\n'slipway-mkinitrd VERB --help' lists the options of one; see slipway-mkinitrd(8).");
+	return fflush(stdout) == 0 ? STATUS_OK : STATUS_FAILED;
 }
 
-static int report(const struct err *e, const char *after)
+static int print_version(void)
 {
-	fprintf(stderr, "slipway-mkinitrd: %s%s\n", e->what, after);
-	return EXIT_FAILURE;
+	return puts("slipway-mkinitrd " SLIPWAY_VERSION) < 0 ? STATUS_FAILED : STATUS_OK;
+}
+
+static int unknown(const char *word)
+{
+	fprintf(stderr, "slipway-mkinitrd: '%.100s' is no verb\n'slipway-mkinitrd --help' lists them\n",
+		word);
+	return STATUS_USAGE;
 }
 
 int main(int argc, char **argv)
 {
-	SCOPED(build_options_done) struct build_options o = { 0 };
-	struct err e = { 0 };
+	const char *word = argc > 1 ? argv[1] : "--help";
 
-	if (build_options_parse(argc, argv, &o, &e) < 0) {
-		report(&e, "\nslipway-mkinitrd --help lists the options");
-		return e.code == ERR_MEMORY ? EXIT_FAILURE : EXIT_USAGE;
-	}
-	switch (o.task) {
-	case TASK_HELP:
-		return fputs(build_options_help, stdout) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-	case TASK_VERSION:
-		return puts("slipway-mkinitrd " SLIPWAY_VERSION) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-	case TASK_BUILD:
-		break;
-	}
-	return build(&o, &e) < 0 ? report(&e, "") : EXIT_SUCCESS;
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+		return print_help();
+	if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0)
+		return print_version();
+	for (size_t i = 0; i < N_VERBS; i++)
+		if (strcmp(word, verbs[i].name) == 0)
+			return verbs[i].run(argc - 1, argv + 1);
+	return word[0] == '-' ? verb_build(argc, argv) : unknown(word);
 }

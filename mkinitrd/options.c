@@ -34,7 +34,6 @@ const char build_options_help[] =
 	"  -n, --dry-run                print that list and write nothing\n"
 	"  -v, --verbose                say what was left out, and the size\n"
 	"  -h, --help                   this text\n"
-	"  -V, --version                the version\n"
 	"\n"
 	"SOURCE_DATE_EPOCH is the time of all files (default: 0). Exit status: 0, 1 after\n"
 	"a failure, 2 if the command line is wrong. See slipway-mkinitrd(8).\n";
@@ -71,7 +70,6 @@ static const struct option long_options[] = {
 	{ "dry-run", no_argument, NULL, 'n' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -195,9 +193,6 @@ static int parse_option(struct build_options *o, int option, const char *word, b
 	case 'h':
 		o->task = TASK_HELP;
 		return 0;
-	case 'V':
-		o->task = TASK_VERSION;
-		return 0;
 	case ':':
 		return err_set(e, ERR_CONFIG, 0, "option '%.200s' needs a value", word);
 	case '?':
@@ -233,11 +228,8 @@ static int check(struct build_options *o, int argc, char **argv, struct err *e)
 {
 	int rc;
 
-	if (optind < argc && strcmp(argv[optind], "build") == 0)
-		optind++;
 	if (optind < argc)
-		return err_set(e, ERR_CONFIG, 0, "'%.100s' is no verb; the only one is build",
-			       argv[optind]);
+		return err_set(e, ERR_CONFIG, 0, "'%.100s' is no option", argv[optind]);
 	if (!o->output && !o->dry_run)
 		return err_set(e, ERR_CONFIG, 0, "say with --output where the initrd goes");
 	if (!o->kernel_version)
@@ -259,7 +251,7 @@ int build_options_parse(int argc, char **argv, struct build_options *ret, struct
 	};
 	opterr = 0;
 	while (rc == 0) {
-		option = getopt_long(argc, argv, ":o:k:nvhV", long_options, NULL);
+		option = getopt_long(argc, argv, ":o:k:nvh", long_options, NULL);
 		if (option == -1)
 			break;
 		rc = parse_option(ret, option, argv[optind - 1], &profile, e);

@@ -13,7 +13,7 @@ struct words {
 	size_t n;
 };
 
-enum task { TASK_BUILD, TASK_HELP, TASK_VERSION };
+enum task { TASK_BUILD, TASK_HELP };
 
 enum profile { PROFILE_NONE, PROFILE_VIRT };
 

@@ -350,7 +350,7 @@ REFUSED = {
     "output that is a folder": (["--output={inputs}/tree"], 1, "/tree'"),
     "include without a place": (["--include=/etc/passwd"], 1, "SOURCE:/DESTINATION"),
     "unknown option": (["--moduls=x"], 2, "--moduls"),
-    "unknown verb": (["ls"], 2, "'ls' is no verb"),
+    "word that is no option": (["more"], 2, "'more' is no option"),
     "missing value": (["--cert"], 2, "needs a value"),
     "unknown profile": (["--profile=all"], 2, "'all'"),
     "level": (["--compress=zstd:23"], 2, "'zstd:23'"),
@@ -403,7 +403,10 @@ def test_damaged_module_is_an_error(tmp_path, sysroot, inputs):
 
 def test_help_and_version():
     done = mkinitrd("--help")
-    assert done.returncode == 0 and done.stdout.startswith("Usage: slipway-mkinitrd")
+    assert done.returncode == 0 and done.stdout.startswith("Usage: slipway-mkinitrd [VERB]")
+    assert mkinitrd("lst").returncode == 2 and "'lst' is no verb" in mkinitrd("lst").stderr
+    done = mkinitrd("build", "--help")
+    assert done.returncode == 0 and done.stdout.startswith("Usage: slipway-mkinitrd [build]")
     page = (REPO / "mkinitrd/slipway-mkinitrd.8").read_text()
     for option in re.findall(r"--([a-z-]+)", done.stdout):
         assert f"Fl -{option}" in page, option

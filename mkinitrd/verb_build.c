@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* build: plan what goes in, pack it, compress it, replace the output. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "init/core/cleanup.h"
+#include "mkinitrd/compress.h"
+#include "mkinitrd/options.h"
+#include "mkinitrd/output.h"
+#include "mkinitrd/plan.h"
+#include "mkinitrd/verb.h"
+
+static int pack(const struct build_options *o, const struct initrd *i, struct buffer *ret,
+		struct err *e)
+{
+	SCOPED(buffer_done) struct buffer archive = { 0 };
+	int rc = cpio_write(i->entries, i->n, o->time, buffer_append, &archive, e);
+
+	if (rc == 0 && o->level)
+		rc = compress_zstd(archive.p, archive.n, o->level, &ret->p, &ret->n, e);
+	if (rc < 0)
+		return rc;
+	if (!o->level) {
+		*ret = archive;
+		archive = (struct buffer){ 0 };
+	}
+	if (o->verbose)
+		fprintf(stderr,
+			"slipway-mkinitrd: %zu entries, %zu bytes unpacked, %zu bytes packed\n",
+			i->n, o->level ? archive.n : ret->n, ret->n);
+	return 0;
+}
+
+/* The image comes last: once it is there, all is. */
+static int write_all(const struct build_options *o, const struct initrd *i,
+		     const struct buffer *manifest, struct err *e)
+{
+	SCOPED(buffer_done) struct buffer image = { 0 };
+	int rc = pack(o, i, &image, e);
+
+	if (rc == 0 && o->manifest)
+		rc = output_write(o->manifest, 0644, manifest->p, manifest->n, e);
+	return rc == 0 ? output_write(o->output, 0600, image.p, image.n, e) : rc;
+}
+
+static int build(const struct build_options *o, struct err *e)
+{
+	SCOPED(buffer_done) struct buffer manifest = { 0 };
+	SCOPED(initrd_done) struct initrd i = { 0 };
+	int rc = plan_initrd(o, &i, e);
+
+	if (rc == 0)
+		rc = manifest_write(&i, &manifest, e);
+	if (rc < 0)
+		return rc;
+	if (!o->dry_run)
+		return write_all(o, &i, &manifest, e);
+	fwrite(manifest.p, 1, manifest.n, stdout);
+	return fflush(stdout) == 0 ? 0 : err_set(e, ERR_SYSTEM, errno, "print the manifest");
+}
+
+int verb_build(int argc, char **argv)
+{
+	SCOPED(build_options_done) struct build_options o = { 0 };
+	struct err e = { 0 };
+
+	if (build_options_parse(argc, argv, &o, &e) < 0)
+		return e.code == ERR_MEMORY ? verb_failed(&e) : verb_misused(&e, "build");
+	if (o.task == TASK_HELP)
+		return fputs(build_options_help, stdout) < 0 ? STATUS_FAILED : STATUS_OK;
+	return build(&o, &e) < 0 ? verb_failed(&e) : STATUS_OK;
+}
