@@ -180,6 +180,11 @@ void undo_choose(struct boot *b)
 
 /* ---- prove ---- */
 
+static int await_verity(void *kernel, struct err *e)
+{
+	return kernel_require(kernel, "dm_verity", e);
+}
+
 int stage_prove(struct boot *b, struct err *e)
 {
 	const struct volume_request request = {
@@ -191,11 +196,11 @@ int stage_prove(struct boot *b, struct err *e)
 		.allow_user_space = b->options.allow_user_space,
 		.root_hash_trusted = b->options.root_hash_bytes > 0,
 		.on_corruption = b->config.panic_on_corruption ? ON_CORRUPTION_PANIC : ON_CORRUPTION_RESTART,
+		.await_driver = await_verity,
+		.arg = b->kernel,
 	};
-	int rc = kernel_require(b->kernel, "dm_verity", e);
+	int rc = volume_prove(&request, &b->root, e);
 
-	if (rc >= 0)
-		rc = volume_prove(&request, &b->root, e);
 	/* What was achieved counts, not what the disk seemed to promise. */
 	if (rc >= 0)
 		rc = policy_check(&b->policy, POLICY_ROOT, volume_uses(b->root),

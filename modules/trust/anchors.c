@@ -243,12 +243,17 @@ size_t anchors_count(const struct anchors *a)
 	return a->n;
 }
 
+static int read_keys(char **ret, size_t *ret_n, struct err *e)
+{
+	return file_read(AT_FDCWD, "/proc/keys", 1024 * 1024, ret, ret_n, e);
+}
+
 int anchors_seal_kernel(const struct anchors *a, struct err *e)
 {
 	SCOPED(mem_free) char *keys = NULL;
 	int32_t keyring;
 	size_t n = 0;
-	int rc = file_read(AT_FDCWD, "/proc/keys", 1024 * 1024, &keys, &n, e);
+	int rc = read_keys(&keys, &n, e);
 
 	if (rc < 0)
 		return e->errnum == ENOENT ? 0 : rc; /* a kernel without keys */
@@ -268,15 +273,28 @@ int anchors_seal_kernel(const struct anchors *a, struct err *e)
 	return rc < 0 ? rc : 1;
 }
 
-int anchors_verify(const struct anchors *a, struct bytes der, struct bytes content,
-		   uint8_t ret_fingerprint[static FINGERPRINT_BYTES], struct err *e)
+/* When in doubt it does. */
+static bool kernel_holds(const mbedtls_x509_crt *c)
 {
-	const mbedtls_x509_crt *signer = NULL;
+	const mbedtls_x509_buf *id = c->subject_key_id.len ? &c->subject_key_id : &c->serial;
+	SCOPED(mem_free) char *keys = NULL;
+	struct err e;
+	size_t n = 0;
+
+	return read_keys(&keys, &n, &e) < 0 || keyring_lists(keys, (struct bytes){ id->p, id->len });
+}
+
+int anchors_verify(const struct anchors *a, struct bytes der, struct bytes content,
+		   struct signer *ret, struct err *e)
+{
+	struct pkcs7_signer signer;
 	int rc = pkcs7_verify(der, content, &a->certificates, &signer, e);
 
 	if (rc < 0)
 		return rc;
-	if (mbedtls_sha256(signer->raw.p, signer->raw.len, ret_fingerprint, 0) != 0)
+	if (mbedtls_sha256(signer.certificate->raw.p, signer.certificate->raw.len,
+			   ret->fingerprint, 0) != 0)
 		return err_set(e, ERR_SYSTEM, 0, "SHA-256 of a certificate failed");
+	ret->known_to_kernel = signer.has_issuer || kernel_holds(signer.certificate);
 	return 0;
 }

@@ -6,6 +6,7 @@
  * it away. Loaded once, before anything is merged over the initrd. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,9 +37,16 @@ size_t anchors_count(const struct anchors *a);
  * kernel without one is fine (returns 0; 1 if it was there and is sealed now). */
 int anchors_seal_kernel(const struct anchors *a, struct err *e);
 
+struct signer {
+	uint8_t fingerprint[FINGERPRINT_BYTES];
+	/* The kernel, too, may trust the signature: it holds the signer's key, or that of one who
+	 * issued a certificate that the signature carries. */
+	bool known_to_kernel;
+};
+
 /* Verifies a detached PKCS#7 signature (DER) over content against exactly these
  * certificates as signers: one signer, no chain, no dates (there is no trusted
- * clock), digest SHA-256 or better. Fills the signer's fingerprint.
+ * clock), digest SHA-256 or better. Asks /proc/keys what the kernel knows.
  * Errors: ERR_SIGNATURE_MALFORMED, ERR_SIGNATURE_UNTRUSTED. */
 int anchors_verify(const struct anchors *a, struct bytes der, struct bytes content,
-		   uint8_t ret_fingerprint[static FINGERPRINT_BYTES], struct err *e);
+		   struct signer *ret, struct err *e);

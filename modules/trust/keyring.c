@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+enum { KEY_ID_MAX_BYTES = 64 };
+
 /* The kernel has no call that finds a keyring by name; /proc/keys shows them as
  * "0c1f7ac4 I------ 1 perm 1f0b0000 0 0 keyring .dm-verity: empty". */
 int32_t keyring_find(const char *proc_keys, const char *name)
@@ -31,6 +33,22 @@ int32_t keyring_find(const char *proc_keys, const char *name)
 			return (int32_t)serial;
 	}
 	return 0;
+}
+
+/* "1d2e3f40 I------ 1 perm 1f030000 0 0 asymmetri NAME: ID: X509.rsa 5cbb419e []" */
+bool keyring_lists(const char *proc_keys, struct bytes id)
+{
+	char wanted[2 * KEY_ID_MAX_BYTES + sizeof(": : X509.")] = ": ";
+
+	/* Too long to tell: it may be there. */
+	if (id.n == 0 || id.n > KEY_ID_MAX_BYTES)
+		return true;
+	hex_encode(id.p, id.n, wanted + 2);
+	strcat(wanted, ": X509.");
+	if (strstr(proc_keys, wanted))
+		return true;
+	/* The zero before a number that would be negative is not shown. */
+	return id.n > 1 && id.p[0] == 0 && keyring_lists(proc_keys, (struct bytes){ id.p + 1, id.n - 1 });
 }
 
 int keyring_add_certificate(int32_t keyring, struct bytes der)

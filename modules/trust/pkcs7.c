@@ -3,6 +3,7 @@
 
 #include <mbedtls/oid.h>
 #include <mbedtls/pkcs7.h>
+#include <string.h>
 
 #include "init/core/cleanup.h"
 
@@ -37,8 +38,18 @@ static int parse(struct bytes der, mbedtls_pkcs7 *pkcs7, struct err *e)
 	return 0;
 }
 
+static bool has_issuer(const mbedtls_pkcs7 *pkcs7)
+{
+	const mbedtls_pkcs7_signed_data *data = &pkcs7->MBEDTLS_PRIVATE(signed_data);
+	const mbedtls_x509_crt *c = &data->MBEDTLS_PRIVATE(certs);
+
+	return data->MBEDTLS_PRIVATE(no_of_certs) &&
+	       (c->issuer_raw.len != c->subject_raw.len ||
+		memcmp(c->issuer_raw.p, c->subject_raw.p, c->issuer_raw.len) != 0);
+}
+
 int pkcs7_verify(struct bytes der, struct bytes content, const mbedtls_x509_crt *certificates,
-		 const mbedtls_x509_crt **ret_signer, struct err *e)
+		 struct pkcs7_signer *ret, struct err *e)
 {
 	SCOPED(mbedtls_pkcs7_free) mbedtls_pkcs7 pkcs7;
 	int rc;
@@ -49,7 +60,7 @@ int pkcs7_verify(struct bytes der, struct bytes content, const mbedtls_x509_crt 
 		return rc;
 	for (const mbedtls_x509_crt *c = certificates; c && c->raw.p; c = c->next)
 		if (mbedtls_pkcs7_signed_data_verify(&pkcs7, c, content.p, content.n) == 0) {
-			*ret_signer = c;
+			*ret = (struct pkcs7_signer){ c, has_issuer(&pkcs7) };
 			return 0;
 		}
 	return err_set(e, ERR_SIGNATURE_UNTRUSTED, 0,

@@ -4,13 +4,21 @@
 #pragma once
 
 #include <mbedtls/x509_crt.h>
+#include <stdbool.h>
 
 #include "init/core/bytes.h"
 #include "init/core/err.h"
 
+struct pkcs7_signer {
+	const mbedtls_x509_crt *certificate; /* of the list that was given */
+	/* The signature carries a certificate that another one issued: whoever trusts that one
+	 * may accept the signature, too. */
+	bool has_issuer;
+};
+
 /* Requires one detached signature over content, made by the key of one certificate
  * of the list with SHA-256, SHA-384 or SHA-512. The certificate that the signature
- * may carry is ignored. *ret_signer points into the list.
+ * may carry is ignored but for ret->has_issuer.
  * Errors: ERR_SIGNATURE_MALFORMED, ERR_SIGNATURE_UNTRUSTED, ERR_MEMORY. */
 int pkcs7_verify(struct bytes der, struct bytes content, const mbedtls_x509_crt *certificates,
-		 const mbedtls_x509_crt **ret_signer, struct err *e);
+		 struct pkcs7_signer *ret, struct err *e);

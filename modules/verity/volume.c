@@ -41,6 +41,9 @@ struct attempt {
 	struct verity_info info;
 	struct crypt_device *cd;
 	struct volume *volume;
+	struct signer signer;
+	int ours; /* what our certificates say of the signature, with the reason */
+	struct err why;
 };
 
 static void attempt_done(struct attempt *a)
@@ -241,24 +244,23 @@ static int only_the_kernel(const struct volume_request *q, int kernel, struct er
 		       "the kernel does not accept the signature of '%s', and %s", q->name, why);
 }
 
-/* Our own check, after the kernel's with this result. */
-static int check_certificates(struct attempt *a, int kernel, struct err *e)
+static bool has_certificates(const struct volume_request *q)
+{
+	return q->allow_user_space && q->anchors && anchors_count(q->anchors);
+}
+
+/* Before the driver is awaited: it takes its time, too. */
+static void check_certificates(struct attempt *a)
 {
 	const struct volume_request *q = a->request;
-	uint8_t fingerprint[FINGERPRINT_BYTES];
 	const char *text = a->volume->root_hash; /* what is signed is the hash as text */
-	int rc;
 
-	if (!q->allow_user_space || !q->anchors || !anchors_count(q->anchors))
-		return only_the_kernel(q, kernel, e);
-	rc = anchors_verify(q->anchors,
-			    (struct bytes){ q->set->parsed.der, q->set->parsed.der_bytes },
-			    (struct bytes){ (const uint8_t *)text, strlen(text) }, fingerprint, e);
-	if (rc < 0)
-		return rc;
-	hex_encode(fingerprint, sizeof(fingerprint), a->volume->signer);
-	a->volume->proof = PROOF_CERTIFICATE;
-	return 0;
+	a->signer.known_to_kernel = true;
+	if (q->set->signature && has_certificates(q))
+		a->ours = anchors_verify(
+			q->anchors,
+			(struct bytes){ q->set->parsed.der, q->set->parsed.der_bytes },
+			(struct bytes){ (const uint8_t *)text, strlen(text) }, &a->signer, &a->why);
 }
 
 static int activate_unsigned(struct attempt *a, struct err *e)
@@ -275,37 +277,50 @@ static int activate_unsigned(struct attempt *a, struct err *e)
 	return 0;
 }
 
-/* Kernel first: only a device that the kernel itself found signed satisfies its
- * security modules. Without Secure Boot anybody could have put keys into its
- * keyrings, so then our certificates must agree. */
+/* The kernel's word comes first: only a device that it found signed itself satisfies its
+ * security modules. It is not asked for what it cannot know. Without Secure Boot anybody could
+ * have put keys into its keyrings, so then our certificates must agree. */
 static int prove_signed(struct attempt *a, struct err *e)
 {
-	int kernel = activate(a, true), rc;
+	const struct volume_request *q = a->request;
+	int kernel = a->signer.known_to_kernel ? activate(a, true) : -ENOKEY;
 
-	if (kernel == 0 && a->request->secure_boot) {
+	if (kernel == 0 && q->secure_boot) {
 		a->volume->proof = PROOF_KERNEL;
 		return 0;
 	}
 	if (kernel < 0)
-		log_debug("the kernel does not accept the signature of '%s': %s", a->request->name,
-			  strerror(-kernel));
-	rc = check_certificates(a, kernel, e);
-	if (rc < 0) {
+		log_debug("the kernel %s the signature of '%s': %s",
+			  a->signer.known_to_kernel ? "does not accept" : "is not asked about",
+			  q->name, strerror(-kernel));
+	if (!has_certificates(q))
+		a->ours = only_the_kernel(q, kernel, &a->why);
+	if (a->ours < 0) {
 		deactivate(a);
-		return rc;
+		*e = a->why;
+		return a->ours;
 	}
+	a->volume->proof = PROOF_CERTIFICATE;
+	hex_encode(a->signer.fingerprint, sizeof(a->signer.fingerprint), a->volume->signer);
 	return kernel == 0 ? 0 : activate_unsigned(a, e);
 }
 
 static int prove(struct attempt *a, struct err *e)
 {
+	const struct volume_request *q = a->request;
+	int rc;
+
+	check_certificates(a);
+	rc = q->await_driver ? q->await_driver(q->arg, e) : 0;
+	if (rc < 0)
+		return rc;
 	if (is_active(a))
 		return err_set(e, ERR_NAME_TAKEN, 0, "device '%s' exists already", a->volume->path);
-	if (a->request->set->signature)
+	if (q->set->signature)
 		return prove_signed(a, e);
-	if (!a->request->root_hash_trusted)
+	if (!q->root_hash_trusted)
 		return err_set(e, ERR_SIGNATURE_MISSING, 0, "root hash of '%s' (%s) is not signed",
-			       a->request->set->data->label, a->request->set->data->devname);
+			       q->set->data->label, q->set->data->devname);
 	a->volume->proof = PROOF_ROOT_HASH;
 	return activate_unsigned(a, e);
 }

@@ -34,10 +34,14 @@ struct volume_request {
 	bool allow_user_space; /* systemd.allow_userspace_verity= */
 	bool root_hash_trusted; /* set->root_hash came from a trusted command line */
 	enum on_corruption on_corruption;
+	/* Called when all is checked but what the kernel has to say: returns when it can, or
+	 * fails with *e filled. NULL: it can. */
+	int (*await_driver)(void *arg, struct err *e);
+	void *arg;
 };
 
-/* Parses the superblock, checks the signature (kernel first, then our
- * certificates), activates, checks that the device verifies, reads from it.
+/* Parses the superblock, checks the signature (the kernel's word comes first, then our
+ * certificates), awaits the driver, activates, checks that the device verifies, reads from it.
  * A signature that is there and bad fails, whatever else would suffice.
  * Errors: ERR_SIGNATURE_*, ERR_VERITY_*, ERR_NAME_TAKEN. Nothing stays active
  * on failure. */

@@ -46,6 +46,17 @@ def test_without_secure_boot_the_certificate_decides(demo, boot, uki):
     assert got.record["root"]["proven_by"] == "certificate"
 
 
+def test_kernel_is_asked_first_where_it_holds_the_key(lab, demo, boot, tmp_path):
+    """The certificate of the initrd is in db as well: the kernel's word counts for more."""
+    key = lab.key("db")
+    uki = chain.uki("db-certificate", chain.initrd("db-certificate", certs=(key.cert,)))
+    parts = chain.signed_again(demo.parts, key, tmp_path / "parts")
+    image = lab.make_disk(tmp_path / "disk.img", uki=uki.path, parts=parts)
+    got = boot(chain.chain(image.path))
+    boots(got, start=uki.start)
+    assert got.record["root"]["proven_by"] == "kernel"
+
+
 KERNELS_WORD = [  # firmware, who signed the root, whether it boots
     pytest.param("enforcing", "db", True, id="secure-boot"),
     pytest.param("off", "db", False, id="no-secure-boot"),

@@ -95,6 +95,14 @@ def test_demo_boots_directly(demo, boot):
     assert got.record["disk"]["name"] == "vda" and got.pcrs
 
 
+def test_kernel_is_not_asked_about_a_key_that_it_lacks(demo, boot):
+    got = boot(lab.direct(demo.disk, append="systemd.log_level=debug ignore_loglevel",
+                          initrd=demo.initrd, until=r"Hostname set to <slipway-demo>"))
+    boots(got)
+    assert "the kernel is not asked about the signature of 'root'" in got.serial
+    assert "Root hash verification failed" not in got.serial
+
+
 @dataclass(frozen=True)
 class Spoilt:
     """A disk that was good until somebody did something to it."""

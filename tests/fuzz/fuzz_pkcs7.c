@@ -20,7 +20,7 @@ static const char certificate[] =
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char content[] = "c0ffee00112233445566778899aabbccddeeff00112233445566778899aabbcc";
-	const mbedtls_x509_crt *signer;
+	struct pkcs7_signer signer;
 	mbedtls_x509_crt anchor;
 	struct err e;
 

@@ -98,8 +98,8 @@ static void loads(void **state)
 	}
 }
 
-enum { RSA = 1, P256 = 2, P384 = 4, P521 = 8, EXPIRED = 16 };
-static const char *const bits[] = { "rsa2048", "p256", "p384", "p521", "expired" };
+enum { RSA = 1, P256 = 2, P384 = 4, P521 = 8, EXPIRED = 16, ISSUED = 32 };
+static const char *const bits[] = { "rsa2048", "p256", "p384", "p521", "expired", "issued" };
 
 static const struct verify_case {
 	const char *signature;
@@ -114,6 +114,7 @@ static const struct verify_case {
 	{ "p384", RSA | P256 | P384 | P521, ERR_NONE, "p384" },
 	{ "no-certificate", RSA | P256, ERR_NONE, "p256" },
 	{ "expired", EXPIRED, ERR_NONE, "expired" },
+	{ "issued", ISSUED, ERR_NONE, "issued" },
 
 	{ "p256", 0, ERR_SIGNATURE_UNTRUSTED, NULL },
 	{ "p256", RSA, ERR_SIGNATURE_UNTRUSTED, NULL },
@@ -132,8 +133,8 @@ static const struct verify_case {
 
 static struct anchors *load(unsigned which)
 {
-	char lines[5][64], root[32];
-	const char *tree[6] = { NULL };
+	char lines[6][64], root[32];
+	const char *tree[7] = { NULL };
 	struct anchors *a = NULL;
 	struct err e = { 0 };
 	size_t n = 0;
@@ -174,11 +175,15 @@ static void verifies(void **state)
 	for (size_t i = 0; i < sizeof(verify_cases) / sizeof(*verify_cases); i++) {
 		const struct verify_case *c = &verify_cases[i];
 		struct bytes der = read_data(c->signature, ".p7");
-		uint8_t got[FINGERPRINT_BYTES];
 		struct anchors *a = load(c->anchors);
+		struct signer got = { 0 };
 		struct err e = { 0 };
 
-		assert_code(anchors_verify(a, der, content, got, &e), &e, c->code, c->signature);
+		assert_code(anchors_verify(a, der, content, &got, &e), &e, c->code, c->signature);
+		/* The kernel of this machine does not know the tests' keys, but perhaps an issuer. */
+		if (got.known_to_kernel != (strcmp(c->signature, "issued") == 0))
+			fail_msg("signature '%s': known to the kernel: %d", c->signature,
+				 got.known_to_kernel);
 		anchors_free(a);
 		free_bytes(der);
 	}
@@ -191,13 +196,13 @@ static void tells_the_signer(void **state)
 	struct bytes content = read_data("content", ""), der = read_data("no-certificate", ".p7");
 	struct bytes expected = read_data("p256.sha256", "");
 	char text[2 * FINGERPRINT_BYTES + 1];
-	uint8_t got[FINGERPRINT_BYTES];
+	struct signer got;
 	struct anchors *a = load(RSA | P256);
 	struct err e = { 0 };
 
 	(void)state;
-	assert_int_equal(anchors_verify(a, der, content, got, &e), 0);
-	hex_encode(got, sizeof(got), text);
+	assert_int_equal(anchors_verify(a, der, content, &got, &e), 0);
+	hex_encode(got.fingerprint, sizeof(got.fingerprint), text);
 	assert_memory_equal(text, expected.p, sizeof(text) - 1);
 	anchors_free(a);
 	free_bytes(content);
@@ -209,24 +214,25 @@ static void tells_the_signer(void **state)
 static void every_byte_counts(void **state)
 {
 	struct bytes content = read_data("content", ""), der = read_data("no-certificate", ".p7");
-	uint8_t got[FINGERPRINT_BYTES], *copy = malloc(der.n + 1);
+	uint8_t *copy = malloc(der.n + 1);
+	struct signer got;
 	struct anchors *a = load(P256);
 	struct err e = { 0 };
 
 	(void)state;
 	for (size_t n = 0; n < der.n; n++) {
 		memcpy(copy, der.p, der.n);
-		assert_true(anchors_verify(a, (struct bytes){ copy, n }, content, got, &e) < 0);
+		assert_true(anchors_verify(a, (struct bytes){ copy, n }, content, &got, &e) < 0);
 	}
 	copy[der.n] = 0;
-	assert_code(anchors_verify(a, (struct bytes){ copy, der.n + 1 }, content, got, &e), &e,
+	assert_code(anchors_verify(a, (struct bytes){ copy, der.n + 1 }, content, &got, &e), &e,
 		    ERR_SIGNATURE_MALFORMED, "a byte more");
 	for (size_t i = 0; i < content.n; i++) {
 		((uint8_t *)(uintptr_t)content.p)[i] ^= 1;
-		assert_code(anchors_verify(a, der, content, got, &e), &e, ERR_SIGNATURE_UNTRUSTED, "content");
+		assert_code(anchors_verify(a, der, content, &got, &e), &e, ERR_SIGNATURE_UNTRUSTED, "content");
 		((uint8_t *)(uintptr_t)content.p)[i] ^= 1;
 	}
-	assert_int_equal(anchors_verify(a, der, content, got, &e), 0);
+	assert_int_equal(anchors_verify(a, der, content, &got, &e), 0);
 	anchors_free(a);
 	free(copy);
 	free_bytes(content);
@@ -252,6 +258,42 @@ static void finds_the_keyring(void **state)
 	assert_int_equal(keyring_find("34ab0a2c I------ 1 perm 1f0f0000 0 0 keyring", ".dm-verity"), 0);
 }
 
+static const struct listed_case {
+	const char *name, *keys;
+	struct bytes id;
+	bool listed;
+} listed_cases[] = {
+#define ID(...) { (const uint8_t[]){ __VA_ARGS__ }, sizeof((uint8_t[]){ __VA_ARGS__ }) }
+#define LINE "1d2e3f40 I------     1 perm 1f030000     0     0 asymmetri "
+	{ "its identifier", LINE "Vendor: Root: 5cbb419e: X509.rsa 5cbb419e []\n", ID(0x5c, 0xbb, 0x41, 0x9e), true },
+	{ "on the last of two lines", LINE "A: 01: X509.rsa 01 []\n" LINE "B: 02: X509.ecdsa 02 []\n",
+	  ID(0x02), true },
+	{ "another", LINE "Vendor: 5cbb419f: X509.rsa 5cbb419f []\n", ID(0x5c, 0xbb, 0x41, 0x9e), false },
+	{ "the end of a longer one", LINE "Vendor: 115cbb419e: X509.rsa 5cbb419e []\n",
+	  ID(0x5c, 0xbb, 0x41, 0x9e), false },
+	{ "the start of a longer one", LINE "Vendor: 5cbb419e11: X509.rsa bb419e11 []\n",
+	  ID(0x5c, 0xbb, 0x41, 0x9e), false },
+	{ "a key that is no certificate's", LINE "Vendor: 5cbb419e: \n", ID(0x5c, 0xbb, 0x41, 0x9e), false },
+	{ "a zero that is not shown", LINE "Vendor: 8cbb: X509.rsa []\n", ID(0x00, 0x8c, 0xbb), true },
+	{ "a zero that is shown", LINE "Vendor: 008cbb: X509.rsa []\n", ID(0x00, 0x8c, 0xbb), true },
+	{ "no keys", "", ID(0x5c), false },
+	{ "no identifier: who knows", "", { NULL, 0 }, true },
+	{ "an identifier too long to look for", "", { (const uint8_t[65]){ 0 }, 65 }, true },
+#undef LINE
+#undef ID
+};
+
+static void knows_what_the_kernel_holds(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(listed_cases) / sizeof(*listed_cases); i++) {
+		const struct listed_case *c = &listed_cases[i];
+
+		if (keyring_lists(c->keys, c->id) != c->listed)
+			fail_msg("case '%s'", c->name);
+	}
+}
+
 /* A keyring of ours stands for the kernel's. */
 static void seals_what_may_be_sealed(void **state)
 {
@@ -272,7 +314,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(loads), UNIT_TEST(verifies), UNIT_TEST(tells_the_signer),
 		UNIT_TEST(every_byte_counts), UNIT_TEST(finds_the_keyring),
-		UNIT_TEST(seals_what_may_be_sealed),
+		UNIT_TEST(knows_what_the_kernel_holds), UNIT_TEST(seals_what_may_be_sealed),
 	};
 
 	return cmocka_run_group_tests_name("anchors", tests, NULL, NULL);

@@ -33,6 +33,14 @@ certificate attacker ec -pkeyopt ec_paramgen_curve:prime256v1
 cat rsa2048.crt p256.crt >two.crt
 openssl x509 -in p256.crt -outform der -out der.crt
 
+# A certificate that another one issued.
+certificate issuer ec -pkeyopt ec_paramgen_curve:prime256v1
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -batch \
+	-keyout "$keys/issued.key" -out "$keys/issued.csr" -subj "/CN=slipway test issued" 2>/dev/null
+openssl x509 -req -in "$keys/issued.csr" -CA issuer.crt -CAkey "$keys/issuer.key" -CAcreateserial \
+	-CAserial "$keys/issuer.srl" -days 36500 -out issued.crt 2>/dev/null
+rm issuer.crt
+
 # A certificate that ended long ago.
 openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -batch \
 	-keyout "$keys/expired.key" -out "$keys/expired.csr" -subj "/CN=slipway test expired" 2>/dev/null
@@ -53,6 +61,7 @@ sign p256 p256 content -noattr
 sign p384 p384 content -noattr -md sha384
 sign p521 p521 content -noattr -md sha512
 sign expired expired content -noattr
+sign issued issued content -noattr
 sign no-certificate p256 content -noattr -nocerts
 sign attributes p256 content
 sign attached p256 content -noattr -nodetach
