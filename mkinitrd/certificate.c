@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "mkinitrd/certificate.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "init/core/cleanup.h"
-#include "init/core/file.h"
+#include "mkinitrd/source.h"
 #include "modules/trust/anchors.h"
 
 static size_t stem(const char *name)
@@ -27,7 +26,7 @@ int certificate_add(struct initrd *i, const char *source, struct err *e)
 	SCOPED(mem_free) char *text = NULL;
 	char path[PATH_MAX];
 	size_t n;
-	int rc = file_read(AT_FDCWD, source, ANCHOR_MAX_BYTES, &text, &n, e);
+	int rc = source_read(source, ANCHOR_MAX_BYTES, &text, &n, e);
 
 	if (rc == 0 && strstr(text, "PRIVATE KEY-----"))
 		return err_set(e, ERR_CERTIFICATE, 0,

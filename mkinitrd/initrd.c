@@ -4,14 +4,13 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "init/core/cleanup.h"
-#include "init/core/file.h"
+#include "mkinitrd/source.h"
 
 enum { MAX_DEPTH = 32 };
 
@@ -164,11 +163,23 @@ int initrd_add_text(struct initrd *i, const char *path, const char *text, const 
 	return add_string(i, path, S_IFREG | 0644, text, why, e);
 }
 
+int initrd_add_data(struct initrd *i, const char *path, char *data, size_t n, const char *why,
+		    struct err *e)
+{
+	return add(i, path, (struct cpio_entry){ .mode = S_IFREG | 0644, .data = data, .n_data = n },
+		   why, e);
+}
+
+bool initrd_has(const struct initrd *i, const char *path)
+{
+	return find(i, path, strlen(path)) != NULL;
+}
+
 int initrd_add_file(struct initrd *i, const char *path, const char *source, bool executable,
 		    const char *why, struct err *e)
 {
 	struct cpio_entry entry = { .mode = executable ? S_IFREG | 0755 : S_IFREG | 0644 };
-	int rc = file_read(AT_FDCWD, source, INITRD_MAX_FILE, &entry.data, &entry.n_data, e);
+	int rc = source_read(source, INITRD_MAX_FILE, &entry.data, &entry.n_data, e);
 
 	return rc < 0 ? rc : add(i, path, entry, why, e);
 }

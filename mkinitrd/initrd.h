@@ -30,6 +30,13 @@ int initrd_add_console(struct initrd *i, const char *path, const char *why, stru
 int initrd_add_text(struct initrd *i, const char *path, const char *text, const char *why,
 		    struct err *e);
 
+/* Takes data, which is on the heap, also on failure. */
+int initrd_add_data(struct initrd *i, const char *path, char *data, size_t n, const char *why,
+		    struct err *e);
+
+/* Whether something is packed there. path is without '/' at its start. */
+bool initrd_has(const struct initrd *i, const char *path);
+
 /* Reads source, at most INITRD_MAX_FILE bytes. Errors: also ERR_SYSTEM. */
 int initrd_add_file(struct initrd *i, const char *path, const char *source, bool executable,
 		    const char *why, struct err *e);
