@@ -43,30 +43,43 @@ static int spawn(const char *path, char *const argv[], pid_t *ret)
 	return rc;
 }
 
-int program_run(char *const argv[], const char *hint, struct err *e)
+int program_start(char *const argv[], const char *hint, pid_t *ret, struct err *e)
 {
 	const char *search = getenv("PATH");
 	char path[PATH_MAX];
-	int status, rc;
-	pid_t pid, got;
+	int rc;
 
 	if (!find_in(search ? search : "", argv[0], path) &&
 	    !find_in("/usr/sbin:/sbin:/usr/bin:/bin", argv[0], path))
 		return err_set(e, ERR_SYSTEM, 0, "the program '%s' is not installed; %s", argv[0],
 			       hint);
-	rc = spawn(path, argv, &pid);
-	if (rc)
-		return err_set(e, ERR_SYSTEM, rc, "start '%s'", path);
+	rc = spawn(path, argv, ret);
+	return rc ? err_set(e, ERR_SYSTEM, rc, "start '%s'", path) : 0;
+}
+
+int program_wait(pid_t pid, const char *name, const char *hint, struct err *e)
+{
+	int status;
+	pid_t got;
+
 	do
 		got = waitpid(pid, &status, 0);
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
-		return err_set(e, ERR_SYSTEM, errno, "wait for '%s'", path);
+		return err_set(e, ERR_SYSTEM, errno, "wait for '%s'", name);
 	if (WIFSIGNALED(status))
-		return err_set(e, ERR_SYSTEM, 0, "'%s' was ended by signal %d", path,
+		return err_set(e, ERR_SYSTEM, 0, "'%s' was ended by signal %d", name,
 			       WTERMSIG(status));
 	if (WEXITSTATUS(status))
-		return err_set(e, ERR_SYSTEM, 0, "'%s' failed with exit status %d; %s", path,
+		return err_set(e, ERR_SYSTEM, 0, "'%s' failed with exit status %d; %s", name,
 			       WEXITSTATUS(status), hint);
 	return 0;
+}
+
+int program_run(char *const argv[], const char *hint, struct err *e)
+{
+	pid_t pid;
+	int rc = program_start(argv, hint, &pid, e);
+
+	return rc < 0 ? rc : program_wait(pid, argv[0], hint, e);
 }
