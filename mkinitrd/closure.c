@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "init/core/cleanup.h"
+#include "modules/inputs/options.h"
 
 enum { MAX_MODULES = 16384 };
 
@@ -48,9 +49,37 @@ void closure_done(struct closure *c)
 		free(c->modules[i].why);
 	}
 	free(c->modules);
+	for (size_t i = 0; i < c->n_excluded; i++)
+		free(c->excluded[i].name);
+	free(c->excluded);
 	if (c->kmod)
 		kmod_unref(c->kmod);
 	*c = (struct closure){ 0 };
+}
+
+int closure_exclude(struct closure *c, const char *name, struct err *e)
+{
+	struct closure_excluded *grown =
+		realloc(c->excluded, (c->n_excluded + 1) * sizeof(*grown));
+
+	if (grown)
+		c->excluded = grown;
+	if (grown)
+		grown[c->n_excluded] = (struct closure_excluded){ strdup(name), false };
+	if (!grown || !grown[c->n_excluded].name)
+		return err_set(e, ERR_MEMORY, 0, "no memory for module '%s'", name);
+	c->n_excluded++;
+	return 0;
+}
+
+static bool excluded(struct closure *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_excluded; i++)
+		if (option_is(name, c->excluded[i].name)) {
+			c->excluded[i].met = true;
+			return true;
+		}
+	return false;
 }
 
 static bool has(const struct closure *c, const char *name)
@@ -80,8 +109,8 @@ static int append(struct closure *c, const char *name, const char *path, const c
 	return 0;
 }
 
-static int add_list(struct closure *c, const struct kmod_list *list, const char *why,
-		    struct err *e);
+static int add_list(struct closure *c, const struct kmod_list *list, const char *needed_by,
+		    const char *why, struct err *e);
 
 /* Recursion ends: each module is appended once, before what it needs is looked at. */
 static int add_needs(struct closure *c, struct kmod_module *m, struct err *e)
@@ -98,20 +127,28 @@ static int add_needs(struct closure *c, struct kmod_module *m, struct err *e)
 	rc = kmod_module_get_softdeps(m, &pre, &post);
 	if (rc < 0)
 		return err_set(e, ERR_MODULES, -rc, "read the soft dependencies of '%s'", name);
-	rc = add_list(c, needs, needed, e);
+	rc = add_list(c, needs, name, needed, e);
 	if (rc == 0)
-		rc = add_list(c, pre, soft, e);
-	return rc == 0 ? add_list(c, post, soft, e) : rc;
+		rc = add_list(c, pre, NULL, soft, e);
+	return rc == 0 ? add_list(c, post, NULL, soft, e) : rc;
 }
 
 /* A module without a file comes from an alias or install line that leads nowhere. */
-static int add_module(struct closure *c, struct kmod_module *m, const char *why, struct err *e)
+static int add_module(struct closure *c, struct kmod_module *m, const char *needed_by,
+		      const char *why, struct err *e)
 {
 	const char *name = kmod_module_get_name(m), *path = kmod_module_get_path(m);
 	int rc;
 
 	if (!path || has(c, name))
 		return 0;
+	if (excluded(c, name) && !needed_by)
+		return 0;
+	if (excluded(c, name))
+		return err_set(e, ERR_MODULES, 0,
+			       "module '%.64s' needs '%.64s', which --modules takes out; take out "
+			       "'%.64s' as well, or neither",
+			       needed_by, name, needed_by);
 	rc = append(c, name, path, why, e);
 	return rc < 0 ? rc : add_needs(c, m, e);
 }
@@ -126,7 +163,9 @@ static int filter(const struct closure *c, const struct kmod_list *list, struct 
 	return rc < 0 ? err_set(e, ERR_MEMORY, -rc, "look for what is built into the kernel") : 0;
 }
 
-static int add_list(struct closure *c, const struct kmod_list *list, const char *why, struct err *e)
+/* needed_by: the module that cannot do without those in the list, or NULL. */
+static int add_list(struct closure *c, const struct kmod_list *list, const char *needed_by,
+		    const char *why, struct err *e)
 {
 	SCOPED(list_free) struct kmod_list *loadable = NULL;
 	struct kmod_list *at;
@@ -136,7 +175,7 @@ static int add_list(struct closure *c, const struct kmod_list *list, const char 
 		SCOPED(module_free) struct kmod_module *m = kmod_module_get_module(at);
 
 		if (rc == 0)
-			rc = add_module(c, m, why, e);
+			rc = add_module(c, m, needed_by, why, e);
 	}
 	return rc;
 }
@@ -164,15 +203,18 @@ int closure_want(struct closure *c, const char *name, bool must, const char *why
 {
 	SCOPED(list_free) struct kmod_list *found = NULL;
 	SCOPED(list_free) struct kmod_list *loadable = NULL;
-	int rc = kmod_module_new_from_lookup(c->kmod, name, &found);
+	int rc;
 
+	if (excluded(c, name))
+		return 0;
+	rc = kmod_module_new_from_lookup(c->kmod, name, &found);
 	if (rc < 0)
 		return err_set(e, ERR_MODULES, -rc, "look up module '%s'", name);
 	rc = filter(c, found, &loadable, e);
 	if (rc < 0)
 		return rc;
 	if (any_file(loadable))
-		return add_list(c, loadable, why, e);
+		return add_list(c, loadable, NULL, why, e);
 	if (found && !loadable) {
 		say(c, name, "is built into the kernel");
 		return 0;

@@ -13,10 +13,17 @@ struct closure_module {
 	char *why;
 };
 
+struct closure_excluded {
+	char *name;
+	bool met; /* something was left out because of it */
+};
+
 struct closure {
 	struct kmod_ctx *kmod;
 	const char *folder; /* absolute; of libkmod */
 	bool verbose; /* says on standard error what is built in or not there */
+	struct closure_excluded *excluded;
+	size_t n_excluded;
 	struct closure_module *modules;
 	size_t n;
 };
@@ -29,7 +36,11 @@ int closure_open(const char *folder, const char *const *configs, bool verbose, s
 		 struct err *e);
 void closure_done(struct closure *c);
 
+/* Leaves out the module, or the word for closure_want(), of this name. To be called before
+ * closure_want(). Errors: ERR_MEMORY. */
+int closure_exclude(struct closure *c, const char *name, struct err *e);
+
 /* Adds the modules behind a name or an alias and whatever they need. What is built
  * into the kernel needs no file. What the kernel does not have is ERR_MODULES if it
- * must be there, else it is left out. */
+ * must be there, else it is left out; so is what others need and closure_exclude() named. */
 int closure_want(struct closure *c, const char *name, bool must, const char *why, struct err *e);

@@ -58,23 +58,32 @@ static int digest(const struct cpio_entry *entry, char ret[static 2 * SHA256_BYT
 	return 0;
 }
 
-int manifest_write(const struct initrd *i, struct buffer *ret, struct err *e)
+static int write_line(const struct cpio_entry *entry, struct buffer *ret, struct err *e)
 {
-	static const char head[] = "# mode\tbytes\tsha256\tpath\twhy\n";
-	int rc = buffer_append(ret, head, sizeof(head) - 1, e);
+	char hash[2 * SHA256_BYTES + 1], bytes[32], line[PATH_MAX + 512];
+	int used, rc = digest(entry, hash, e);
 
-	for (size_t n = 0; n < i->n && rc == 0; n++) {
-		const struct cpio_entry *entry = &i->entries[n];
-		char hash[2 * SHA256_BYTES + 1], line[PATH_MAX + 512];
-		int used;
+	if (rc < 0)
+		return rc;
+	if (S_ISCHR(entry->mode) || S_ISBLK(entry->mode))
+		snprintf(bytes, sizeof(bytes), "%u:%u", entry->major, entry->minor);
+	else
+		snprintf(bytes, sizeof(bytes), "%zu", entry->n_data);
+	used = snprintf(line, sizeof(line), "%06o\t%s\t%s\t/%s\t%.200s\n", entry->mode, bytes, hash,
+			entry->path, entry->why);
+	return buffer_append(ret, line, (size_t)used, e);
+}
 
-		rc = digest(entry, hash, e);
-		if (rc < 0)
-			return rc;
-		used = snprintf(line, sizeof(line), "%06o\t%zu\t%s\t/%s\t%.200s\n", entry->mode,
-				entry->n_data, hash, entry->path, entry->why);
-		rc = buffer_append(ret, line, (size_t)used, e);
-	}
+int manifest_write(const struct initrd *i, uint32_t time, struct buffer *ret, struct err *e)
+{
+	char head[128];
+	int n = snprintf(head, sizeof(head),
+			 "# slipway-mkinitrd manifest 1 time=%u\n# mode\tbytes\tsha256\tpath\twhy\n",
+			 time);
+	int rc = buffer_append(ret, head, (size_t)n, e);
+
+	for (size_t k = 0; k < i->n && rc == 0; k++)
+		rc = write_line(&i->entries[k], ret, e);
 	return rc;
 }
 

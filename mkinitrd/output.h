@@ -18,10 +18,11 @@ void buffer_done(struct buffer *b);
 /* A cpio_sink whose arg is a struct buffer. */
 int buffer_append(void *arg, const void *p, size_t n, struct err *e);
 
-/* One line for each entry, sorted by path, divided by tabs: type and permissions
- * (octal), bytes, SHA-256 ("-" if it has no contents; of a link's target), path,
- * reason. Stable: two builds are compared with diff(1). */
-int manifest_write(const struct initrd *i, struct buffer *ret, struct err *e);
+/* Two lines about the list, then one for each entry, in order, divided by tabs: type and
+ * permissions (octal), bytes (of a device its MAJOR:MINOR), SHA-256 ("-" if it has no
+ * contents; of a link's target), path, reason. time is that of all files. Stable: two
+ * builds are compared with diff(1). */
+int manifest_write(const struct initrd *i, uint32_t time, struct buffer *ret, struct err *e);
 
 /* Replaces path as a whole or leaves it alone: a temporary file in the same folder,
  * synced, then renamed. The mode is given as it is, whatever the umask.

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#define _GNU_SOURCE /* asprintf */
 #include "mkinitrd/plan.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "init/core/cleanup.h"
-#include "init/core/file.h"
 #include "mkinitrd/certificate.h"
 #include "mkinitrd/closure.h"
+#include "mkinitrd/hook.h"
+#include "mkinitrd/kernels.h"
 #include "mkinitrd/profile.h"
+#include "mkinitrd/source.h"
 #include "mkinitrd/staging.h"
 #include "modules/inputs/config.h"
 #include "modules/trust/policy.h"
@@ -52,7 +53,7 @@ static int add_identity(struct initrd *i, const char *source, struct err *e)
 	int rc = 0;
 
 	if (source)
-		rc = file_read(AT_FDCWD, source, 65536, &text, &n, e);
+		rc = source_read(source, 65536, &text, &n, e);
 	if (rc < 0)
 		return rc;
 	if (text && (strlen(text) != n || !has_id(text)))
@@ -99,87 +100,145 @@ static int add_include(struct initrd *i, const char *word, struct err *e)
 	return initrd_add_tree(i, colon + 1, source, "--include", e);
 }
 
+static int conflict(const char *source, struct err *e)
+{
+	return err_set(e, ERR_CONFIG, 0,
+		       "--policy and the image-policy= in '%.200s' say two things; drop one of them",
+		       source);
+}
+
 /* What PID 1 would refuse must not get so far. */
-static int add_config(struct initrd *i, const char *source, struct err *e)
+static int check_config(const char *source, const char *text, size_t n, const char *policy,
+			struct err *e)
+{
+	struct config config;
+	struct policy floor;
+	int rc = config_parse(text, n, &config, e);
+
+	if (rc < 0 || !*config.image_policy)
+		return rc;
+	return policy ? conflict(source, e) : policy_parse(config.image_policy, &floor, e);
+}
+
+static int add_config(struct initrd *i, const char *source, const char *policy, struct err *e)
 {
 	SCOPED(mem_free) char *text = NULL;
-	struct policy floor;
-	struct config config;
-	size_t n;
-	int rc = file_read(AT_FDCWD, source, CONFIG_MAX_BYTES, &text, &n, e);
+	SCOPED(mem_free) char *whole = NULL;
+	size_t n = 0;
+	int rc = 0;
 
-	if (rc == 0)
-		rc = config_parse(text, n, &config, e);
-	if (rc == 0 && *config.image_policy)
-		rc = policy_parse(config.image_policy, &floor, e);
-	if (rc == 0)
-		rc = initrd_add_text(i, "etc/slipway.conf", text, "--conf", e);
-	return rc < 0 ? err_in(e, "--conf '%.200s'", source) : 0;
+	if (source)
+		rc = source_read(source, CONFIG_MAX_BYTES, &text, &n, e);
+	if (rc == 0 && text)
+		rc = check_config(source, text, n, policy, e);
+	if (rc < 0)
+		return rc;
+	if (!policy)
+		return initrd_add_text(i, "etc/slipway.conf", text, "--conf", e);
+	if (asprintf(&whole, "%s%simage-policy=%s\n", text ? text : "",
+		     n && text[n - 1] != '\n' ? "\n" : "", policy) < 0) {
+		whole = NULL;
+		return err_set(e, ERR_MEMORY, 0, "no memory for slipway.conf");
+	}
+	rc = check_config("--policy", whole, strlen(whole), NULL, e);
+	return rc == 0 ? initrd_add_text(i, "etc/slipway.conf", whole,
+					 source ? "--conf and --policy" : "--policy", e)
+		       : rc;
 }
 
 static int add_given_files(struct initrd *i, const struct build_options *o, struct err *e)
 {
 	int rc = 0;
 
-	if (o->conf)
-		rc = add_config(i, o->conf, e);
+	if (o->conf || o->policy)
+		rc = add_config(i, o->conf, o->policy, e);
 	for (size_t n = 0; n < o->certificates.n && rc == 0; n++)
 		rc = certificate_add(i, o->certificates.v[n], e);
 	for (size_t n = 0; n < o->modprobe_configs.n && rc == 0; n++)
 		rc = add_modprobe_config(i, o->modprobe_configs.v[n], e);
 	for (size_t n = 0; n < o->includes.n && rc == 0; n++)
 		rc = add_include(i, o->includes.v[n], e);
+	for (size_t n = 0; n < o->hooks.n && rc == 0; n++)
+		rc = hook_check(o->hooks.v[n], e);
 	return rc;
 }
 
-static int find_module_folder(const struct build_options *o, char ret[static PATH_MAX],
-			      struct err *e)
+static int exclude_modules(struct closure *c, const struct words *modules, struct err *e)
 {
-	static const char *const places[] = { "usr/lib/modules", "lib/modules" };
+	int rc = 0;
 
-	for (size_t n = 0; n < sizeof(places) / sizeof(*places); n++)
-		if (snprintf(ret, PATH_MAX, "%s/%s/%s", o->sysroot, places[n], o->kernel_version) <
-			    PATH_MAX &&
-		    access(ret, F_OK) == 0)
-			return 0;
-	return err_set(e, ERR_MODULES, 0,
-		       "'%.160s/usr/lib/modules' and '/lib/modules' there have no '%.64s'; correct "
-		       "--sysroot or --kernel-version, or use --profile=none",
-		       o->sysroot, o->kernel_version);
+	for (size_t n = 0; n < modules->n && rc == 0; n++)
+		if (modules->v[n][0] == '-')
+			rc = closure_exclude(c, modules->v[n] + 1, e);
+	return rc;
 }
 
 static int want_modules(struct closure *c, const struct build_options *o, struct err *e)
 {
 	const char *const *names = profile_modules(o->profile);
-	int rc = 0;
+	int rc = exclude_modules(c, &o->modules, e);
 
-	for (size_t n = 0; n < o->modules.n && rc == 0; n++)
-		rc = closure_want(c, o->modules.v[n], true, "--modules", e);
+	for (size_t n = 0; n < o->modules.n && rc == 0; n++) {
+		const char *word = o->modules.v[n];
+
+		if (*word != '-')
+			rc = closure_want(c, word + (*word == '+'), true, "--modules", e);
+	}
 	for (; *names && rc == 0; names++)
 		rc = closure_want(c, *names, false, profile_why(o->profile), e);
 	return rc;
 }
 
-static int add_modules(struct initrd *i, const struct build_options *o, struct err *e)
+static void warn_excluded(const struct closure *c, const char *version)
 {
-	static const char *const no_configs[] = { NULL };
-	SCOPED(closure_done) struct closure c = { 0 };
-	char folder[PATH_MAX];
-	int rc;
-
-	if (o->profile == PROFILE_NONE && o->modules.n == 0)
-		return 0;
-	rc = find_module_folder(o, folder, e);
-	if (rc == 0)
-		rc = closure_open(folder,
-				  o->modprobe_configs.n ? o->modprobe_configs.v : no_configs,
-				  o->verbose, &c, e);
-	if (rc == 0)
-		rc = want_modules(&c, o, e);
-	return rc == 0 ? staging_add_modules(i, &c, o->kernel_version, e) : rc;
+	for (size_t n = 0; n < c->n_excluded; n++)
+		if (!c->excluded[n].met)
+			fprintf(stderr,
+				"slipway-mkinitrd: '-%s' takes nothing out: nothing of %s asks for "
+				"it as a module\n",
+				c->excluded[n].name, version);
 }
 
-int plan_initrd(const struct build_options *o, struct initrd *ret, struct err *e)
+static int add_modules(struct initrd *i, const struct build_options *o, const char *version,
+		       struct progress *p, struct err *e)
+{
+	static const char *const no_configs[] = { NULL };
+	const char *const *configs = (const char *const *)o->modprobe_configs.v;
+	struct staging_job job = { version, o->firmware, o->sysroot, o->verbose, p };
+	SCOPED(closure_done) struct closure c = { 0 };
+	char folder[PATH_MAX];
+	int rc = kernel_folder(o->sysroot, version, folder, e);
+
+	progress_step(p, "choosing modules of %s", version);
+	if (rc == 0)
+		rc = closure_open(folder, configs ? configs : no_configs, o->verbose, &c, e);
+	if (rc == 0)
+		rc = want_modules(&c, o, e);
+	if (rc < 0)
+		return rc;
+	warn_excluded(&c, version);
+	return staging_add_modules(i, &c, &job, e);
+}
+
+static bool wants_modules(const struct build_options *o)
+{
+	if (o->profile != PROFILE_NONE)
+		return true;
+	for (size_t n = 0; n < o->modules.n; n++)
+		if (o->modules.v[n][0] != '-')
+			return true;
+	return false;
+}
+
+int plan_kernel(struct build_options *o, struct err *e)
+{
+	if (o->kernels.n || !wants_modules(o))
+		return 0;
+	return kernels_add_only(o->sysroot, &o->kernels, e);
+}
+
+int plan_initrd(const struct build_options *o, struct progress *p, struct initrd *ret,
+		struct err *e)
 {
 	SCOPED(initrd_done) struct initrd i = { 0 };
 	int rc = add_frame(&i, o->init, e);
@@ -188,8 +247,8 @@ int plan_initrd(const struct build_options *o, struct initrd *ret, struct err *e
 		rc = add_identity(&i, o->os_release, e);
 	if (rc == 0)
 		rc = add_given_files(&i, o, e);
-	if (rc == 0)
-		rc = add_modules(&i, o, e);
+	for (size_t n = 0; n < o->kernels.n && rc == 0 && wants_modules(o); n++)
+		rc = add_modules(&i, o, o->kernels.v[n], p, e);
 	if (rc < 0)
 		return rc;
 	initrd_sort(&i);

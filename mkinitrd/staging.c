@@ -13,9 +13,10 @@
 
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
+#include "mkinitrd/firmware.h"
 #include "mkinitrd/program.h"
-
-enum { DECOMPRESSOR_WORDS = 5 };
+#include "mkinitrd/source.h"
+#include "mkinitrd/unpack.h"
 
 struct staging {
 	char root[PATH_MAX / 4];
@@ -38,15 +39,6 @@ static const struct {
 	{ "modules.dep", false },         { "modules.dep.bin", false },
 	{ "modules.softdep", false },     { "modules.symbols.bin", false },
 	{ "modules.weakdep", true },
-};
-
-/* These replace the files that they are given by ones without the suffix. */
-static const struct decompressor {
-	const char *suffix, *argv[DECOMPRESSOR_WORDS];
-} decompressors[] = {
-	{ ".xz", { "xz", "-d", "-q", "--" } },
-	{ ".zst", { "zstd", "-d", "-q", "--rm", "--" } },
-	{ ".gz", { "gzip", "-d", "-q", "--" } },
 };
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
@@ -103,7 +95,7 @@ static int copy_module(const struct closure_module *m, char *to, struct err *e)
 	rc = make_dirs(to, 0700, e);
 	*slash = '/';
 	if (rc == 0)
-		rc = file_copy(m->path, to, 0600, INITRD_MAX_FILE, e);
+		rc = source_copy(m->path, to, INITRD_MAX_FILE, e);
 	if (rc < 0)
 		return rc;
 	return rc ? 0
@@ -138,38 +130,6 @@ static int stage_modules(struct staging *s, const struct closure *c, struct err 
 	return 0;
 }
 
-static bool has_suffix(const char *path, const char *suffix)
-{
-	size_t n = strlen(path), n_suffix = strlen(suffix);
-
-	return n > n_suffix && strcmp(path + n - n_suffix, suffix) == 0;
-}
-
-/* One process for all files of a kind: one for each would take most of the time. */
-static int decompress(struct staging *s, const struct decompressor *d, struct err *e)
-{
-	SCOPED(mem_free) char **argv = calloc(DECOMPRESSOR_WORDS + s->n_files + 1, sizeof(*argv));
-	size_t n = 0, n_words;
-	int rc;
-
-	if (!argv)
-		return err_set(e, ERR_MEMORY, 0, "no memory for %zu file names", s->n_files);
-	while (n < DECOMPRESSOR_WORDS && d->argv[n]) {
-		argv[n] = (char *)d->argv[n];
-		n++;
-	}
-	n_words = n;
-	for (size_t i = 0; i < s->n_files; i++)
-		if (has_suffix(s->files[i], d->suffix))
-			argv[n++] = s->files[i];
-	if (n == n_words)
-		return 0;
-	rc = program_run(argv, "this kernel's modules are compressed with it", e);
-	for (size_t i = n_words; i < n; i++)
-		argv[i][strlen(argv[i]) - strlen(d->suffix)] = '\0';
-	return rc;
-}
-
 /* An empty configuration: the build machine's depmod.d must not change the result. */
 static int run_depmod(const struct staging *s, const char *folder, const char *version,
 		      struct err *e)
@@ -185,7 +145,7 @@ static int run_depmod(const struct staging *s, const char *folder, const char *v
 		if (snprintf(from, sizeof(from), "%s/%s", folder, depmod_inputs[i]) >= PATH_MAX)
 			return err_set(e, ERR_SYSTEM, ENAMETOOLONG, "copy '%s'", depmod_inputs[i]);
 		snprintf(to, sizeof(to), "%s/%s", s->folder, depmod_inputs[i]);
-		rc = file_copy(from, to, 0600, INITRD_MAX_FILE, e);
+		rc = source_copy(from, to, INITRD_MAX_FILE, e);
 		if (rc < 0)
 			return rc;
 	}
@@ -220,19 +180,39 @@ static int pack_modules(struct initrd *i, const struct staging *s, const struct 
 	return rc;
 }
 
-int staging_add_modules(struct initrd *i, const struct closure *c, const char *version,
+static int pack_firmware(struct initrd *i, const struct staging *s, const struct staging_job *job,
+			 struct err *e)
+{
+	struct firmware_search search = { job->firmware, job->sysroot, job->version, s->root };
+	struct firmware_count count;
+	int rc = firmware_add(i, &search, s->files, &count, e);
+
+	if (rc == 0 && job->verbose && strcmp(job->firmware, "none") != 0)
+		fprintf(stderr,
+			"slipway-mkinitrd: %zu firmware files packed; %zu that modules name are "
+			"not there\n",
+			count.packed, count.missing);
+	return rc;
+}
+
+int staging_add_modules(struct initrd *i, const struct closure *c, const struct staging_job *job,
 			struct err *e)
 {
 	SCOPED(staging_remove) struct staging s = { .root = "" };
-	int rc = staging_make(&s, version, e);
+	int rc = staging_make(&s, job->version, e);
 
+	progress_step(job->progress, "unpacking %zu modules of %s", c->n, job->version);
 	if (rc == 0)
 		rc = stage_modules(&s, c, e);
-	for (size_t n = 0; n < sizeof(decompressors) / sizeof(*decompressors) && rc == 0; n++)
-		rc = decompress(&s, &decompressors[n], e);
 	if (rc == 0)
-		rc = run_depmod(&s, c->folder, version, e);
+		rc = unpack_files(s.files, s.n_files, e);
+	progress_step(job->progress, "making their indexes");
+	if (rc == 0)
+		rc = run_depmod(&s, c->folder, job->version, e);
 	if (rc == 0)
 		rc = pack_modules(i, &s, c, e);
-	return rc == 0 ? pack_indexes(i, &s, e) : rc;
+	if (rc == 0)
+		rc = pack_indexes(i, &s, e);
+	progress_step(job->progress, "looking for their firmware");
+	return rc == 0 ? pack_firmware(i, &s, job, e) : rc;
 }

@@ -176,7 +176,7 @@ def test_paths_in_documents_exist(path):
 
 
 def unknown_options(text: str) -> set[str]:
-    shown = subprocess.run([REPO / "build/slipway-mkinitrd", "--help"], check=True,
+    shown = subprocess.run([REPO / "build/slipway-mkinitrd", "build", "--help"], check=True,
                            capture_output=True, text=True).stdout
     commands = re.findall(r"slipway-mkinitrd (?:.*\\\n)*.*", text)
     return set(re.findall(r"(--[a-z-]+)", "".join(commands))) - set(re.findall(r"--[a-z-]+", shown))
