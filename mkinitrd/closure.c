@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "init/core/cleanup.h"
-#include "modules/inputs/options.h"
 
 enum { MAX_MODULES = 16384 };
 
@@ -72,10 +71,18 @@ int closure_exclude(struct closure *c, const char *name, struct err *e)
 	return 0;
 }
 
+bool module_is(const char *a, const char *b)
+{
+	for (; *a && *b; a++, b++)
+		if (*a != *b && !(strchr("-_", *a) && strchr("-_", *b)))
+			return false;
+	return *a == *b;
+}
+
 static bool excluded(struct closure *c, const char *name)
 {
 	for (size_t i = 0; i < c->n_excluded; i++)
-		if (option_is(name, c->excluded[i].name)) {
+		if (module_is(name, c->excluded[i].name)) {
 			c->excluded[i].met = true;
 			return true;
 		}

@@ -36,6 +36,9 @@ int closure_open(const char *folder, const char *const *configs, bool verbose, s
 		 struct err *e);
 void closure_done(struct closure *c);
 
+/* Whether two words name the same module: '-' and '_' are one. */
+bool module_is(const char *a, const char *b);
+
 /* Leaves out the module, or the word for closure_want(), of this name. To be called before
  * closure_want(). Errors: ERR_MEMORY. */
 int closure_exclude(struct closure *c, const char *name, struct err *e);

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mkinitrd/closure.h"
 #include "mkinitrd/compress.h"
+#include "mkinitrd/profile.h"
 #include "modules/inputs/options.h"
 #include "modules/trust/policy.h"
 
@@ -79,15 +81,9 @@ static int set_kernel(struct build_options *o, size_t member, const char *value,
 
 static int set_profile(struct build_options *o, size_t member, const char *value, struct err *e)
 {
-	enum profile *profile = at(o, member);
-
-	if (strcmp(value, "virt") == 0)
-		*profile = PROFILE_VIRT;
-	else if (strcmp(value, "none") == 0)
-		*profile = PROFILE_NONE;
-	else
+	if (!profile_known(value))
 		return err_set(e, ERR_CONFIG, 0, "'%.60s' is not virt or none", value);
-	return 0;
+	return set_text(o, member, value, e);
 }
 
 static const char *name_of(const char *word)
@@ -101,7 +97,7 @@ static void forget(struct words *w, const char *word)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < w->n; i++)
-		if (option_is(name_of(w->v[i]), name_of(word)))
+		if (module_is(name_of(w->v[i]), name_of(word)))
 			free(w->v[i]);
 		else
 			w->v[kept++] = w->v[i];

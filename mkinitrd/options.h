@@ -15,8 +15,6 @@ struct words {
 	size_t n;
 };
 
-enum profile { PROFILE_NONE, PROFILE_VIRT };
-
 struct build_options {
 	const char *output;
 	const char *sysroot;    /* "" is the machine's own root */
@@ -27,7 +25,7 @@ struct build_options {
 	const char *manifest;
 	const char *config;     /* of mkinitrd.conf(5), "none" for none at all */
 	const char *firmware;   /* "referenced", "none" or DIR[:DIR...] */
-	enum profile profile;
+	const char *profile;    /* that is known: profile_known() */
 	int level;              /* of zstd; 0 stores */
 	uint32_t time;          /* of every file, from SOURCE_DATE_EPOCH */
 	bool dry_run, verbose, help, print_config;

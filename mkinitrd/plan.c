@@ -176,6 +176,7 @@ static int exclude_modules(struct closure *c, const struct words *modules, struc
 static int want_modules(struct closure *c, const struct build_options *o, struct err *e)
 {
 	const char *const *names = profile_modules(o->profile);
+	char why[64];
 	int rc = exclude_modules(c, &o->modules, e);
 
 	for (size_t n = 0; n < o->modules.n && rc == 0; n++) {
@@ -184,8 +185,9 @@ static int want_modules(struct closure *c, const struct build_options *o, struct
 		if (*word != '-')
 			rc = closure_want(c, word + (*word == '+'), true, "--modules", e);
 	}
+	snprintf(why, sizeof(why), "profile %s", o->profile);
 	for (; *names && rc == 0; names++)
-		rc = closure_want(c, *names, false, profile_why(o->profile), e);
+		rc = closure_want(c, *names, false, why, e);
 	return rc;
 }
 
@@ -222,7 +224,7 @@ static int add_modules(struct initrd *i, const struct build_options *o, const ch
 
 static bool wants_modules(const struct build_options *o)
 {
-	if (o->profile != PROFILE_NONE)
+	if (strcmp(o->profile, "none") != 0)
 		return true;
 	for (size_t n = 0; n < o->modules.n; n++)
 		if (o->modules.v[n][0] != '-')

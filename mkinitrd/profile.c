@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "mkinitrd/profile.h"
 
-#include <stddef.h>
+#include <string.h>
 
 static const char *const none[] = { NULL };
 
@@ -22,20 +22,12 @@ static const char *const virt[] = {
 	NULL,
 };
 
-static const struct {
-	const char *const *modules;
-	const char *why;
-} profiles[] = {
-	[PROFILE_NONE] = { none, "profile none" },
-	[PROFILE_VIRT] = { virt, "profile virt" },
-};
-
-const char *const *profile_modules(enum profile p)
+bool profile_known(const char *name)
 {
-	return profiles[p].modules;
+	return strcmp(name, "virt") == 0 || strcmp(name, "none") == 0;
 }
 
-const char *profile_why(enum profile p)
+const char *const *profile_modules(const char *name)
 {
-	return profiles[p].why;
+	return strcmp(name, "virt") == 0 ? virt : none;
 }

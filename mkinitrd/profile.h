@@ -2,10 +2,10 @@
 /* profile.h - lists of modules by purpose. */
 #pragma once
 
-#include "mkinitrd/options.h"
+#include <stdbool.h>
 
-/* Names and aliases, NULL at the end; a kernel may lack any of them. */
-const char *const *profile_modules(enum profile p);
+/* Whether there is a profile of this name; "none" is one. */
+bool profile_known(const char *name);
 
-/* The reason that the manifest gives. */
-const char *profile_why(enum profile p);
+/* Names and aliases of a known one, NULL at the end; a kernel may lack any of them. */
+const char *const *profile_modules(const char *name);
