@@ -2,6 +2,7 @@
 #include "mkinitrd/closure.h"
 
 #include <libkmod.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,24 +20,41 @@ static void module_free(struct kmod_module **m)
 	kmod_module_unref(*m);
 }
 
+/* Messages begin with an address, "ctx=0x...", which tells nobody anything. */
+__attribute__((format(printf, 6, 0)))
+static void on_log(void *arg, int priority, const char *file, int line, const char *function,
+		   const char *format, va_list words)
+{
+	char text[sizeof(((struct closure *)arg)->complaint)];
+	struct closure *c = arg;
+	size_t n;
+
+	(void)priority, (void)file, (void)line, (void)function;
+	vsnprintf(text, sizeof(text), format, words);
+	n = strncmp(text, "ctx=", 4) == 0 ? strcspn(text, " ") : 0;
+	snprintf(c->complaint, sizeof(c->complaint), "%s", text + n + (text[n] == ' '));
+	c->complaint[strcspn(c->complaint, "\n")] = '\0';
+}
+
 int closure_open(const char *folder, const char *const *configs, bool verbose, struct closure *ret,
 		 struct err *e)
 {
-	struct closure c = { .kmod = kmod_new(folder, configs), .verbose = verbose };
 	int rc;
 
-	if (!c.kmod)
+	*ret = (struct closure){ .kmod = kmod_new(folder, configs), .verbose = verbose };
+	if (!ret->kmod)
 		return err_set(e, ERR_MEMORY, 0, "no memory for libkmod");
-	rc = kmod_load_resources(c.kmod);
+	kmod_set_log_fn(ret->kmod, on_log, ret);
+	rc = kmod_load_resources(ret->kmod);
 	if (rc < 0) {
-		kmod_unref(c.kmod);
+		kmod_unref(ret->kmod);
+		ret->kmod = NULL;
 		return err_set(e, ERR_MODULES, -rc,
 			       "'%.180s' has no module indexes (modules.*.bin); run depmod for "
 			       "this kernel",
 			       folder);
 	}
-	c.folder = kmod_get_dirname(c.kmod);
-	*ret = c;
+	ret->folder = kmod_get_dirname(ret->kmod);
 	return 0;
 }
 
@@ -49,26 +67,11 @@ void closure_done(struct closure *c)
 	}
 	free(c->modules);
 	for (size_t i = 0; i < c->n_excluded; i++)
-		free(c->excluded[i].name);
+		free(c->excluded[i]);
 	free(c->excluded);
 	if (c->kmod)
 		kmod_unref(c->kmod);
 	*c = (struct closure){ 0 };
-}
-
-int closure_exclude(struct closure *c, const char *name, struct err *e)
-{
-	struct closure_excluded *grown =
-		realloc(c->excluded, (c->n_excluded + 1) * sizeof(*grown));
-
-	if (grown)
-		c->excluded = grown;
-	if (grown)
-		grown[c->n_excluded] = (struct closure_excluded){ strdup(name), false };
-	if (!grown || !grown[c->n_excluded].name)
-		return err_set(e, ERR_MEMORY, 0, "no memory for module '%s'", name);
-	c->n_excluded++;
-	return 0;
 }
 
 bool module_is(const char *a, const char *b)
@@ -79,13 +82,11 @@ bool module_is(const char *a, const char *b)
 	return *a == *b;
 }
 
-static bool excluded(struct closure *c, const char *name)
+static bool excluded(const struct closure *c, const char *name)
 {
 	for (size_t i = 0; i < c->n_excluded; i++)
-		if (module_is(name, c->excluded[i].name)) {
-			c->excluded[i].met = true;
+		if (module_is(name, c->excluded[i]))
 			return true;
-		}
 	return false;
 }
 
@@ -119,10 +120,23 @@ static int append(struct closure *c, const char *name, const char *path, const c
 static int add_list(struct closure *c, const struct kmod_list *list, const char *needed_by,
 		    const char *why, struct err *e);
 
+/* libkmod leaves out a dependency whose file is not there, and only logs that. */
+static int get_needs(struct closure *c, struct kmod_module *m, struct kmod_list **ret, struct err *e)
+{
+	c->complaint[0] = '\0';
+	*ret = kmod_module_get_dependencies(m);
+	if (!c->complaint[0])
+		return 0;
+	return err_set(e, ERR_MODULES, 0,
+		       "what the module '%.64s' needs is not there; run depmod, or install the "
+		       "kernel's modules again: %s",
+		       kmod_module_get_name(m), c->complaint);
+}
+
 /* Recursion ends: each module is appended once, before what it needs is looked at. */
 static int add_needs(struct closure *c, struct kmod_module *m, struct err *e)
 {
-	SCOPED(list_free) struct kmod_list *needs = kmod_module_get_dependencies(m);
+	SCOPED(list_free) struct kmod_list *needs = NULL;
 	SCOPED(list_free) struct kmod_list *pre = NULL;
 	SCOPED(list_free) struct kmod_list *post = NULL;
 	const char *name = kmod_module_get_name(m);
@@ -131,6 +145,9 @@ static int add_needs(struct closure *c, struct kmod_module *m, struct err *e)
 
 	snprintf(needed, sizeof(needed), "needed by module %s", name);
 	snprintf(soft, sizeof(soft), "soft dependency of module %s", name);
+	rc = get_needs(c, m, &needs, e);
+	if (rc < 0)
+		return rc;
 	rc = kmod_module_get_softdeps(m, &pre, &post);
 	if (rc < 0)
 		return err_set(e, ERR_MODULES, -rc, "read the soft dependencies of '%s'", name);
@@ -210,11 +227,8 @@ int closure_want(struct closure *c, const char *name, bool must, const char *why
 {
 	SCOPED(list_free) struct kmod_list *found = NULL;
 	SCOPED(list_free) struct kmod_list *loadable = NULL;
-	int rc;
+	int rc = kmod_module_new_from_lookup(c->kmod, name, &found);
 
-	if (excluded(c, name))
-		return 0;
-	rc = kmod_module_new_from_lookup(c->kmod, name, &found);
 	if (rc < 0)
 		return err_set(e, ERR_MODULES, -rc, "look up module '%s'", name);
 	rc = filter(c, found, &loadable, e);
@@ -233,4 +247,41 @@ int closure_want(struct closure *c, const char *name, bool must, const char *why
 		       "the kernel has no module '%.64s', loadable or built in, in '%.120s'; "
 		       "correct the name or leave it out",
 		       name, c->folder);
+}
+
+static int exclude(struct closure *c, const char *name, struct err *e)
+{
+	char **grown = realloc(c->excluded, (c->n_excluded + 1) * sizeof(*grown));
+	char *copy = strdup(name);
+
+	if (grown)
+		c->excluded = grown;
+	if (!grown || !copy) {
+		free(copy);
+		return err_set(e, ERR_MEMORY, 0, "no memory for module '%s'", name);
+	}
+	c->excluded[c->n_excluded++] = copy;
+	return 0;
+}
+
+int closure_exclude(struct closure *c, const char *name, struct err *e)
+{
+	SCOPED(list_free) struct kmod_list *found = NULL;
+	struct kmod_list *at;
+	int rc = kmod_module_new_from_lookup(c->kmod, name, &found);
+
+	if (rc < 0)
+		return err_set(e, ERR_MODULES, -rc, "look up module '%s'", name);
+	if (!found)
+		fprintf(stderr,
+			"slipway-mkinitrd: '-%s' takes nothing out: '%s' has no such module\n",
+			name, c->folder);
+	rc = 0;
+	kmod_list_foreach(at, found) {
+		SCOPED(module_free) struct kmod_module *m = kmod_module_get_module(at);
+
+		if (rc == 0)
+			rc = exclude(c, kmod_module_get_name(m), e);
+	}
+	return rc;
 }

@@ -13,16 +13,12 @@ struct closure_module {
 	char *why;
 };
 
-struct closure_excluded {
-	char *name;
-	bool met; /* something was left out because of it */
-};
-
 struct closure {
 	struct kmod_ctx *kmod;
 	const char *folder; /* absolute; of libkmod */
 	bool verbose; /* says on standard error what is built in or not there */
-	struct closure_excluded *excluded;
+	char complaint[200]; /* what libkmod said last, which it does not return */
+	char **excluded; /* names */
 	size_t n_excluded;
 	struct closure_module *modules;
 	size_t n;
@@ -30,7 +26,7 @@ struct closure {
 
 /* Opens the indexes that depmod made in folder (…/lib/modules/VERSION) and the soft
  * dependencies and aliases in the modprobe files; what the build machine's own
- * modprobe.d says is ignored. configs ends with NULL.
+ * modprobe.d says is ignored. configs ends with NULL. *ret must not move from here on.
  * Errors: ERR_MODULES if the folder has no indexes, ERR_MEMORY. */
 int closure_open(const char *folder, const char *const *configs, bool verbose, struct closure *ret,
 		 struct err *e);
@@ -39,8 +35,9 @@ void closure_done(struct closure *c);
 /* Whether two words name the same module: '-' and '_' are one. */
 bool module_is(const char *a, const char *b);
 
-/* Leaves out the module, or the word for closure_want(), of this name. To be called before
- * closure_want(). Errors: ERR_MEMORY. */
+/* Leaves out the modules behind a name or an alias. To be called before closure_want(). A
+ * name that the kernel does not have is only warned about, on standard error.
+ * Errors: ERR_MODULES, ERR_MEMORY. */
 int closure_exclude(struct closure *c, const char *name, struct err *e);
 
 /* Adds the modules behind a name or an alias and whatever they need. What is built

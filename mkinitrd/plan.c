@@ -191,16 +191,6 @@ static int want_modules(struct closure *c, const struct build_options *o, struct
 	return rc;
 }
 
-static void warn_excluded(const struct closure *c, const char *version)
-{
-	for (size_t n = 0; n < c->n_excluded; n++)
-		if (!c->excluded[n].met)
-			fprintf(stderr,
-				"slipway-mkinitrd: '-%s' takes nothing out: nothing of %s asks for "
-				"it as a module\n",
-				c->excluded[n].name, version);
-}
-
 static int add_modules(struct initrd *i, const struct build_options *o, const char *version,
 		       struct progress *p, struct err *e)
 {
@@ -216,10 +206,7 @@ static int add_modules(struct initrd *i, const struct build_options *o, const ch
 		rc = closure_open(folder, configs ? configs : no_configs, o->verbose, &c, e);
 	if (rc == 0)
 		rc = want_modules(&c, o, e);
-	if (rc < 0)
-		return rc;
-	warn_excluded(&c, version);
-	return staging_add_modules(i, &c, &job, e);
+	return rc == 0 ? staging_add_modules(i, &c, &job, e) : rc;
 }
 
 static bool wants_modules(const struct build_options *o)

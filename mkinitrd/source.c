@@ -81,18 +81,19 @@ int source_read_fd(int fd, const char *path, size_t max, char **ret, size_t *ret
 int source_read(const char *path, size_t max, char **ret, size_t *ret_n, struct err *e)
 {
 	SCOPED(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	SCOPED(mem_free) char *data = NULL;
 	struct stat opened, now;
 	int rc;
 
 	if (fd < 0 || fstat(fd, &opened) < 0)
 		return err_set(e, ERR_SYSTEM, errno, "open '%s'", path);
-	rc = source_read_fd(fd, path, max, ret, ret_n, e);
+	rc = source_read_fd(fd, path, max, &data, ret_n, e);
 	if (rc < 0)
 		return rc;
-	if (stat(path, &now) == 0 && same(&opened, &now))
-		return 0;
-	free(*ret);
-	return changed(path, e);
+	if (stat(path, &now) < 0 || !same(&opened, &now))
+		return changed(path, e);
+	*ret = ptr_take(&data);
+	return 0;
 }
 
 int source_copy(const char *path, const char *to, size_t max, struct err *e)

@@ -45,7 +45,17 @@ MODULES = {
     "verity": Module(needs=("disk_core",), info=("softdep=pre: crypto-hash absent post: late",)),
     "erofs": Module(folder="kernel/fs"),
     "unused": Module(suffix=".xz"),
+    "radio": Module(info=tuple(f"firmware={name}" for name in (
+        "vendor/plain.bin", "vendor/packed.bin", "vendor/link.bin", "vendor/new.bin",
+        "vendor/gone.bin", "board/*.txt", "../../secret", "vendor"))),
 }
+# what lies in usr/lib/firmware, and what the kernel would see of it
+FIRMWARE = {"vendor/plain.bin": "plain", "vendor/packed.bin.xz": "packed", "vendor/other.bin": "other",
+            "vendor/plain.bin.xz": "beaten by the plain one", "vendor/new.bin": "old",
+            f"updates/{VERSION}/vendor/new.bin": "new", "updates/vendor/new.bin": "also old",
+            "board/a.txt": "a", "board/b.txt.zst": "b", "board/c.bin": "c", "../secret": "secret"}
+SEEN = {"vendor/plain.bin": "plain", "vendor/packed.bin": "packed", "vendor/link.bin": "elsewhere",
+        f"updates/{VERSION}/vendor/new.bin": "new", "board/a.txt": "a", "board/b.txt": "b"}
 PACK = {".xz": ["xz", "-q"], ".zst": ["zstd", "-q", "--rm"]}
 
 
@@ -79,6 +89,18 @@ def sysroot(tmp_path_factory) -> Path:
     (folder / "modules.builtin").write_text("kernel/drivers/builtin_drv.ko\n")
     (folder / "modules.builtin.modinfo").write_bytes(b"builtin_drv.alias=platform:builtin\0")
     (root / "lib").symlink_to("usr/lib")
+    for name, text in FIRMWARE.items():
+        path = root / "usr/lib/firmware" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix in PACK:
+            path.with_suffix("").write_text(text)
+            subprocess.run([*PACK[path.suffix], "-f", path.with_suffix("")], check=True)
+    for name, text in FIRMWARE.items():
+        if Path(name).suffix not in PACK:
+            (root / "usr/lib/firmware" / name).write_text(text)
+    (root / "etc").mkdir()
+    (root / "etc/elsewhere.bin").write_text("elsewhere")
+    (root / "usr/lib/firmware/vendor/link.bin").symlink_to("/etc/elsewhere.bin")
     subprocess.run([DEPMOD, "-b", root, VERSION], check=True)
     return root
 
@@ -115,6 +137,27 @@ def inputs(tmp_path_factory) -> Path:
     (folder / "tree/data").write_text("data\n")
     (folder / "tree/data").chmod(0o600)
     (folder / "tree/link").symlink_to("data")
+    (folder / "newline").mkdir()
+    (folder / "newline/a\nb").write_text("")
+    (folder / "round").symlink_to("about")
+    (folder / "about").symlink_to("round")
+    with (folder / "sparse").open("wb") as f:
+        f.truncate(4 << 30)
+    (folder / "bad.conf").write_text("compress=zstd:3\ncerts=x\n")
+    (folder / "with-policy.conf").write_text("image-policy=root=signed")
+    (folder / "script").write_text("#!/bin/sh\n")
+    shutil.copy("/bin/true", folder / "dynamic")
+    for word, to in (("-static", "static"), ("-c", "object")):
+        subprocess.run(["gcc", "-x", "c", word, "-", "-o", folder / to], check=True,
+                       input=b"int main(void) { return 0; }")
+    foreign = bytearray((folder / "static").read_bytes())
+    foreign[18:20] = b"\x08\x00"  # e_machine: MIPS
+    (folder / "foreign").write_bytes(foreign)
+    (folder / "cut").write_bytes((folder / "static").read_bytes()[:100])
+    for name in ("script", "foreign", "cut", "object"):
+        (folder / name).chmod(0o755)
+    shutil.copy(folder / "static", folder / "plain")
+    (folder / "plain").chmod(0o644)
     return folder
 
 
@@ -204,6 +247,15 @@ CLOSURES = {
     "profile by default, soft": Case([], {"erofs.ko"}),
     "no profile beside a list": Case(["--modules=late"], {"late.ko"}),
     "profile and list": Case(["--profile=virt", "--modules=late"], {"erofs.ko", "late.ko"}),
+    "added to the profile": Case(["--modules=+late"], {"erofs.ko", "late.ko"}),
+    "taken out of the profile": Case(["--modules=-erofs,+late"], {"late.ko"}),
+    "a later word wins": Case(["--modules=-late,late", "--modules=-disk-drv,+unused",
+                               "--modules=-late,disk_drv"],
+                              {"unused.ko", "disk_core.ko", "disk-drv.ko"}),
+    "soft dependency taken out": Case(["--modules=verity,-hash"],
+                                      {"verity.ko", "disk_core.ko", "late.ko"}),
+    "taken out by an alias": Case(["--modules=verity,-crypto-hash"],
+                                  {"verity.ko", "disk_core.ko", "late.ko"}),
     "alias from modprobe.d": Case(
         ["--modules=nickname", "--modprobe-conf", "{inputs}/options.conf"], {"unused.ko"}),
 }
@@ -327,6 +379,165 @@ def test_verbose_says_what_was_left_out(tmp_path, sysroot, inputs):
                     "--modules=builtin_drv")
     assert "module 'squashfs' is not there" in done.stderr
     assert "module 'builtin_drv' is built into the kernel" in done.stderr
+    assert "0 firmware files packed; 0 that modules name" in done.stderr
+
+
+def test_says_what_was_meant_to_be_taken_out(tmp_path, sysroot, inputs):
+    done = mkinitrd("--output", tmp_path / "out", "-k", VERSION, "--sysroot", sysroot, "--init",
+                    inputs / "init", "--modules=-erofz,-erofs")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "'-erofz' takes nothing out" in done.stderr and "'-erofs'" not in done.stderr
+
+
+WHICH_FIRMWARE = {
+    "referenced": ([], SEEN),
+    "none": (["--firmware=none"], {}),
+    "folder": (["--firmware={tmp}/empty:{tmp}/own"], {"vendor/plain.bin": "mine"}),
+    "packed already": (["--include={tmp}/own/vendor/plain.bin:/usr/lib/firmware/vendor/plain.bin"],
+                       SEEN | {"vendor/plain.bin": "mine"}),
+}
+
+
+@pytest.mark.parametrize("words, seen", WHICH_FIRMWARE.values(), ids=WHICH_FIRMWARE)
+def test_firmware(build, tmp_path, words, seen):
+    (tmp_path / "own/vendor").mkdir(parents=True)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "own/vendor/plain.bin").write_text("mine")
+    tree = build("--modules=radio", "--manifest", tmp_path / "list",
+                 *[w.format(tmp=tmp_path) for w in words]).unpack(tmp_path / "tree")
+    top = tree / "usr/lib/firmware"
+    packed = {str(p.relative_to(top)): p.read_text() for p in top.rglob("*") if p.is_file()}
+    assert packed == seen and not any(p.is_symlink() for p in top.rglob("*"))
+    lines = [line for line in (tmp_path / "list").read_text().splitlines()
+             if line.endswith("firmware of module radio")]
+    assert len(lines) == len(seen) - ("--include" in str(words))
+
+
+def test_firmware_of_modules_that_are_not_packed_stays_out(build):
+    assert not any("firmware" in path for path in build("--modules=erofs").paths)
+
+
+def test_several_kernels(tmp_path, own_sysroot, inputs):
+    other = "6.2.0-test"
+    shutil.copytree(own_sysroot / FOLDER, own_sysroot / f"usr/lib/modules/{other}", symlinks=True)
+    subprocess.run([DEPMOD, "-b", own_sysroot, other], check=True)
+    words = ["--sysroot", own_sysroot, "--init", inputs / "init", "--modules=disk_drv,radio"]
+    done = mkinitrd("--output", tmp_path / "two", "-k", VERSION, "-k", other, "-k", VERSION, *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    tree = Image(tmp_path / "two").unpack(tmp_path / "tree")
+    folders = [tree / "usr/lib/modules" / version for version in (VERSION, other)]
+    files = [{p.relative_to(f) for p in f.rglob("*")} for f in folders]
+    assert files[0] == files[1] and Path("kernel/drivers/disk_core.ko") in files[0]
+    firmware = {p.name for p in (tree / "usr/lib/firmware").rglob("new.bin")}
+    assert firmware == {"new.bin"}
+    done = mkinitrd("--output", tmp_path / "none", *words)
+    assert done.returncode == 2 and VERSION in done.stderr and other in done.stderr
+    assert mkinitrd("--output", tmp_path / "none", "--profile=none", "--sysroot", own_sysroot,
+                    "--init", inputs / "init").returncode == 0
+
+
+def test_the_only_kernel_needs_no_name(tmp_path, sysroot, inputs):
+    words = ["--sysroot", sysroot, "--init", inputs / "init"]
+    for name, more in {"named": ["-k", VERSION], "found": []}.items():
+        assert mkinitrd("--output", tmp_path / name, *words, *more).returncode == 0
+    assert (tmp_path / "named").read_bytes() == (tmp_path / "found").read_bytes()
+
+
+# words, what etc/slipway.conf has then
+POLICIES = {
+    "alone": (["--policy=root=signed"], "image-policy=root=signed\n"),
+    "after a file": (["--policy=root=signed", "--conf={inputs}/slipway.conf"],
+                     "# vendor\nimage-policy=root=signed\n"),
+    "file without an end of line": (["--conf={tmp}/conf", "--policy=root=verity"],
+                                    "failure=halt\nimage-policy=root=verity\n"),
+    "in the file": (["--conf={inputs}/with-policy.conf"], "image-policy=root=signed"),
+}
+
+
+@pytest.mark.parametrize("words, text", POLICIES.values(), ids=POLICIES)
+def test_policy(build, tmp_path, inputs, words, text):
+    (tmp_path / "conf").write_text("failure=halt")
+    image = build("--profile=none", *[w.format(inputs=inputs, tmp=tmp_path) for w in words])
+    assert image.data("etc/slipway.conf").decode() == text
+
+
+def printed(*words: object) -> dict[str, tuple[str, str]]:
+    done = mkinitrd("--print-config", *words)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    return {k: (v, origin) for (k, v), origin in
+            ((pair.split("=", 1), origin) for pair, origin in lines)}
+
+
+def test_configuration_file(tmp_path, build, inputs):
+    conf = tmp_path / "own.conf"
+    conf.write_text(f"# ours\ncompress=none\n\nmodules=late\ncert={inputs}/vendor.pem\n")
+    shown = printed("--config", conf, "--init=/x")
+    assert shown["compress"] == ("none", f"{conf}:2") and shown["init"] == ("/x", "command line")
+    assert shown["modules"] == ("late", f"{conf}:4") and shown["verbose"] == ("no", "default")
+    assert shown["profile"][0] == "none" and shown["profile"][1].startswith("default")
+    assert build("--config", conf).modules == {"late.ko"}
+    assert (tmp_path / "initrd").read_bytes()[:6] == b"070701"
+    beaten = build("--config", conf, "--compress=zstd:1", "--modules=+erofs,-late")
+    assert beaten.modules == {"erofs.ko"} and "usr/lib/verity.d/vendor.crt" in beaten.paths
+    assert (tmp_path / "initrd").read_bytes()[:4] == b"\x28\xb5\x2f\xfd"
+    again = mkinitrd("--print-config", "--config", conf).stdout
+    (tmp_path / "again.conf").write_text("".join(
+        line.split("\t")[0] + "\n" for line in again.splitlines()))
+    assert {k: v for k, (v, _) in printed("--config", tmp_path / "again.conf").items()} == {
+        k: v for k, (v, _) in printed("--config", conf).items()}
+
+
+def test_configuration_is_found_where_it_is_said_to_be(tmp_path):
+    """The program is static, so that a tree of a few files is enough for it."""
+    shutil.copy(MKINITRD, tmp_path / "mkinitrd")
+    for place, text in {"usr/lib/slipway/mkinitrd.conf": "verbose=yes\nsysroot=/vendor\n",
+                        "run/slipway/mkinitrd.conf.d/20.conf": "sysroot=/run\n",
+                        "etc/slipway/mkinitrd.conf.d/10.conf": "sysroot=/etc\ncompress=none\n"}.items():
+        (tmp_path / place).parent.mkdir(parents=True)
+        (tmp_path / place).write_text(text)
+
+    def run(*words: str) -> list[str]:
+        done = subprocess.run(["unshare", "--map-root-user", "chroot", tmp_path, "/mkinitrd",
+                               "--print-config", *words], check=True, capture_output=True, text=True)
+        return done.stdout.splitlines()
+
+    lines = run()
+    assert "verbose=yes\t/usr/lib/slipway/mkinitrd.conf:1" in lines
+    assert "sysroot=/run\t/run/slipway/mkinitrd.conf.d/20.conf:1" in lines
+    assert "compress=none\t/etc/slipway/mkinitrd.conf.d/10.conf:2" in lines
+    assert "verbose=no\tdefault" in run("--config=none")
+
+
+def test_progress_on_a_terminal(tmp_path, sysroot, inputs):
+    """depmod waits until the step was named, which a terminal alone is told."""
+    (tmp_path / "bin").mkdir()
+    os.mkfifo(tmp_path / "go")
+    (tmp_path / "bin/depmod").write_text(f'#!/bin/sh\nread go <{tmp_path}/go\nexec {DEPMOD} "$@"\n')
+    (tmp_path / "bin/depmod").chmod(0o755)
+    words = [MKINITRD, "--output", tmp_path / "out", "-k", VERSION, "--sysroot", sysroot, "--init",
+             inputs / "init", "--modules=erofs"]
+    for slow in (True, False):
+        ours, its = os.openpty()
+        path = f"{tmp_path}/bin:" * slow + os.environ["PATH"]
+        with subprocess.Popen(words, stderr=its, env=os.environ | {"PATH": path}) as build:
+            os.close(its)
+            if slow:
+                assert os.read(ours, 100) == b"slipway-mkinitrd: making their indexes...\r\n"
+                (tmp_path / "go").write_text("go\n")
+        said = b""
+        while chunk := read_terminal(ours):
+            said += chunk
+        os.close(ours)
+        assert build.returncode == 0 and (b"compressing..." in said) == slow
+        assert slow or said == b""
+
+
+def read_terminal(fd: int) -> bytes:
+    try:
+        return os.read(fd, 1000)
+    except OSError:  # how a terminal ends that nobody else has open
+        return b""
 
 
 # words after a complete command line, the exit status, what the message says
@@ -360,6 +571,30 @@ REFUSED = {
     "level": (["--compress=zstd:23"], 2, "'zstd:23'"),
     "level zero": (["--compress=zstd:0"], 2, "'zstd:0'"),
     "method": (["--compress=xz"], 2, "'xz'"),
+    "needed and taken out": (["--modules=verity,-disk-core"], 1,
+                             "'verity' needs 'disk_core', which --modules takes out"),
+    "newline in a name": (["--include={inputs}/newline:/usr/share/x"], 1, "cannot be a path"),
+    "links in a circle": (["--include={inputs}/round:/usr/share/x"], 1, "/round': "),
+    "sparse file": (["--include={inputs}/sparse:/usr/share/x"], 1, "/sparse' has 4294967296 bytes"),
+    "init that is a folder": (["--init={inputs}/tree"], 1, "/tree' is no regular file"),
+    "init that never ends": (["--init=/dev/zero"], 1, "'/dev/zero' is no regular file"),
+    "firmware folder that is nowhere": (["--firmware={inputs}/gone:/tmp"], 1, "/gone' cannot be opened"),
+    "policy": (["--policy=root=sigend"], 2, "--policy: "),
+    "two policies": (["--policy=root=signed", "--conf={inputs}/with-policy.conf"], 1, "say two things"),
+    "hook without a point": (["--hook={inputs}/static"], 1, "is not POINT:FILE"),
+    "hook that is nowhere": (["--hook=pre-mount:{inputs}/gone"], 1, "/gone'"),
+    "hook that is a folder": (["--hook=pre-mount:{inputs}/tree"], 1, "not an executable file"),
+    "hook that is not executable": (["--hook=pre-mount:{inputs}/plain"], 1, "not an executable file"),
+    "hook that is a script": (["--hook=pre-mount:{inputs}/script"], 1, "is no ELF program"),
+    "hook that is no program": (["--hook=pre-mount:{inputs}/object"], 1, "link it with -static"),
+    "hook that is cut": (["--hook=pre-mount:{inputs}/cut"], 1, "is a cut ELF file"),
+    "hook of another processor": (["--hook=pre-mount:{inputs}/foreign"], 1, "another kind of processor"),
+    "hook that is dynamic": (["--hook=pre-mount:{inputs}/dynamic"], 1, "needs a dynamic linker"),
+    "hook at all": (["--hook=pre-mount:{inputs}/static"], 1, "this version's init runs no hooks"),
+    "configuration file that is nowhere": (["--config={inputs}/gone"], 2, "/gone'"),
+    "configuration file with a typo": (["--config={inputs}/bad.conf"], 2, "/bad.conf:2: 'certs' is no key"),
+    "empty value": (["--cert="], 2, "--cert needs a value that is not empty"),
+    "switch with a value": (["--verbose=yes"], 2, "takes no value"),
     "sign alone": (["--modules=erofs,-"], 2, "no name follows the '-'"),
     "version that is a path": (["--kernel-version=../x"], 2, "'../x'"),
 }
@@ -369,7 +604,7 @@ REFUSED = {
 def test_refuses(tmp_path, sysroot, inputs, words, status, message):
     out = tmp_path / "out"
     out.write_text("the last good one")
-    before = {p: p.stat().st_mtime_ns for p in inputs.rglob("*")}
+    before = {p: p.lstat().st_mtime_ns for p in inputs.rglob("*")}
     done = mkinitrd("build", "--output", out, "--kernel-version", VERSION, "--sysroot", sysroot,
                     "--init", inputs / "init", "--modules=erofs",
                     *[w.format(inputs=inputs) for w in words], TMPDIR=str(tmp_path))
@@ -377,13 +612,100 @@ def test_refuses(tmp_path, sysroot, inputs, words, status, message):
     assert message in done.stderr and done.stderr.startswith("slipway-mkinitrd: ")
     assert out.read_text() == "the last good one"
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
-    assert before == {p: p.stat().st_mtime_ns for p in inputs.rglob("*")}
+    assert before == {p: p.lstat().st_mtime_ns for p in inputs.rglob("*")}
 
 
 def test_refuses_a_time_that_is_none(tmp_path):
     for text in ("", "-1", "4294967296", "1x", " 1"):
         done = mkinitrd("--output", tmp_path / "x", "--kernel-version=1", SOURCE_DATE_EPOCH=text)
         assert (done.returncode, "SOURCE_DATE_EPOCH" in done.stderr) == (2, True)
+
+
+@pytest.fixture
+def own_sysroot(tmp_path, sysroot) -> Path:
+    """A copy that a test may spoil."""
+    root = tmp_path / "sysroot"
+    subprocess.run(["cp", "-a", sysroot, root], check=True)
+    return root
+
+
+def spoil_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path.name)
+
+
+def spoil_mode(path: Path) -> None:
+    path.chmod(0)
+
+
+# what is spoilt below the kernel's folder, how, what the message says
+SPOILT = {
+    "dependency missing": ("kernel/drivers/disk_core.ko.xz", Path.unlink,
+                           "disk_core.ko.xz error=No such file or directory"),
+    "module missing": ("kernel/drivers/disk-drv.ko.xz", Path.unlink,
+                       "'disk_drv' is listed and missing"),
+    "dependency that may not be read": ("kernel/drivers/disk_core.ko.xz", spoil_mode, "Permission denied"),
+    "dependency that is a link to itself": ("kernel/drivers/disk_core.ko.xz", spoil_link, "disk_core.ko.xz error="),
+    "module that is empty": ("kernel/drivers/disk-drv.ko.xz", lambda p: p.write_bytes(b""), "'xz' failed"),
+    "index missing": ("modules.dep.bin", Path.unlink, "run depmod"),
+    "index that may not be read": ("modules.dep.bin", spoil_mode, "Permission denied"),
+    "index that is a link to itself": ("modules.dep.bin", spoil_link, "ymbolic link"),
+    "folder that may not be read": (".", spoil_mode, "Permission denied"),
+    "order that may not be read": ("modules.order", spoil_mode, "Permission denied"),
+}
+
+
+@pytest.mark.parametrize("name, spoil, message", SPOILT.values(), ids=SPOILT)
+def test_refuses_a_spoilt_kernel(tmp_path, own_sysroot, inputs, name, spoil, message):
+    (tmp_path / "out").write_text("the last good one")
+    spoil(own_sysroot / FOLDER / name)
+    words = ["--output", tmp_path / "out", "--kernel-version", VERSION, "--sysroot", own_sysroot,
+             "--init", inputs / "init", "--modules=disk_drv"]
+    # root may read all unless it gives that up
+    done = subprocess.run(["setpriv", "--bounding-set=-dac_override,-dac_read_search", MKINITRD,
+                           *words], capture_output=True, text=True,
+                          env=os.environ | {"TMPDIR": str(tmp_path)})
+    (own_sysroot / FOLDER).chmod(0o755)
+    assert (done.returncode, done.stdout) == (1, ""), done.stderr
+    assert message in done.stderr
+    assert (tmp_path / "out").read_text() == "the last good one"
+    assert {p.name for p in tmp_path.iterdir()} == {"out", "sysroot"}
+
+
+def append(path: Path) -> None:
+    with path.open("ab") as f:
+        f.write(b"more")
+
+
+def replace(path: Path) -> None:
+    new = path.with_name("new")
+    shutil.copy2(path, new)
+    new.rename(path)
+
+
+CHANGES = {"grows": append, "shrinks": lambda path: os.truncate(path, 10), "is replaced": replace,
+           "is touched": Path.touch}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("name", ["data", "module"])
+def test_input_that_changes_while_it_is_read(tmp_path, own_sysroot, inputs, name, change):
+    """strace holds each read, and shows that the file was looked at before."""
+    path = own_sysroot / FOLDER / "kernel/fs/erofs.ko"
+    if name == "data":
+        path = tmp_path / "data"
+        path.write_text("data of some length")
+    words = ["--output", tmp_path / "out", "--kernel-version", VERSION, "--sysroot", own_sysroot,
+             "--init", inputs / "init", "--modules=erofs"]
+    words += ["--include", f"{path}:/usr/share/data"] if name == "data" else []
+    with subprocess.Popen(["strace", "-P", path, "-e", "trace=fstat,read",
+                           "-e", "inject=read:delay_enter=300000", MKINITRD, *words],
+                          stderr=subprocess.PIPE, text=True) as traced:
+        assert traced.stderr.readline().startswith("fstat")
+        change(path)
+        message = traced.stderr.read()
+    assert traced.returncode == 1 and f"'{path}' was changed while it was read" in message, message
+    assert not (tmp_path / "out").exists()
 
 
 def test_damaged_module_is_an_error(tmp_path, sysroot, inputs):
