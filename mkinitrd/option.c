@@ -212,6 +212,8 @@ const struct option_row option_rows[] = {
 	{ .name = NULL },
 };
 
+_Static_assert(sizeof(option_rows) / sizeof(*option_rows) <= OPTION_MAX_ROWS, "too many rows");
+
 const struct option_row *option_find(const char *name)
 {
 	for (const struct option_row *row = option_rows; row->name; row++)

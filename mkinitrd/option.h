@@ -11,6 +11,7 @@
 enum {
 	OPTION_LIST = 1 << 0, /* may be repeated, and adds up */
 	OPTION_RUN = 1 << 1,  /* is of one run: no key of mkinitrd.conf */
+	OPTION_MAX_ROWS = 64,
 };
 
 struct option_row {

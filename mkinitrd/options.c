@@ -13,15 +13,14 @@
 static const char command_line[] = "command line";
 
 enum {
-	MAX_ROWS = 64,
 	LONG = 256, /* what getopt_long() returns for row 0 */
 	HELP_COLUMN = 32,
 };
 
 /* The table as getopt_long() wants it. */
 struct getopt_table {
-	struct option rows[MAX_ROWS + 1];
-	char letters[2 * MAX_ROWS + 2];
+	struct option rows[OPTION_MAX_ROWS + 1];
+	char letters[2 * OPTION_MAX_ROWS + 2];
 };
 
 static void make_getopt_table(struct getopt_table *ret)
@@ -30,7 +29,7 @@ static void make_getopt_table(struct getopt_table *ret)
 
 	memset(ret->rows, 0, sizeof(ret->rows));
 	*letter++ = ':';
-	for (int i = 0; option_rows[i].name && i < MAX_ROWS; i++) {
+	for (int i = 0; option_rows[i].name; i++) {
 		const struct option_row *row = &option_rows[i];
 		int argument = row->value ? required_argument : no_argument;
 

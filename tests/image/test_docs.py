@@ -97,6 +97,29 @@ def floors_in_page(page: str) -> Facts:
     return dict.fromkeys(re.findall(r"\.Ql (root=\S+)", key))
 
 
+def build(*words: str) -> str:
+    return subprocess.run([REPO / "build/slipway-mkinitrd", "build", *words], check=True,
+                          capture_output=True, text=True).stdout
+
+
+def options_in_code() -> Facts:
+    return dict.fromkeys(re.findall(r"(?m)^  (?:-.,|   ) -(-[a-z-]+)", build("--help")))
+
+
+def options_in_page(page: str) -> Facts:
+    verb = re.split(r"\n\.S[sh] ", page.split(".Ss build\n")[1])[0]
+    return dict.fromkeys(re.findall(r"(?m)^\.It (?:Fl . , )?Fl (-[a-z-]+)", verb))
+
+
+def conf_keys_in_code() -> Facts:
+    shown = build("--config=none", "--print-config").splitlines()
+    return dict.fromkeys(line.split("=")[0] for line in shown)
+
+
+def conf_keys_in_page(page: str) -> Facts:
+    return dict.fromkeys(items(page, 1))
+
+
 def page_text(path: str) -> str:
     if path != "slipway-reasons.7":
         return text_of(path)
@@ -112,6 +135,8 @@ PAIRS: dict[str, tuple[str, Callable[[], Facts], Callable[[str], Facts]]] = {
     "stages": ("init/slipway-init.8", stages_in_code, stages_in_page),
     "members": ("init/slipway-boot.json.5", members_in_code, members_in_page),
     "inner members": ("init/slipway-boot.json.5", inner_members_in_code, inner_members_in_page),
+    "options": ("mkinitrd/slipway-mkinitrd.8", options_in_code, options_in_page),
+    "keys": ("mkinitrd/slipway-mkinitrd.conf.5", conf_keys_in_code, conf_keys_in_page),
     "reasons": ("slipway-reasons.7", codes_in_code, codes_in_page),
 }
 
@@ -176,8 +201,7 @@ def test_paths_in_documents_exist(path):
 
 
 def unknown_options(text: str) -> set[str]:
-    shown = subprocess.run([REPO / "build/slipway-mkinitrd", "build", "--help"], check=True,
-                           capture_output=True, text=True).stdout
+    shown = build("--help")
     commands = re.findall(r"slipway-mkinitrd (?:.*\\\n)*.*", text)
     return set(re.findall(r"(--[a-z-]+)", "".join(commands))) - set(re.findall(r"--[a-z-]+", shown))
 
