@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -137,7 +138,7 @@ int pread_full(int fd, void *ret, size_t n, uint64_t offset, struct err *e)
 
 int make_dirs(const char *path, mode_t mode, struct err *e)
 {
-	char part[256];
+	char part[PATH_MAX];
 	size_t n = strlen(path);
 
 	if (n >= sizeof(part))

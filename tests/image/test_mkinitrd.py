@@ -331,6 +331,13 @@ def test_same_input_same_bytes(tmp_path, sysroot, inputs):
     assert images[0] == images[1]
 
 
+def test_deep_folder_for_temporary_files(build, tmp_path):
+    deep = tmp_path / "/".join(["a-folder-of-a-large-build-system"] * 20)
+    deep.mkdir(parents=True)
+    assert build("--modules=disk_drv", TMPDIR=str(deep)).modules
+    assert not list(deep.iterdir())
+
+
 def test_time_is_that_of_the_source(build):
     image = build("--profile=none", SOURCE_DATE_EPOCH="1000000000")
     assert all("2001" in line for line in image.lines)
