@@ -27,7 +27,6 @@ static void make_getopt_table(struct getopt_table *ret)
 {
 	char *letter = ret->letters;
 
-	memset(ret->rows, 0, sizeof(ret->rows));
 	*letter++ = ':';
 	for (int i = 0; option_rows[i].name; i++) {
 		const struct option_row *row = &option_rows[i];
@@ -81,7 +80,7 @@ static int add_word(struct settings *s, int option, const char *word, struct err
 
 static int add_command_line(struct settings *s, int argc, char **argv, struct err *e)
 {
-	struct getopt_table table;
+	struct getopt_table table = { 0 };
 	int option, rc = 0;
 
 	make_getopt_table(&table);

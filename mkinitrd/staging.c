@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "init/core/cleanup.h"
@@ -17,6 +18,8 @@
 #include "mkinitrd/program.h"
 #include "mkinitrd/source.h"
 #include "mkinitrd/unpack.h"
+
+enum { PLENTY_BYTES = 1 << 30 };
 
 struct staging {
 	char root[PATH_MAX / 4];
@@ -57,13 +60,28 @@ static void staging_remove(struct staging *s)
 		nftw(s->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* In memory if it is there in plenty: on a disk, half of a build's time would go into the
+ * journal for files that are gone at its end. */
+static const char *temporary_folder(void)
+{
+	static const char memory[] = "/dev/shm";
+	const char *tmp = getenv("TMPDIR");
+	struct statvfs st;
+
+	if (tmp && *tmp)
+		return tmp;
+	if (access(memory, W_OK) == 0 && statvfs(memory, &st) == 0 &&
+	    st.f_bavail >= PLENTY_BYTES / st.f_frsize)
+		return memory;
+	return "/tmp";
+}
+
 /* depmod looks in /lib/modules or in /usr/lib/modules, as it was configured. */
 static int staging_make(struct staging *s, const char *version, struct err *e)
 {
-	const char *tmp = getenv("TMPDIR");
+	const char *tmp = temporary_folder();
 	char root[sizeof(s->root)], link[PATH_MAX / 2];
-	int n = snprintf(root, sizeof(root), "%s/slipway-mkinitrd.XXXXXX",
-			 tmp && *tmp ? tmp : "/tmp");
+	int n = snprintf(root, sizeof(root), "%s/slipway-mkinitrd.XXXXXX", tmp);
 
 	if (n >= (int)sizeof(root))
 		return err_set(e, ERR_SYSTEM, ENAMETOOLONG, "make a folder in '%s'", tmp);
