@@ -48,51 +48,69 @@ static ssize_t read_upto(int fd, char *to, size_t n)
 }
 
 /* A file of the sources has a size; one more byte than that shows that it grew. */
+static int read_stable(int fd, const char *path, const struct stat *before, char **ret,
+		       struct err *e)
+{
+	size_t n = (size_t)before->st_size;
+	SCOPED(mem_free) char *data = malloc(n + 1);
+	struct stat after;
+	ssize_t got;
+
+	if (!data)
+		return err_set(e, ERR_MEMORY, 0, "read '%.200s': no memory for %zu bytes", path, n);
+	got = read_upto(fd, data, n + 1);
+	if (got < 0 || fstat(fd, &after) < 0)
+		return err_set(e, ERR_SYSTEM, errno, "read '%s'", path);
+	if ((size_t)got != n || !same(before, &after))
+		return changed(path, e);
+	data[n] = '\0';
+	*ret = ptr_take(&data);
+	return 0;
+}
+
+static int look_at(int fd, const char *path, size_t max, struct stat *ret, struct err *e)
+{
+	if (fstat(fd, ret) < 0)
+		return err_set(e, ERR_SYSTEM, errno, "look at '%s'", path);
+	if (!S_ISREG(ret->st_mode))
+		return err_set(e, ERR_SYSTEM, 0, "'%.200s' is no regular file", path);
+	if ((uintmax_t)ret->st_size > max)
+		return err_set(e, ERR_SYSTEM, 0,
+			       "'%.200s' has %lld bytes, and a file like it may have %zu at most",
+			       path, (long long)ret->st_size, max);
+	return 0;
+}
+
 int source_read_fd(int fd, const char *path, size_t max, char **ret, size_t *ret_n,
 		   struct err *e)
 {
-	SCOPED(mem_free) char *data = NULL;
-	struct stat before, after;
-	ssize_t got;
+	struct stat before;
+	int rc = look_at(fd, path, max, &before, e);
 
-	if (fstat(fd, &before) < 0)
-		return err_set(e, ERR_SYSTEM, errno, "look at '%s'", path);
-	if (!S_ISREG(before.st_mode))
-		return err_set(e, ERR_SYSTEM, 0, "'%.200s' is no regular file", path);
-	if ((uintmax_t)before.st_size > max)
-		return err_set(e, ERR_SYSTEM, 0,
-			       "'%.200s' has %lld bytes, and a file like it may have %zu at most",
-			       path, (long long)before.st_size, max);
-	data = malloc((size_t)before.st_size + 1);
-	if (!data)
-		return err_set(e, ERR_MEMORY, 0, "read '%.200s': no memory for %lld bytes", path,
-			       (long long)before.st_size);
-	got = read_upto(fd, data, (size_t)before.st_size + 1);
-	if (got < 0 || fstat(fd, &after) < 0)
-		return err_set(e, ERR_SYSTEM, errno, "read '%s'", path);
-	if (got != before.st_size || !same(&before, &after))
-		return changed(path, e);
-	data[got] = '\0';
-	*ret = ptr_take(&data);
-	*ret_n = (size_t)got;
-	return 0;
+	if (rc == 0)
+		rc = read_stable(fd, path, &before, ret, e);
+	*ret_n = rc == 0 ? (size_t)before.st_size : 0;
+	return rc;
 }
 
 int source_read(const char *path, size_t max, char **ret, size_t *ret_n, struct err *e)
 {
 	SCOPED(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	SCOPED(mem_free) char *data = NULL;
-	struct stat opened, now;
+	struct stat before, now;
 	int rc;
 
-	if (fd < 0 || fstat(fd, &opened) < 0)
+	if (fd < 0)
 		return err_set(e, ERR_SYSTEM, errno, "open '%s'", path);
-	rc = source_read_fd(fd, path, max, &data, ret_n, e);
+	rc = look_at(fd, path, max, &before, e);
+	if (rc == 0)
+		rc = read_stable(fd, path, &before, &data, e);
 	if (rc < 0)
 		return rc;
-	if (stat(path, &now) < 0 || !same(&opened, &now))
+	if (stat(path, &now) < 0 || now.st_dev != before.st_dev || now.st_ino != before.st_ino)
 		return changed(path, e);
 	*ret = ptr_take(&data);
+	*ret_n = (size_t)before.st_size;
 	return 0;
 }
 
