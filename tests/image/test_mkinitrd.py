@@ -693,8 +693,16 @@ def replace(path: Path) -> None:
     new.rename(path)
 
 
+def replace_folder(path: Path) -> None:
+    """As an update may do it; the old file itself does not notice."""
+    new = path.parent.with_name("new")
+    shutil.copytree(path.parent, new)
+    path.parent.rename(path.parent.with_name("old"))
+    new.rename(path.parent)
+
+
 CHANGES = {"grows": append, "shrinks": lambda path: os.truncate(path, 10), "is replaced": replace,
-           "is touched": Path.touch}
+           "is replaced with its folder": replace_folder, "is touched": Path.touch}
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
@@ -703,7 +711,8 @@ def test_input_that_changes_while_it_is_read(tmp_path, own_sysroot, inputs, name
     """strace holds each read, and shows that the file was looked at before."""
     path = own_sysroot / FOLDER / "kernel/fs/erofs.ko"
     if name == "data":
-        path = tmp_path / "data"
+        path = tmp_path / "folder/data"
+        path.parent.mkdir()
         path.write_text("data of some length")
     words = ["--output", tmp_path / "out", "--kernel-version", VERSION, "--sysroot", own_sysroot,
              "--init", inputs / "init", "--modules=erofs"]
