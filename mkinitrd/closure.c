@@ -74,6 +74,43 @@ void closure_done(struct closure *c)
 	*c = (struct closure){ 0 };
 }
 
+static int exclude(struct closure *c, const char *name, struct err *e)
+{
+	char **grown = realloc(c->excluded, (c->n_excluded + 1) * sizeof(*grown));
+	char *copy = strdup(name);
+
+	if (grown)
+		c->excluded = grown;
+	if (!grown || !copy) {
+		free(copy);
+		return err_set(e, ERR_MEMORY, 0, "no memory for module '%s'", name);
+	}
+	c->excluded[c->n_excluded++] = copy;
+	return 0;
+}
+
+int closure_exclude(struct closure *c, const char *name, struct err *e)
+{
+	SCOPED(list_free) struct kmod_list *found = NULL;
+	struct kmod_list *at;
+	int rc = kmod_module_new_from_lookup(c->kmod, name, &found);
+
+	if (rc < 0)
+		return err_set(e, ERR_MODULES, -rc, "look up module '%s'", name);
+	if (!found)
+		fprintf(stderr,
+			"slipway-mkinitrd: '-%s' takes nothing out: '%s' has no such module\n",
+			name, c->folder);
+	rc = 0;
+	kmod_list_foreach(at, found) {
+		SCOPED(module_free) struct kmod_module *m = kmod_module_get_module(at);
+
+		if (rc == 0)
+			rc = exclude(c, kmod_module_get_name(m), e);
+	}
+	return rc;
+}
+
 bool module_is(const char *a, const char *b)
 {
 	for (; *a && *b; a++, b++)
@@ -247,41 +284,4 @@ int closure_want(struct closure *c, const char *name, bool must, const char *why
 		       "the kernel has no module '%.64s', loadable or built in, in '%.120s'; "
 		       "correct the name or leave it out",
 		       name, c->folder);
-}
-
-static int exclude(struct closure *c, const char *name, struct err *e)
-{
-	char **grown = realloc(c->excluded, (c->n_excluded + 1) * sizeof(*grown));
-	char *copy = strdup(name);
-
-	if (grown)
-		c->excluded = grown;
-	if (!grown || !copy) {
-		free(copy);
-		return err_set(e, ERR_MEMORY, 0, "no memory for module '%s'", name);
-	}
-	c->excluded[c->n_excluded++] = copy;
-	return 0;
-}
-
-int closure_exclude(struct closure *c, const char *name, struct err *e)
-{
-	SCOPED(list_free) struct kmod_list *found = NULL;
-	struct kmod_list *at;
-	int rc = kmod_module_new_from_lookup(c->kmod, name, &found);
-
-	if (rc < 0)
-		return err_set(e, ERR_MODULES, -rc, "look up module '%s'", name);
-	if (!found)
-		fprintf(stderr,
-			"slipway-mkinitrd: '-%s' takes nothing out: '%s' has no such module\n",
-			name, c->folder);
-	rc = 0;
-	kmod_list_foreach(at, found) {
-		SCOPED(module_free) struct kmod_module *m = kmod_module_get_module(at);
-
-		if (rc == 0)
-			rc = exclude(c, kmod_module_get_name(m), e);
-	}
-	return rc;
 }
