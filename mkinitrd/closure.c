@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "init/core/cleanup.h"
 
@@ -20,7 +21,8 @@ static void module_free(struct kmod_module **m)
 	kmod_module_unref(*m);
 }
 
-/* Messages begin with an address, "ctx=0x...", which tells nobody anything. */
+/* KMOD_LOG may ask for more than errors, and does not get it. Messages begin with an
+ * address, "ctx=0x...", which tells nobody anything. */
 __attribute__((format(printf, 6, 0)))
 static void on_log(void *arg, int priority, const char *file, int line, const char *function,
 		   const char *format, va_list words)
@@ -29,7 +31,9 @@ static void on_log(void *arg, int priority, const char *file, int line, const ch
 	struct closure *c = arg;
 	size_t n;
 
-	(void)priority, (void)file, (void)line, (void)function;
+	(void)file, (void)line, (void)function;
+	if (priority > LOG_ERR)
+		return;
 	vsnprintf(text, sizeof(text), format, words);
 	n = strncmp(text, "ctx=", 4) == 0 ? strcspn(text, " ") : 0;
 	snprintf(c->complaint, sizeof(c->complaint), "%s", text + n + (text[n] == ' '));
@@ -158,7 +162,8 @@ static int add_list(struct closure *c, const struct kmod_list *list, const char 
 		    const char *why, struct err *e);
 
 /* libkmod leaves out a dependency whose file is not there, and only logs that. */
-static int get_needs(struct closure *c, struct kmod_module *m, struct kmod_list **ret, struct err *e)
+static int get_needs(struct closure *c, struct kmod_module *m, struct kmod_list **ret,
+		     struct err *e)
 {
 	c->complaint[0] = '\0';
 	*ret = kmod_module_get_dependencies(m);

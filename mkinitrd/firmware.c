@@ -128,7 +128,8 @@ static int add_later(struct firmware *f, const char *path, const char *suffix, c
 	f->packed = grown;
 	new = &grown[f->n_packed++];
 	*new = (struct packed_file){ .path = strdup(path), .why = strdup(why) };
-	if (asprintf(&new->source, "%s/firmware-%zu%s", f->search->scratch, f->n_packed, suffix) < 0)
+	if (asprintf(&new->source, "%s/firmware-%zu%s", f->search->scratch, f->n_packed,
+		     suffix) < 0)
 		new->source = NULL;
 	if (!new->source || !new->path || !new->why)
 		return err_set(e, ERR_MEMORY, 0, "no memory for '%.100s'", path);
@@ -299,7 +300,8 @@ static int add_of_module(struct firmware *f, struct kmod_ctx *kmod, const char *
 	rc = 0;
 	kmod_list_foreach(at, info)
 		if (rc == 0 && strcmp(kmod_module_info_get_key(at), "firmware") == 0)
-			rc = add_name(f, kmod_module_info_get_value(at), kmod_module_get_name(m), e);
+			rc = add_name(f, kmod_module_info_get_value(at), kmod_module_get_name(m),
+				      e);
 	return rc;
 }
 

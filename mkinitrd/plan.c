@@ -103,7 +103,8 @@ static int add_include(struct initrd *i, const char *word, struct err *e)
 static int conflict(const char *source, struct err *e)
 {
 	return err_set(e, ERR_CONFIG, 0,
-		       "--policy and the image-policy= in '%.200s' say two things; drop one of them",
+		       "--policy and the image-policy= in '%.200s' say two things; drop "
+		       "one of them",
 		       source);
 }
 

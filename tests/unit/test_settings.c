@@ -127,8 +127,8 @@ static void lists_of_modules(void **state)
 		char got[256] = "";
 		struct err e;
 
-		assert_int_equal(settings_add(&o.settings, option_find("profile"), "virt", "default",
-					      &e), 0);
+		assert_int_equal(settings_add(&o.settings, option_find("profile"), "virt",
+					      "default", &e), 0);
 		for (size_t k = 0; k < 3 && module_cases[i].lists[k]; k++)
 			assert_int_equal(settings_add(&o.settings, option_find("modules"),
 						      module_cases[i].lists[k], "f:1", &e), 0);
@@ -154,7 +154,8 @@ static const struct {
 	{ "nothing at all", { { 0 } }, NULL, NULL },
 	{ "the vendor's", { { "lib/mkinitrd.conf", "conf=lib\n" } }, "lib", NULL },
 	{ "the administrator's beats it whole",
-	  { { "lib/mkinitrd.conf", "conf=lib\nprofile=none\n" }, { "etc/mkinitrd.conf", "conf=etc\n" } },
+	  { { "lib/mkinitrd.conf", "conf=lib\nprofile=none\n" },
+	    { "etc/mkinitrd.conf", "conf=etc\n" } },
 	  "etc", NULL },
 	{ "run stands between",
 	  { { "lib/mkinitrd.conf", "conf=lib\n" }, { "run/mkinitrd.conf", "conf=run\n" } },
@@ -179,7 +180,8 @@ static const struct {
 	    { "run/mkinitrd.conf.d/10.conf", "/dev/null" } },
 	  NULL, NULL },
 	{ "other names are no drop-ins",
-	  { { "etc/mkinitrd.conf.d/a.conf~", "conf=a\n" }, { "etc/mkinitrd.conf.d/.b.conf", "conf=b\n" },
+	  { { "etc/mkinitrd.conf.d/a.conf~", "conf=a\n" },
+	    { "etc/mkinitrd.conf.d/.b.conf", "conf=b\n" },
 	    { "etc/mkinitrd.conf.d/.conf", "conf=c\n" }, { "etc/mkinitrd.conf.d/README", "x" } },
 	  NULL, NULL },
 };
@@ -240,8 +242,8 @@ static void searches(void **state)
 		char top[64];
 
 		enter_new_tree(top);
-		for (size_t k = 0; k < N(search_cases[i].files) && search_cases[i].files[k].path; k++)
-			put(&search_cases[i].files[k]);
+		for (const struct file *f = search_cases[i].files; f->path; f++)
+			put(f);
 		assert_code(conf_files_search(&s, folders, &e), &e, ERR_NONE, search_cases[i].name);
 		if (strcmp(value_of(&s, "conf"), conf ? conf : "(none)") != 0 ||
 		    strcmp(value_of(&s, "profile"), profile ? profile : "(none)") != 0)
