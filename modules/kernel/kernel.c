@@ -38,7 +38,7 @@ struct kernel {
 	int socket, commands;
 	pthread_t listener;
 	bool listening;
-	struct aliases seen; /* the listener's, once it runs */
+	struct aliases seen; /* the listener's */
 };
 
 static void want_driver(void *arg, const char *modalias)
@@ -127,7 +127,11 @@ static void *listen_to_kernel(void *arg)
 		{ .fd = k->commands, .events = POLLIN },
 		{ .fd = k->socket, .events = POLLIN },
 	};
+	struct err e;
 
+	look_at_devices(k);
+	if (loader_spread(k->loader, &e) < 0)
+		log_warning("%s; modules load one after the other", e.what);
 	for (;;) {
 		if (poll(fds, 2, -1) < 0 && errno != EINTR) {
 			log_warning("device events cannot be read (%s), continuing without",
@@ -189,8 +193,6 @@ static int start(struct kernel *k, struct err *e)
 	rc = loader_open(&k->setup, &k->news, &k->loader, e);
 	if (rc < 0)
 		return rc;
-	/* Before the caller can ask for more: the boot waits for the disk first. */
-	look_at_devices(k);
 	rc = thread_start(&k->listener, listen_to_kernel, k, "device event", e);
 	k->listening = rc == 0;
 	return rc;

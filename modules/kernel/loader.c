@@ -26,7 +26,7 @@ struct loader {
 	struct module_load *loads;
 	size_t n_loads;
 	pthread_t threads[LOADER_MAX_WORKERS];
-	unsigned n_threads, n_running;
+	unsigned n_allowed, n_threads, n_running;
 	bool stop;
 };
 
@@ -168,12 +168,11 @@ static void *work(void *arg)
 
 static int start_workers(struct loader *l, struct err *e)
 {
-	while (l->n_threads < l->setup->n_workers && l->n_threads < LOADER_MAX_WORKERS) {
+	while (l->n_threads < l->n_allowed && l->n_threads < LOADER_MAX_WORKERS) {
 		int rc = thread_start(&l->threads[l->n_threads], work, l, "module", e);
 
-		/* One is enough, if slower. */
 		if (rc < 0)
-			return l->n_threads ? 0 : rc;
+			return rc;
 		l->n_threads++;
 		l->n_running++;
 	}
@@ -189,6 +188,15 @@ int loader_reload(struct loader *l, struct err *e)
 		return 0;
 	rc = graph_open(&l->graph, l->setup->modules, l->setup->config, e);
 	return rc < 0 ? rc : start_workers(l, e);
+}
+
+int loader_spread(struct loader *l, struct err *e)
+{
+	LOCKED(l);
+
+	l->n_allowed = l->setup->n_workers;
+	/* Without module lists there is not even one. */
+	return l->n_threads ? start_workers(l, e) : 0;
 }
 
 static void loader_free(struct loader *l)
@@ -209,6 +217,7 @@ int loader_open(const struct loader_setup *setup, struct news *news, struct load
 	if (!l)
 		return err_set(e, ERR_MEMORY, 0, "prepare for loading modules");
 	l->setup = setup;
+	l->n_allowed = 1;
 	l->news = news;
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->work, NULL);

@@ -25,6 +25,10 @@ struct loader_setup {
 int loader_open(const struct loader_setup *setup, struct news *news, struct loader **ret,
 		struct err *e);
 
+/* Until this is called one worker loads what is wanted first; from now on all do, and what is
+ * urgent may have been queued meanwhile. Errors: ERR_SYSTEM; those that there are go on. */
+int loader_spread(struct loader *l, struct err *e);
+
 /* Reads the module lists again. Errors as above. */
 int loader_reload(struct loader *l, struct err *e);
 

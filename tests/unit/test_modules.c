@@ -198,6 +198,7 @@ static void loader_works_in_parallel(void **state)
 	sem_init(&meeting[1], 0, 0);
 	assert_code(news_init(&news, &e), &e, ERR_NONE, "news");
 	assert_code(loader_open(&setup, &news, &l, &e), &e, ERR_NONE, "open");
+	assert_int_equal(loader_spread(l, &e), 0);
 	/* Both are queued at once; then base ends, and must wake a second worker. */
 	assert_code(loader_require(l, "crypto-hash", now_ms() + 10000, &e), &e, ERR_NONE, "hash");
 	assert_code(loader_require(l, "fs-topfs", now_ms() + 10000, &e), &e, ERR_NONE, "top");
@@ -264,6 +265,7 @@ static void loader_reloads(void **state)
 	snprintf(lists, sizeof(lists), "%s/lists", root);
 	assert_code(news_init(&news, &e), &e, ERR_NONE, "news");
 	assert_code(loader_open(&setup, &news, &l, &e), &e, ERR_NONE, "open");
+	assert_int_equal(loader_spread(l, &e), 0); /* nothing to spread yet */
 	assert_int_equal(loader_want(l, "late", false, &e), 0);
 	assert_int_equal(loader_loaded(l, &loads), 0);
 	snprintf(target, sizeof(target), "%s/tests/data/modules/extended", getcwd(cwd, sizeof(cwd)));
