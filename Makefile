@@ -109,7 +109,7 @@ bench: prepare ## our time and size beside a floor, by instruction count
 HOST_DEPS := build/deps/host
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 HOST_FLAGS := $(REQUIRED) -I$(HOST_DEPS)/include -g -O1
-HOST_LIBS := -L$(HOST_DEPS)/lib -lcmocka -lcryptsetup -lblkid -ljson-c -lkmod \
+HOST_LIBS := -L$(HOST_DEPS)/lib -lcmocka -lcryptsetup -ldevmapper -lblkid -ljson-c -lkmod \
 	-ltss2-esys -ltss2-mu -ltss2-tcti-device \
 	-lmbedx509 -lmbedcrypto -lzstd -lpthread
 UNIT := $(patsubst tests/unit/%.c,build/unit/%,$(sort $(wildcard tests/unit/test_*.c)))

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libdevmapper.h>
 #include <libcryptsetup.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -325,29 +326,43 @@ static int prove(struct attempt *a, struct err *e)
 	return activate_unsigned(a, e);
 }
 
+static void task_free(struct dm_task **task)
+{
+	if (*task)
+		dm_task_destroy(*task);
+}
+
+/* The status of a verity target is V until a block did not match, then C. */
+static int check_status(const struct volume *v, struct err *e)
+{
+	SCOPED(task_free) struct dm_task *task = dm_task_create(DM_DEVICE_STATUS);
+	char *type = NULL, *status = NULL;
+	uint64_t start, length;
+
+	if (!task || !dm_task_set_name(task, v->name) || !dm_task_run(task))
+		return err_set(e, ERR_VERITY_FAILED, 0, "ask for the state of '%s'", v->path);
+	dm_get_next_target(task, NULL, &start, &length, &type, &status);
+	if (!type || strcmp(type, "verity") != 0 || !status)
+		return err_set(e, ERR_VERITY_FAILED, 0, "'%s' is no verity device", v->path);
+	if (*status != 'V')
+		return err_set(e, ERR_VERITY_CORRUPTED, 0, "the kernel found '%s' corrupted", v->path);
+	return 0;
+}
+
 /* The kernel activates with any root hash: one read through the device and its status show
  * that the one it was given holds. */
 static int check_device(struct attempt *a, struct err *e)
 {
 	SCOPED(fd_close) int fd = open(a->volume->path, O_RDONLY | O_CLOEXEC);
-	struct crypt_active_device active = { 0 };
 	uint8_t sector[512];
 	struct stat st;
-	int rc;
 
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISBLK(st.st_mode))
 		return err_set(e, ERR_VERITY_FAILED, errno, "open '%s'", a->volume->path);
 	if (pread_full(fd, sector, sizeof(sector), 0, e) < 0)
 		return err_set(e, ERR_VERITY_CORRUPTED, e->errnum, "read '%s'", a->volume->path);
-	rc = crypt_get_active_device(a->cd, a->volume->name, &active);
-	if (rc < 0)
-		return err_set(e, ERR_VERITY_FAILED, -rc, "ask for the state of '%s'",
-			       a->volume->path);
-	if (active.flags & CRYPT_ACTIVATE_CORRUPTED)
-		return err_set(e, ERR_VERITY_CORRUPTED, 0, "the kernel found '%s' corrupted",
-			       a->volume->path);
 	a->volume->dev = st.st_rdev;
-	return 0;
+	return check_status(a->volume, e);
 }
 
 static int start(struct attempt *a, struct err *e)
