@@ -11,12 +11,12 @@ from .spec import Drive, Result, Spec, When
 from .steps import LabError
 from .sysext import Sysext
 from .sysext import build as build_sysext
-from .tools import kernel, kernel_version, module_files, tool
+from .tools import kernel, kernel_generic, kernel_version, module_files, tool
 from .vm import boot
 
 __all__ = [
     "Demo", "Disk", "Drive", "Key", "LabError", "Part", "PartSpec", "Report", "Result", "Spec",
     "Sysext", "When", "boot", "build_sysext", "demo", "demo_sysext", "direct", "esp_part",
-    "initrd", "kernel", "kernel_version", "key", "layout", "make_disk", "make_esp", "make_uki",
-    "module_files", "repart", "root_parts", "tool",
+    "initrd", "kernel", "kernel_generic", "kernel_version", "key", "layout", "make_disk",
+    "make_esp", "make_uki", "module_files", "repart", "root_parts", "tool",
 ]

@@ -15,6 +15,7 @@ BASE_TREE = LAB / "base"  # a bare Debian, the start of the two trees below
 TOOLS_TREE = BUILD / "tools"  # image tools newer than the host's
 ROOT_TREE = LAB / "root-tree"  # the demo appliance's root file system
 KERNEL = BUILD / "kernel"  # a sysroot with vmlinuz, vmlinux and the modules
+KERNEL_GENERIC = BUILD / "kernel-generic"  # the same, of the kernel for any machine
 DEMO = BUILD / "demo"  # what `slipway-lab demo` promises to its users
 
 # What the lab needs from the rest of the project.

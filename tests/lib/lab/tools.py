@@ -20,6 +20,7 @@ PACKAGES = [
     "tpm2-tools", "zstd", "xz-utils", "cpio", "e2fsprogs",
 ]
 KERNEL_PACKAGE = "linux-image-cloud-amd64"
+GENERIC_PACKAGE = "linux-image-amd64"
 
 
 def tools() -> Path:
@@ -37,21 +38,30 @@ def tool(*argv: object, **kw):
 def kernel() -> Path:
     """A sysroot: usr/lib/modules/VERSION with its index, boot/vmlinuz, boot/vmlinux."""
     once(paths.KERNEL, digest("kernel 1", tree.SUITE, KERNEL_PACKAGE),
-         "kernel: Debian's cloud kernel and its modules", _make_kernel)
+         "kernel: Debian's cloud kernel and its modules",
+         lambda new: _make_kernel(new, KERNEL_PACKAGE))
     return paths.KERNEL
 
 
-def kernel_version() -> str:
-    """The version of the demo's kernel, as in usr/lib/modules."""
-    return next((kernel() / "usr/lib/modules").iterdir()).name
+def kernel_generic() -> Path:
+    """The same for the kernel that Debian gives to any machine: it has the drivers of hardware."""
+    once(paths.KERNEL_GENERIC, digest("kernel 1", tree.SUITE, GENERIC_PACKAGE),
+         "kernel: Debian's kernel for any machine, and its modules",
+         lambda new: _make_kernel(new, GENERIC_PACKAGE))
+    return paths.KERNEL_GENERIC
 
 
-def _make_kernel(new: Path) -> None:
+def kernel_version(sysroot: Path | None = None) -> str:
+    """The version of a kernel (the demo's), as in usr/lib/modules."""
+    return next(((sysroot or kernel()) / "usr/lib/modules").iterdir()).name
+
+
+def _make_kernel(new: Path, package: str) -> None:
     # Taken apart rather than installed: its scripts would make an initrd nobody needs.
     script = ('cd /tmp; '
               'p=$(apt-cache depends "$1" | sed -n "s/ *Depends: //p" | grep ^linux-image); '
               'apt-get -qq download "$p" && dpkg-deb -x ./*.deb "$2"')
-    tool("sh", "-c", script, "sh", KERNEL_PACKAGE, tree.host(new))
+    tool("sh", "-c", script, "sh", package, tree.host(new))
     version = next((new / "usr/lib/modules").iterdir()).name
     (new / f"boot/vmlinuz-{version}").rename(new / "boot/vmlinuz")
     (new / "lib").symlink_to("usr/lib")
