@@ -29,7 +29,8 @@ MKINITRD := $(sort $(wildcard mkinitrd/*.c))
 JUDGES := modules/inputs/cmdline.c modules/inputs/config.c modules/inputs/options.c \
 	modules/trust/anchors.c modules/trust/keyring.c modules/trust/pkcs7.c modules/trust/policy.c
 MANPAGES := $(sort $(wildcard init/*.[5-8] mkinitrd/*.[5-8])) build/man/slipway-reasons.7
-HEADERS := $(sort $(wildcard init/*.h init/core/*.h init/core/*.def modules/*/*.h hooks/*.h mkinitrd/*.h))
+HEADERS := $(sort $(wildcard init/*.h init/core/*.h init/core/*.def modules/*/*.h hooks/*.h mkinitrd/*.h \
+	mkinitrd/profiles/*.list))
 
 INIT_LIBS := -lcryptsetup -ldevmapper -lblkid -luuid -ljson-c -lkmod \
 	-ltss2-esys -ltss2-sys -ltss2-mu -ltss2-tcti-device \

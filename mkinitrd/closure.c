@@ -290,3 +290,34 @@ int closure_want(struct closure *c, const char *name, bool must, const char *why
 		       "correct the name or leave it out",
 		       name, c->folder);
 }
+
+static bool is_in(const struct closure *c, const char *const *begins, const char *path)
+{
+	size_t n = strlen(c->folder);
+
+	if (!path || strncmp(path, c->folder, n) != 0 || path[n] != '/')
+		return false;
+	while (*begins && strncmp(path + n + 1, *begins, strlen(*begins)) != 0)
+		begins++;
+	return *begins;
+}
+
+int closure_want_in(struct closure *c, const char *const *begins, const char *name,
+		    const char *why, struct err *e)
+{
+	SCOPED(list_free) struct kmod_list *found = NULL;
+	SCOPED(list_free) struct kmod_list *loadable = NULL;
+	struct kmod_list *at;
+	int rc = kmod_module_new_from_lookup(c->kmod, name, &found);
+
+	if (rc < 0)
+		return err_set(e, ERR_MODULES, -rc, "look up module '%s'", name);
+	rc = filter(c, found, &loadable, e);
+	kmod_list_foreach(at, loadable) {
+		SCOPED(module_free) struct kmod_module *m = kmod_module_get_module(at);
+
+		if (rc == 0 && is_in(c, begins, kmod_module_get_path(m)))
+			rc = add_module(c, m, NULL, why, e);
+	}
+	return rc;
+}

@@ -44,3 +44,8 @@ int closure_exclude(struct closure *c, const char *name, struct err *e);
  * into the kernel needs no file. What the kernel does not have is ERR_MODULES if it
  * must be there, else it is left out; so is what others need and closure_exclude() named. */
 int closure_want(struct closure *c, const char *name, bool must, const char *why, struct err *e);
+
+/* The same for those of the modules whose path in the kernel's folder begins with one of
+ * these; NULL ends them. There may be none. */
+int closure_want_in(struct closure *c, const char *const *begins, const char *name,
+		    const char *why, struct err *e);

@@ -82,7 +82,10 @@ static int set_kernel(struct build_options *o, size_t member, const char *value,
 static int set_profile(struct build_options *o, size_t member, const char *value, struct err *e)
 {
 	if (!profile_known(value))
-		return err_set(e, ERR_CONFIG, 0, "'%.60s' is not virt or none", value);
+		return err_set(e, ERR_CONFIG, 0,
+			       "'%.60s' is not virt, cloud, generic, host, none or the path of a "
+			       "list, with a '/'",
+			       value);
 	return set_text(o, member, value, e);
 }
 
@@ -172,8 +175,8 @@ const struct option_row option_rows[] = {
 	  "take modules and firmware from there" },
 	{ "init", 0, "FILE", "/usr/lib/slipway/init", 0, set_text, MEMBER(init), NULL,
 	  "the program" },
-	{ "profile", 0, "NAME", "virt", 0, set_profile, MEMBER(profile), NULL,
-	  "drivers by purpose: virt or none" },
+	{ "profile", 0, "NAME|PATH", "virt", 0, set_profile, MEMBER(profile), NULL,
+	  "drivers by purpose; the verb profiles shows them" },
 	{ "generic", 0, NULL, NULL, RUN, NULL, MEMBER(profile), "profile=generic",
 	  "the same as --profile=generic" },
 	{ "hostonly", 0, NULL, NULL, RUN, NULL, MEMBER(profile), "profile=host",

@@ -174,21 +174,37 @@ static int exclude_modules(struct closure *c, const struct words *modules, struc
 	return rc;
 }
 
+/* A row that is missed is a warning: the image may be for other things than a boot. */
+static int want_row(struct closure *c, const struct profile_row *row, const char *why,
+		    struct err *e)
+{
+	int rc;
+
+	if (row->mark == PROFILE_REACH)
+		return closure_want_in(c, profile_reach, row->name, why, e);
+	rc = closure_want(c, row->name, row->mark == PROFILE_MISSED, why, e);
+	if (rc >= 0 || row->mark != PROFILE_MISSED || e->errnum)
+		return rc;
+	fprintf(stderr, "slipway-mkinitrd: %s needs '%s', which this kernel does not have\n", why,
+		row->name);
+	return 0;
+}
+
 static int want_modules(struct closure *c, const struct build_options *o, struct err *e)
 {
-	const char *const *names = profile_modules(o->profile);
-	char why[64];
-	int rc = exclude_modules(c, &o->modules, e);
+	SCOPED(profile_done) struct profile p = { 0 };
+	int rc = profile_open(o->profile, &p, e);
 
+	if (rc == 0)
+		rc = exclude_modules(c, &o->modules, e);
 	for (size_t n = 0; n < o->modules.n && rc == 0; n++) {
 		const char *word = o->modules.v[n];
 
 		if (*word != '-')
 			rc = closure_want(c, word + (*word == '+'), true, "--modules", e);
 	}
-	snprintf(why, sizeof(why), "profile %s", o->profile);
-	for (; *names && rc == 0; names++)
-		rc = closure_want(c, *names, false, why, e);
+	for (size_t n = 0; n < p.n && rc == 0; n++)
+		rc = want_row(c, &p.rows[n], p.why, e);
 	return rc;
 }
 

@@ -87,7 +87,8 @@ def sysroot(tmp_path_factory) -> Path:
             subprocess.run([*PACK[module.suffix], path], check=True)
     order = "".join(f"{module.folder}/{name}.ko\n" for name, module in MODULES.items())
     (folder / "modules.order").write_text(order)
-    (folder / "modules.builtin").write_text("kernel/drivers/builtin_drv.ko\n")
+    (folder / "modules.builtin").write_text("kernel/drivers/builtin_drv.ko\n"
+                                            "kernel/dm-mod.ko\nkernel/dm-verity.ko\n")
     (folder / "modules.builtin.modinfo").write_bytes(b"builtin_drv.alias=platform:builtin\0")
     (root / "lib").symlink_to("usr/lib")
     for name, text in FIRMWARE.items():
