@@ -26,7 +26,8 @@ INIT := $(sort $(wildcard init/*.c))
 HOOKS := $(sort $(wildcard hooks/*.c))
 MKINITRD := $(sort $(wildcard mkinitrd/*.c))
 # The parsers that tell the image builder what init would refuse.
-JUDGES := modules/inputs/cmdline.c modules/inputs/config.c modules/inputs/options.c \
+JUDGES := modules/inputs/cmdline.c modules/inputs/config.c modules/inputs/manifest.c \
+	modules/inputs/options.c \
 	modules/trust/anchors.c modules/trust/keyring.c modules/trust/pkcs7.c modules/trust/policy.c
 MANPAGES := $(sort $(wildcard init/*.[5-8] mkinitrd/*.[5-8])) build/man/slipway-reasons.7
 HEADERS := $(sort $(wildcard init/*.h init/core/*.h init/core/*.def modules/*/*.h hooks/*.h mkinitrd/*.h \

@@ -120,6 +120,14 @@ void record_stage_end(struct record *r, uint64_t duration_us)
 		put_number(r->stage, "duration_us", duration_us);
 }
 
+void record_initrd(struct record *r, bool checked, size_t n_entries)
+{
+	struct json_object *o = section(r, "initrd");
+
+	put_bool(o, "checked", checked);
+	put_number(o, "entries", n_entries);
+}
+
 void record_firmware(struct record *r, const struct firmware *f)
 {
 	struct json_object *o = section(r, "firmware");

@@ -4,6 +4,7 @@
  * it is incomplete. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,8 @@ struct record *record_new(void);
 void record_stage_begin(struct record *r, const char *name, uint64_t start_us);
 void record_stage_end(struct record *r, uint64_t duration_us);
 
+/* checked is false if the initrd does not say what it was built with. */
+void record_initrd(struct record *r, bool checked, size_t n_entries);
 void record_firmware(struct record *r, const struct firmware *f);
 void record_tpm(struct record *r, const char *state);
 void record_measurement(struct record *r, const struct measurement *m);

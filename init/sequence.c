@@ -9,6 +9,8 @@
 static const struct stage sequence[] = {
 	/* First: every later decision may depend on a word or a setting. */
 	{ "inputs", stage_inputs, NULL },
+	/* Before a file that may be missing is used: it would look like another fault. */
+	{ "initrd", stage_initrd, NULL },
 	/* Drivers load in the background from here on, beside all that follows. */
 	{ "kernel", stage_kernel, undo_kernel },
 	/* After the kernel: the EFI variables' file system may be a module. */

@@ -5,6 +5,7 @@
 #include "init/boot.h"
 
 int stage_inputs(struct boot *b, struct err *e);
+int stage_initrd(struct boot *b, struct err *e);
 int stage_kernel(struct boot *b, struct err *e);
 int stage_firmware(struct boot *b, struct err *e);
 int stage_tpm(struct boot *b, struct err *e);

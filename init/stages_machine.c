@@ -12,6 +12,8 @@
 #include "init/core/file.h"
 #include "init/core/log.h"
 #include "modules/inputs/extra.h"
+#include "modules/inputs/manifest.h"
+#include "modules/inputs/unpacked.h"
 
 #define CONFIG "/etc/slipway.conf"
 
@@ -81,6 +83,27 @@ int stage_inputs(struct boot *b, struct err *e)
 		rc = read_options(&b->options, e);
 	if (rc >= 0)
 		log_set_max(b->options.log_level);
+	return rc;
+}
+
+/* ---- initrd ---- */
+
+int stage_initrd(struct boot *b, struct err *e)
+{
+	SCOPED(fd_close) int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	SCOPED(mem_free) char *text = NULL;
+	size_t n, n_entries = 0;
+	int rc = file_read(AT_FDCWD, MANIFEST_PATH, MANIFEST_MAX_BYTES, &text, &n, e);
+
+	if (rc < 0 && e->errnum == ENOENT) {
+		log_debug("no '%s': nobody says what the initrd was built with", MANIFEST_PATH);
+		record_initrd(b->record, false, 0);
+		return 0;
+	}
+	if (rc >= 0)
+		rc = unpacked_check(root, text, n, &n_entries, e);
+	if (rc >= 0)
+		record_initrd(b->record, true, n_entries);
 	return rc;
 }
 
