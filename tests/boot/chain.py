@@ -79,20 +79,38 @@ def chain(image: Path, *more: lab.Drive, words: str = "", **spec) -> lab.Spec:
                     cmdline_extra=f"slipway.failure_delay=0 {words}".strip(), **spec)
 
 
-def handed_over(image: Path, extensions: list[Path], out: Path) -> Path:
-    """An initrd and behind it what systemd-stub adds to it: a cpio with /.extra/sysext."""
+def archive(folder: Path) -> bytes:
+    """A cpio of all that is in the folder."""
+    names = "".join(f"{p.relative_to(folder)}\n" for p in sorted(folder.rglob("*")))
+    return steps.run(["cpio", "--create", "--quiet", "--format=newc"], cwd=folder, stdin=None,
+                     input=names.encode()).stdout
+
+
+def unpacked(image: Path, folder: Path) -> Path:
+    """The tree of an initrd, in a new folder."""
+    folder.mkdir()
+    steps.run(["cpio", "--extract", "--make-directories", "--quiet"], cwd=folder, stdin=None,
+              input=steps.run(["zstd", "-dcq", image]).stdout)
+    return folder
+
+
+def with_files(image: Path, files: dict[str, bytes], out: Path) -> Path:
+    """An initrd and behind it a cpio with these files, which replace those of the same path."""
     stage = out.with_name(out.name + ".stage")
-    place = stage / ".extra/sysext"
-    place.mkdir(parents=True)
-    for extension in extensions:
-        shutil.copyfile(extension, place / extension.name)
-    names = "".join(f"{p.relative_to(stage)}\n" for p in sorted(stage.rglob("*")))
-    archive = steps.run(["cpio", "--create", "--quiet", "--format=newc"], cwd=stage, stdin=None,
-                        input=f"{names}".encode()).stdout
+    for name, content in files.items():
+        place = stage / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
     first = image.read_bytes()
-    out.write_bytes(first + bytes(-len(first) % 4) + archive)
+    out.write_bytes(first + bytes(-len(first) % 4) + archive(stage))
     shutil.rmtree(stage)
     return out
+
+
+def handed_over(image: Path, extensions: list[Path], out: Path) -> Path:
+    """An initrd and behind it what systemd-stub adds to it: a cpio with /.extra/sysext."""
+    return with_files(image, {f".extra/sysext/{extension.name}": extension.read_bytes()
+                              for extension in extensions}, out)
 
 
 def signed_again(parts: list[lab.Part], key: lab.Key, folder: Path) -> list[lab.Part]:

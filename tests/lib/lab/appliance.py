@@ -97,18 +97,20 @@ def demo_sysext() -> Path:
 def initrd(out: Path | None = None, *, modules: tuple[str, ...] = (),
            certs: tuple[Path, ...] | None = None, conf: str = CONF,
            os_release: str = OS_RELEASE, compress: str = "zstd:19",
-           more: tuple[str, ...] = ()) -> Path:
+           more: tuple[str, ...] = (), sysroot: Path | None = None) -> Path:
     """An initrd by slipway-mkinitrd; made again when init, the builder or a word changes.
 
-    Without `modules` it has the builder's usual ones, with it those and what they need.
+    Without `modules` it has the builder's usual ones, with it those and what they need; of
+    all kernels in `sysroot`, by default the demo's.
     """
     for needed in (paths.INIT, paths.MKINITRD):
         if not needed.exists():
             raise LabError(f"'{paths.short(needed)}' is missing: run make first")
     out = out or paths.DEMO / "initrd.zst"
     certs = (keys.key("verity").cert,) if certs is None else certs
-    version = tools.kernel_version()
-    key = digest("initrd 1", paths.INIT, paths.MKINITRD, version, modules, *certs, conf,
+    sysroot = sysroot or tools.kernel()
+    versions = sorted(path.name for path in (sysroot / "usr/lib/modules").iterdir())
+    key = digest("initrd 1", paths.INIT, paths.MKINITRD, versions, modules, *certs, conf,
                  os_release, compress, more)
 
     def make(new: Path) -> None:
@@ -119,9 +121,9 @@ def initrd(out: Path | None = None, *, modules: tuple[str, ...] = (),
         words = [word for cert in certs for word in ("--cert", cert)]
         words += ["--modules", ",".join(modules)] if modules else []
         words += ["--conf", inputs / "slipway.conf"] if conf else []
-        run([paths.MKINITRD, "build", "--init", paths.INIT, "--kernel-version", version,
-             "--sysroot", tools.kernel(), "--os-release", inputs / "os-release",
-             "--output", new, "--compress", compress, *words, *more])
+        words += [f"--kernel-version={version}" for version in versions]
+        run([paths.MKINITRD, "build", "--init", paths.INIT, "--sysroot", sysroot, "--os-release",
+             inputs / "os-release", "--output", new, "--compress", compress, *words, *more])
         shutil.rmtree(inputs)
 
     once(out, key, f"initrd {out.name}", make)

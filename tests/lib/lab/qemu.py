@@ -84,6 +84,10 @@ def _drives(spec: Spec) -> list[str]:
     words: list[str] = []
     if "virtio-scsi" in buses:
         words += ["-device", "virtio-scsi-pci,id=scsi"]
+    if "pvscsi" in buses:
+        words += ["-device", "pvscsi,id=pvscsi"]
+    if "sdhci" in buses:
+        words += ["-device", "sdhci-pci"]  # it has one slot
     if "usb" in buses:
         words += ["-device", "qemu-xhci,id=usb"]
     for number, drive in enumerate(spec.drives):
@@ -107,7 +111,8 @@ def _backend(drive: Drive, number: int) -> str:
 def device(drive: Drive, number: int) -> dict:
     """The device of a drive, as -device or device_add takes it."""
     words: dict = {"driver": {"virtio-blk": "virtio-blk-pci", "nvme": "nvme", "usb": "usb-storage",
-                              "virtio-scsi": "scsi-hd", "ahci": "ide-hd"}[drive.bus],
+                              "virtio-scsi": "scsi-hd", "ahci": "ide-hd", "sdhci": "sd-card",
+                              "pvscsi": "scsi-hd"}[drive.bus],
                    "id": f"disk{number}", "drive": f"drive{number}"}
     if drive.sector_size != 512:
         words |= {"logical_block_size": drive.sector_size,
@@ -116,6 +121,8 @@ def device(drive: Drive, number: int) -> dict:
         words["serial"] = drive.serial or f"slipway{number}"
     if drive.bus == "virtio-scsi":
         words["bus"] = "scsi.0"
+    if drive.bus == "pvscsi":
+        words["bus"] = "pvscsi.0"
     if drive.bus == "ahci":
         words["bus"] = f"ide.{number}"
     if drive.bus in ("virtio-scsi", "usb") and drive.removable:

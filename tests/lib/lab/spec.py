@@ -16,7 +16,7 @@ class Drive:
     """A disk of the machine. The image is never changed: writes go to a throw-away overlay."""
 
     image: Path
-    bus: str = "virtio-blk"  # virtio-blk, nvme, virtio-scsi, ahci, usb
+    bus: str = "virtio-blk"  # virtio-blk, nvme, virtio-scsi, ahci, usb, sdhci, pvscsi
     sector_size: int = 512
     serial: str = ""
     attached: bool = True  # False: only a When(attach=...) plugs it in
