@@ -93,24 +93,24 @@ static bool is_whole(int root_fd, const struct manifest_entry *entry)
 
 int unpacked_check(int root_fd, const char *text, size_t n, size_t *ret_n, struct err *e)
 {
-	struct manifest_entry entry, last = { .path = "" };
+	struct manifest m, before, last = { 0 };
+	struct manifest_entry entry;
 	struct faults f = { 0 };
-	struct manifest m;
 	int rc = manifest_begin(text, n, &m, e);
 
 	if (rc < 0)
 		return rc;
-	while ((rc = manifest_next(&m, &entry, e)) > 0) {
+	for (before = m; (rc = manifest_next(&m, &entry, e)) > 0; before = m) {
 		if (is_mounted_over(entry.path))
 			continue;
 		look(root_fd, &entry, &f);
 		if (S_ISREG(entry.mode))
-			last = entry;
+			last = before;
 	}
 	if (rc < 0)
 		return rc;
-	if (!f.n && *last.path && !is_whole(root_fd, &last))
-		note(&f, last.path, "does not have the contents that it was packed with");
+	if (!f.n && manifest_next(&last, &entry, e) > 0 && !is_whole(root_fd, &entry))
+		note(&f, entry.path, "does not have the contents that it was packed with");
 	if (f.n)
 		return err_set(e, ERR_INITRD_INCOMPLETE, 0, "%s, the first of %zu faults in %zu entries",
 			       f.first, f.n, m.n_entries);
