@@ -13,6 +13,11 @@ CC_STATIC := $(DEPS)/bin/slipway-cc
 Q := $(if $(filter 0,$(V)),@,)
 say = @printf '  %-6s %s\n'
 
+# Says in both programs whose they are, in the section .note.package; a distribution's build
+# gives its own. The type is that of a package URL.
+PACKAGE_METADATA ?= {"type":"generic","name":"slipway","version":"$(VERSION)","architecture":"$(firstword $(subst -, ,$(TRIPLET)))"}
+NOTE = -Xlinker '--package-metadata=$(PACKAGE_METADATA)'
+
 # What the code needs, whatever the user's CFLAGS.
 WARN := -Wall -Wextra -Werror -Wconversion -Wno-sign-conversion -Wshadow -Wvla -Wformat=2 \
 	-Wmissing-prototypes -Wstrict-prototypes -Wundef
@@ -59,7 +64,7 @@ mkinitrd_objs := $(patsubst %.c,build/obj/%.o,$(CORE) $(JUDGES) $(MKINITRD))
 
 build/init.debug: $(init_objs)
 	$(say) LD $@
-	$(Q)$(CC_STATIC) -Wl,--gc-sections -Wl,-O1 -L$(DEPS)/lib -o $@ $(init_objs) $(INIT_LIBS)
+	$(Q)$(CC_STATIC) -Wl,--gc-sections -Wl,-O1 $(NOTE) -L$(DEPS)/lib -o $@ $(init_objs) $(INIT_LIBS)
 
 build/init: build/init.debug
 	$(say) STRIP $@
@@ -68,7 +73,7 @@ build/init: build/init.debug
 
 build/slipway-mkinitrd: $(mkinitrd_objs)
 	$(say) LD $@
-	$(Q)$(CC_STATIC) -Wl,--gc-sections -L$(DEPS)/lib -o $@.debug $(mkinitrd_objs) $(MKINITRD_LIBS)
+	$(Q)$(CC_STATIC) -Wl,--gc-sections $(NOTE) -L$(DEPS)/lib -o $@.debug $(mkinitrd_objs) $(MKINITRD_LIBS)
 	$(Q)strip -s -o $@ $@.debug
 
 build/man/slipway-reasons.7: init/core/err.def ci/reasons

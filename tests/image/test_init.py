@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -40,6 +41,26 @@ def test_relro_is_applied() -> None:
                        output("strace", "-e", "trace=mprotect", INIT))
     assert (pages, start // PAGE * PAGE % PAGE) in [(int(n), int(at, 16) % PAGE) for at, n in calls]
     assert pages > 0
+
+
+@pytest.mark.parametrize("program", ["build/init", "build/slipway-mkinitrd"])
+def test_package_note(program: str) -> None:
+    """Whoever finds the program, or a dump of it, reads in it whose it is."""
+    note = output("readelf", "--notes", "--wide", program)
+    packed = re.search(r"^ +FDO +0x[0-9a-f]+\s+FDO_PACKAGING_METADATA\s+Packaging Metadata: (.*)$",
+                       note, re.M)
+    assert packed, note
+    version = re.search(r"^VERSION := (\S+)$", Path("Makefile").read_text(), re.M)[1]
+    assert json.loads(packed[1]) == {"type": "generic", "name": "slipway", "version": version,
+                                     "architecture": "x86_64"}
+    assert re.search(r"^ +NOTE .*R +0x4$", output("readelf", "-lW", program), re.M), "not loaded"
+
+
+def test_systemd_reads_the_package_note() -> None:
+    said = output("systemd-analyze", "inspect-elf", "--json=short", INIT)
+    if "not supported" in said:
+        pytest.skip("systemd finds no libdw to read it with")
+    assert '"type":"generic","name":"slipway"' in said, said
 
 
 @pytest.mark.parametrize("flaw", ["big", "dynamic"])
