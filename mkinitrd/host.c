@@ -18,7 +18,7 @@ enum { PROC_MODULES_MAX_BYTES = 1024 * 1024 };
 static const char head[] =
 	"# host - this machine's disks and TPM, and what the profile virt has\n"
 	"#\n"
-	"# Below are the aliases of the devices that were found, and the modules that were loaded.\n"
+	"# Below are the aliases of the devices that are there, and the modules that are loaded.\n"
 	"# A '?' takes of them only what a disk or a TPM is reached by.\n\n";
 
 struct names {

@@ -132,10 +132,12 @@ int manifest_next(struct manifest *m, struct manifest_entry *ret, struct err *e)
 	struct span line = { "", 0 };
 
 	while (m->at < m->end) {
-		if (!next_line(m, &line) || ((!line.n || *line.p != '#') && !parse_entry(line, ret)))
+		bool good = next_line(m, &line), comment = good && line.n && *line.p == '#';
+
+		if (!good || (!comment && !parse_entry(line, ret)))
 			return err_set(e, ERR_INITRD_INCOMPLETE, 0, "'%s' is damaged in line %zu",
 				       MANIFEST_PATH, m->line);
-		if (*line.p == '#')
+		if (comment)
 			continue;
 		if (m->n_entries++ == MANIFEST_MAX_ENTRIES)
 			return err_set(e, ERR_INITRD_INCOMPLETE, 0, "'%s' has more than %d entries",

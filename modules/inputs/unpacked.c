@@ -56,7 +56,7 @@ static void look(int root_fd, const struct manifest_entry *entry, struct faults 
 		note(f, entry->path, "is not there (%s)", strerror(errno));
 	else if ((st.st_mode & S_IFMT) != (entry->mode & S_IFMT))
 		note(f, entry->path, "is of another type");
-	else if ((S_ISREG(st.st_mode) || S_ISLNK(st.st_mode)) && (uint64_t)st.st_size != entry->bytes)
+	else if (!S_ISDIR(st.st_mode) && (uint64_t)st.st_size != entry->bytes)
 		note(f, entry->path, "has %lld bytes instead of %llu", (long long)st.st_size,
 		     (unsigned long long)entry->bytes);
 }
@@ -112,8 +112,9 @@ int unpacked_check(int root_fd, const char *text, size_t n, size_t *ret_n, struc
 	if (!f.n && manifest_next(&last, &entry, e) > 0 && !is_whole(root_fd, &entry))
 		note(&f, entry.path, "does not have the contents that it was packed with");
 	if (f.n)
-		return err_set(e, ERR_INITRD_INCOMPLETE, 0, "%s, the first of %zu faults in %zu entries",
-			       f.first, f.n, m.n_entries);
+		return err_set(e, ERR_INITRD_INCOMPLETE, 0,
+			       "%s, the first of %zu faults in %zu entries", f.first, f.n,
+			       m.n_entries);
 	*ret_n = m.n_entries;
 	return 0;
 }

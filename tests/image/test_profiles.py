@@ -51,6 +51,12 @@ def test_names_are_listed_and_the_texts_are_those_of_the_tree():
         assert f"# {' '.join(re.split('  +', f'{name} - '))}" in text.splitlines()[0]
 
 
+def test_the_page_names_them():
+    page = (REPO / "mkinitrd/slipway-mkinitrd.8").read_text().split(".Sh PROFILES")[1]
+    listed = [line.split()[0] for line in mkinitrd("profiles").stdout.splitlines()]
+    assert re.findall(r"(?m)^\.It Cm (\w+)$", page.split(".Sh ")[0]) == listed
+
+
 @pytest.mark.parametrize("name", LISTS)
 def test_a_row_stands_once(name):
     assert len(set(rows(LISTS[name]))) == len(rows(LISTS[name])) > 10

@@ -107,8 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="boot a disk of your own; it is not changed")
     run.set_defaults(run=_run)
     run.add_argument("disk", type=Path, nargs="+", help="disk image; the first is booted")
-    run.add_argument("--bus", default="virtio-blk", help="virtio-blk, nvme, virtio-scsi, ahci, usb, "
-                     "sdhci, pvscsi")
+    run.add_argument("--bus", default="virtio-blk", help="see Drive.bus")
     run.add_argument("--firmware", default="setup", choices=("setup", "off", "enforcing"),
                      help="no keys, the demo's keys unused, the demo's keys enforced")
     run.add_argument("--tpm", default="on", choices=("on", "none", "dead"))
