@@ -41,7 +41,7 @@ HEADERS := $(sort $(wildcard init/*.h init/core/*.h init/core/*.def modules/*/*.
 INIT_LIBS := -lcryptsetup -ldevmapper -lblkid -luuid -ljson-c -lkmod \
 	-ltss2-esys -ltss2-sys -ltss2-mu -ltss2-tcti-device \
 	-lmbedx509 -lmbedcrypto -lpthread -lm
-MKINITRD_LIBS := -lkmod -lzstd -lblkid -ljson-c -lmbedx509 -lmbedcrypto -lpthread
+MKINITRD_LIBS := -lkmod -lzstd -llz4 -lblkid -ljson-c -lmbedx509 -lmbedcrypto -lpthread
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -118,7 +118,7 @@ SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-fr
 HOST_FLAGS := $(REQUIRED) -I$(HOST_DEPS)/include -g -O1
 HOST_LIBS := -L$(HOST_DEPS)/lib -lcmocka -lcryptsetup -ldevmapper -lblkid -ljson-c -lkmod \
 	-ltss2-esys -ltss2-mu -ltss2-tcti-device \
-	-lmbedx509 -lmbedcrypto -lzstd -lpthread
+	-lmbedx509 -lmbedcrypto -lzstd -llz4 -lpthread
 UNIT := $(patsubst tests/unit/%.c,build/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 COMPONENT := $(patsubst tests/component/%.c,build/component/%,$(sort $(wildcard tests/component/test_*.c)))
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
