@@ -12,13 +12,14 @@ static const struct verb {
 } verbs[] = {
 	{ "build", verb_build, "build the initrd for a kernel; the verb if none is given" },
 	{ "profiles", verb_profiles, "list the profiles, or show what one has" },
+	{ "predict", verb_predict, "what the TPM will hold after booting a UKI" },
 };
 
 enum { N_VERBS = sizeof(verbs) / sizeof(*verbs) };
 
 int verb_failed(const struct err *e)
 {
-	fprintf(stderr, "slipway-mkinitrd: %s\n", e->what);
+	fprintf(stderr, "slipway-mkinitrd: %s%s%s\n", e->where, *e->where ? ": " : "", e->what);
 	return STATUS_FAILED;
 }
 

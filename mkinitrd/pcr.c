@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "mkinitrd/pcr.h"
+
+#include <string.h>
+
+#include <mbedtls/md.h>
+
+#include "init/core/cleanup.h"
+
+static const struct bank {
+	const char *name;
+	mbedtls_md_type_t type;
+	size_t bytes;
+} banks[PCR_N_BANKS] = {
+	{ "sha1", MBEDTLS_MD_SHA1, 20 },
+	{ "sha256", MBEDTLS_MD_SHA256, 32 },
+	{ "sha384", MBEDTLS_MD_SHA384, 48 },
+	{ "sha512", MBEDTLS_MD_SHA512, 64 },
+};
+
+const char *pcr_bank_name(size_t bank)
+{
+	return bank < PCR_N_BANKS ? banks[bank].name : NULL;
+}
+
+static int digest(const struct bank *bank, const struct bytes parts[], size_t n,
+		  uint8_t ret[static PCR_MAX_BYTES], struct err *e)
+{
+	SCOPED(mbedtls_md_free) mbedtls_md_context_t c;
+	int rc;
+
+	mbedtls_md_init(&c);
+	rc = mbedtls_md_setup(&c, mbedtls_md_info_from_type(bank->type), 0);
+	if (rc == 0)
+		rc = mbedtls_md_starts(&c);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = mbedtls_md_update(&c, parts[i].p, parts[i].n);
+	if (rc == 0)
+		rc = mbedtls_md_finish(&c, ret);
+	if (rc != 0)
+		return err_set(e, ERR_SYSTEM, 0, "compute a digest of %s (mbedTLS %d)", bank->name,
+			       rc);
+	return 0;
+}
+
+int pcr_extend(struct pcr *pcr, const struct bytes parts[], size_t n, struct err *e)
+{
+	for (size_t i = 0; i < PCR_N_BANKS; i++) {
+		uint8_t event[PCR_MAX_BYTES];
+		const struct bytes both[] = { { pcr->value[i], banks[i].bytes },
+					      { event, banks[i].bytes } };
+		int rc;
+
+		if (!(pcr->banks & 1u << i))
+			continue;
+		rc = digest(&banks[i], parts, n, event, e);
+		if (rc == 0)
+			rc = digest(&banks[i], both, 2, pcr->value[i], e);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int pcr_extend_text(struct pcr *pcr, const char *text, struct err *e)
+{
+	return pcr_extend(pcr, &(struct bytes){ (const uint8_t *)text, strlen(text) }, 1, e);
+}
+
+char *pcr_format(const struct pcr *pcr, size_t bank, char ret[static PCR_MAX_TEXT])
+{
+	hex_encode(pcr->value[bank], banks[bank].bytes, ret);
+	return ret;
+}

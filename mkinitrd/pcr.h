@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* pcr.h - what a PCR of a TPM comes to, in each of its banks. No TPM, no I/O.
+ * Spec: TPM 2.0 part 3, TPM2_PCR_Extend. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "init/core/bytes.h"
+#include "init/core/err.h"
+
+enum { PCR_N_BANKS = 4, PCR_MAX_BYTES = 64, PCR_MAX_TEXT = 2 * PCR_MAX_BYTES + 1 };
+
+/* Zeroed but for banks, it is a PCR after power-on. */
+struct pcr {
+	unsigned banks; /* a bit for each that is wanted, by index */
+	uint8_t value[PCR_N_BANKS][PCR_MAX_BYTES];
+};
+
+/* "sha1", "sha256", "sha384", "sha512"; NULL past the last one. */
+const char *pcr_bank_name(size_t bank);
+
+/* Measures the parts, one behind the other, as one event: extends each bank by their
+ * digest. Errors: ERR_SYSTEM if the library refuses. */
+int pcr_extend(struct pcr *pcr, const struct bytes parts[], size_t n, struct err *e);
+
+/* The same for one word, without its NUL. */
+int pcr_extend_text(struct pcr *pcr, const char *text, struct err *e);
+
+/* Lower-case hex; returns ret. */
+char *pcr_format(const struct pcr *pcr, size_t bank, char ret[static PCR_MAX_TEXT]);

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "mkinitrd/predict.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "init/core/cleanup.h"
+#include "mkinitrd/pe.h"
+
+enum {
+	/* From 261 a secret of the machine is in PCR 9. */
+	MIN_STUB = 257,
+	MAX_STUB = 260,
+	MAX_INITRD_PARTS = 16,
+};
+
+/* In the order of PCR 11. The signatures over it (".pcrsig") cannot be in it. */
+static const char *const measured_sections[] = {
+	".linux", ".osrel", ".cmdline", ".initrd", ".ucode",   ".splash",  ".dtb",
+	".uname", ".sbat",  ".pcrpkey", ".profile", ".dtbauto", ".hwids",   ".efifw",
+};
+
+/* Sections that the initrd has as files in /.extra, in their order. */
+static const struct extra {
+	const char *section, *name;
+} extras[] = {
+	{ ".pcrsig", "tpm2-pcr-signature.json" },
+	{ ".pcrpkey", "tpm2-pcr-public-key.pem" },
+	{ ".osrel", "os-release" },
+	{ ".profile", "profile" },
+};
+
+static const char *const words[PREDICT_N_PHASES - 1] = { "enter-initrd", "leave-initrd", "sysinit",
+							 "ready" };
+
+#define N_OF(a) (sizeof(a) / sizeof(*(a)))
+
+/* What is measured into PCR 12 and 13, and what the kernel gets of it. */
+struct boot_parts {
+	struct pe uki;
+	struct buffer archives[4];     /* by enum stub_folder */
+	struct buffer extras;          /* archives of single files, one behind the other */
+	struct buffer addons_cmdline, smbios_cmdline, cmdline; /* texts without a NUL */
+};
+
+static void boot_parts_done(struct boot_parts *b)
+{
+	for (size_t i = 0; i < N_OF(b->archives); i++)
+		buffer_done(&b->archives[i]);
+	buffer_done(&b->extras);
+	buffer_done(&b->addons_cmdline);
+	buffer_done(&b->smbios_cmdline);
+	buffer_done(&b->cmdline);
+}
+
+const char *predict_phase(size_t i)
+{
+	static const char *const paths[PREDICT_N_PHASES] = {
+		"-",
+		"enter-initrd",
+		"enter-initrd:leave-initrd",
+		"enter-initrd:leave-initrd:sysinit",
+		"enter-initrd:leave-initrd:sysinit:ready",
+	};
+
+	return i < PREDICT_N_PHASES ? paths[i] : NULL;
+}
+
+/* 1 and the bytes, or 0 if there is no such section; an empty one counts as none. */
+static int section_of(const struct pe *pe, const char *name, struct bytes *ret, struct err *e)
+{
+	const struct pe_section *s = pe_find_default(pe, name);
+	int rc;
+
+	*ret = (struct bytes){ 0 };
+	if (!s || !s->virtual_bytes)
+		return 0;
+	rc = pe_content(pe, s, ret, e);
+	return rc < 0 ? rc : 1;
+}
+
+/* ".sdmagic" says "#### LoaderInfo: systemd-stub 257.13 ####". */
+static int check_stub(const struct pe *pe, struct prediction *ret, struct err *e)
+{
+	char text[96];
+	struct bytes magic;
+	int version, rc = section_of(pe, ".sdmagic", &magic, e);
+
+	if (rc < 0)
+		return rc;
+	snprintf(text, sizeof(text), "%.*s", (int)(magic.n < 95 ? magic.n : 95),
+		 rc ? (const char *)magic.p : "");
+	if (sscanf(text, "#### LoaderInfo: systemd-stub %31s", ret->stub) != 1)
+		return err_set(e, ERR_UNSUPPORTED, 0, "its stub is not systemd-stub");
+	version = atoi(ret->stub);
+	if (version < MIN_STUB || version > MAX_STUB)
+		return err_set(e, ERR_UNSUPPORTED, 0,
+			       "its systemd-stub is version %s; what %d to %d measure is known", ret->stub,
+			       MIN_STUB, MAX_STUB);
+	return 0;
+}
+
+static int check_uki(const struct pe *pe, struct prediction *ret, struct err *e)
+{
+	static const char *const needed[] = { ".linux", ".initrd", ".cmdline" };
+	static const char *const by_machine[] = { ".dtbauto", ".efifw" };
+	struct bytes content;
+
+	for (size_t i = 0; i < N_OF(needed); i++) {
+		int rc = section_of(pe, needed[i], &content, e);
+
+		if (rc < 0)
+			return rc;
+		if (rc == 0)
+			return err_set(e, ERR_CONFIG, 0, "it is no UKI that can be predicted: it has no %s",
+				       needed[i]);
+	}
+	for (size_t i = 0; i < N_OF(by_machine); i++)
+		if (pe_find(pe, by_machine[i]))
+			return err_set(e, ERR_UNSUPPORTED, 0,
+				       "its section %s is chosen by the machine, so nothing can be predicted",
+				       by_machine[i]);
+	return check_stub(pe, ret, e);
+}
+
+/* ---- command lines ---- */
+
+static bool is_blank(uint8_t c)
+{
+	return c <= ' ';
+}
+
+/* Appends a text as the stub takes it: up to a NUL, trimmed, control characters as spaces,
+ * and a space before it if it is not the first. */
+static int join(struct buffer *b, struct bytes text, const char *whose, struct err *e)
+{
+	size_t n = strnlen((const char *)text.p, text.n);
+	const uint8_t *p = text.p;
+	int rc = 0;
+
+	for (; n && is_blank(p[n - 1]); n--)
+		;
+	for (; n && is_blank(*p); n--)
+		p++;
+	if (n && b->n)
+		rc = buffer_append(b, " ", 1, e);
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		char c = (char)(is_blank(p[i]) ? ' ' : p[i]);
+
+		if (p[i] >= 0x7f)
+			return err_set(e, ERR_UNSUPPORTED, 0,
+				       "the command line of %s is not plain ASCII", whose);
+		rc = buffer_append(b, &c, 1, e);
+	}
+	return rc;
+}
+
+static struct bytes bytes_of(const struct buffer *b)
+{
+	return (struct bytes){ (const uint8_t *)b->p, b->n };
+}
+
+/* Measures ASCII as UTF-16 with its NUL. */
+static int extend_utf16(struct pcr *pcr, const struct buffer *text, struct err *e)
+{
+	SCOPED(buffer_done) struct buffer wide = { 0 };
+	int rc = 0;
+
+	for (size_t i = 0; i <= text->n && rc == 0; i++) {
+		const char unit[2] = { i < text->n ? text->p[i] : '\0', '\0' };
+
+		rc = buffer_append(&wide, unit, sizeof(unit), e);
+	}
+	return rc < 0 ? rc : pcr_extend(pcr, &(struct bytes){ (const uint8_t *)wide.p, wide.n }, 1, e);
+}
+
+/* ---- PCR 4, and what the addons say ---- */
+
+static int extend_image(struct pcr *pcr, const struct pe *pe, struct err *e)
+{
+	struct bytes ranges[PE_MAX_RANGES];
+	size_t n = pe_authenticode(pe, ranges);
+
+	return pcr_extend(pcr, ranges, n, e);
+}
+
+static int take_addon(const struct stub_file *file, struct boot_parts *b, struct prediction *ret,
+		      struct err *e)
+{
+	static const char *const others[] = { ".linux", ".initrd", ".ucode", ".dtb", ".dtbauto",
+					      ".hwids", ".efifw", ".uname" };
+	struct bytes cmdline;
+	struct pe pe;
+	int rc = pe_parse(file->content.p, file->content.n, &pe, e);
+
+	for (size_t i = 0; rc == 0 && i < N_OF(others); i++)
+		if (pe_find(&pe, others[i]))
+			rc = err_set(e, ERR_UNSUPPORTED, 0,
+				     "it has the section %s; addons with .cmdline alone are understood",
+				     others[i]);
+	if (rc == 0)
+		rc = section_of(&pe, ".cmdline", &cmdline, e);
+	if (rc > 0)
+		rc = join(&b->addons_cmdline, cmdline, "it", e);
+	if (rc == 0)
+		rc = extend_image(&ret->boot_loader, &pe, e);
+	return rc < 0 ? err_in(e, "addon '%s'", file->name) : 0;
+}
+
+static int predict_boot_loader(struct predict_input *in, struct boot_parts *b,
+			       struct prediction *ret, struct err *e)
+{
+	static const uint8_t separator[4];
+	int rc = pcr_extend_text(&ret->boot_loader, "Calling EFI Application from Boot Option", e);
+
+	if (rc == 0)
+		rc = pcr_extend(&ret->boot_loader, &(struct bytes){ separator, 4 }, 1, e);
+	if (rc == 0)
+		rc = extend_image(&ret->boot_loader, &b->uki, e);
+	for (enum companion c = COMPANION_GLOBAL_ADDON; rc == 0 && c <= COMPANION_ADDON; c++) {
+		rc = stub_sort(in->beside[c].files, in->beside[c].n, ".addon.efi", NULL, e);
+		for (size_t i = 0; i < in->beside[c].n && rc == 0; i++)
+			rc = take_addon(&in->beside[c].files[i], b, ret, e);
+	}
+	return rc;
+}
+
+/* ---- PCR 11, 12, 13 ---- */
+
+static int predict_phases(const struct boot_parts *b, struct pcr phases[static PREDICT_N_PHASES],
+			  struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < N_OF(measured_sections) && rc >= 0; i++) {
+		const char *name = measured_sections[i];
+		struct bytes content;
+
+		rc = section_of(&b->uki, name, &content, e);
+		if (rc <= 0)
+			continue;
+		rc = pcr_extend(&phases[0],
+				&(struct bytes){ (const uint8_t *)name, strlen(name) + 1 }, 1, e);
+		if (rc == 0)
+			rc = pcr_extend(&phases[0], &content, 1, e);
+	}
+	for (size_t i = 1; i < PREDICT_N_PHASES && rc >= 0; i++) {
+		phases[i] = phases[i - 1];
+		rc = pcr_extend_text(&phases[i], words[i - 1], e);
+	}
+	return rc;
+}
+
+static int archive_all(struct predict_input *in, struct boot_parts *b, struct err *e)
+{
+	static const struct {
+		enum stub_folder folder;
+		enum companion companion;
+	} all[] = {
+		{ STUB_CREDENTIALS, COMPANION_CREDENTIAL },
+		{ STUB_GLOBAL_CREDENTIALS, COMPANION_GLOBAL_CREDENTIAL },
+		{ STUB_CONFEXT, COMPANION_CONFEXT },
+		{ STUB_SYSEXT, COMPANION_SYSEXT },
+	};
+	int rc = 0;
+
+	for (size_t i = 0; i < N_OF(all) && rc == 0; i++) {
+		const struct stub_list *l = &in->beside[all[i].companion];
+
+		rc = stub_cpio_folder(all[i].folder, l->files, l->n, &b->archives[all[i].folder], e);
+	}
+	for (size_t i = 0; i < N_OF(extras) && rc >= 0; i++) {
+		struct bytes content;
+
+		rc = section_of(&b->uki, extras[i].section, &content, e);
+		if (rc > 0)
+			rc = stub_cpio_file(extras[i].name, content, &b->extras, e);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+static int extend_archive(struct pcr *pcr, const struct buffer *archive, struct err *e)
+{
+	return archive->n ? pcr_extend(pcr, &(struct bytes){ (const uint8_t *)archive->p, archive->n },
+				       1, e) :
+			    0;
+}
+
+static int predict_config(struct boot_parts *b, struct prediction *ret, struct err *e)
+{
+	int rc = 0;
+
+	if (b->addons_cmdline.n)
+		rc = extend_utf16(&ret->kernel_config, &b->addons_cmdline, e);
+	if (rc == 0 && b->smbios_cmdline.n)
+		rc = extend_utf16(&ret->kernel_config, &b->smbios_cmdline, e);
+	for (enum stub_folder f = STUB_CREDENTIALS; f <= STUB_CONFEXT && rc == 0; f++)
+		rc = extend_archive(&ret->kernel_config, &b->archives[f], e);
+	return rc == 0 ? extend_archive(&ret->sysexts, &b->archives[STUB_SYSEXT], e) : rc;
+}
+
+/* ---- PCR 9: what the kernel's own EFI stub measures ---- */
+
+struct initrd_parts {
+	struct bytes at[MAX_INITRD_PARTS];
+	size_t n;
+};
+
+/* Each begins at a multiple of four bytes. */
+static void add_part(struct initrd_parts *all, struct bytes part)
+{
+	static const uint8_t zeros[4];
+
+	if (!part.n)
+		return;
+	all->at[all->n++] = part;
+	if (part.n % 4)
+		all->at[all->n++] = (struct bytes){ zeros, 4 - part.n % 4 };
+}
+
+static int extend_initrd(struct pcr *pcr, const struct boot_parts *b, struct err *e)
+{
+	static const enum stub_folder order[] = { STUB_CREDENTIALS, STUB_GLOBAL_CREDENTIALS,
+						  STUB_SYSEXT, STUB_CONFEXT };
+	struct initrd_parts all = { 0 };
+	struct bytes microcode, initrd;
+	int rc = section_of(&b->uki, ".ucode", &microcode, e);
+
+	if (rc >= 0)
+		rc = section_of(&b->uki, ".initrd", &initrd, e);
+	if (rc < 0)
+		return rc;
+	add_part(&all, microcode);
+	add_part(&all, initrd);
+	for (size_t i = 0; i < N_OF(order); i++)
+		add_part(&all, bytes_of(&b->archives[order[i]]));
+	add_part(&all, bytes_of(&b->extras));
+	return pcr_extend(pcr, all.at, all.n, e);
+}
+
+static int predict_kernel(struct boot_parts *b, struct prediction *ret, struct err *e)
+{
+	struct bytes cmdline;
+	int rc = section_of(&b->uki, ".cmdline", &cmdline, e);
+
+	if (rc >= 0)
+		rc = join(&b->cmdline, cmdline, "the UKI", e);
+	if (rc == 0)
+		rc = join(&b->cmdline, bytes_of(&b->addons_cmdline), "the addons", e);
+	if (rc == 0)
+		rc = join(&b->cmdline, bytes_of(&b->smbios_cmdline), "SMBIOS", e);
+	if (rc == 0)
+		rc = extend_utf16(&ret->kernel_initrd, &b->cmdline, e);
+	return rc == 0 ? extend_initrd(&ret->kernel_initrd, b, e) : rc;
+}
+
+static int take_smbios(const struct predict_input *in, struct boot_parts *b, struct err *e)
+{
+	const char *text = in->smbios_cmdline ? in->smbios_cmdline : "";
+
+	return join(&b->smbios_cmdline, (struct bytes){ (const uint8_t *)text, strlen(text) },
+		    "SMBIOS", e);
+}
+
+int predict(struct predict_input *in, struct prediction *ret, struct err *e)
+{
+	SCOPED(boot_parts_done) struct boot_parts b = { 0 };
+	const struct pcr start = { .banks = in->banks };
+	struct prediction p = { .boot_loader = start,
+				.kernel_initrd = start,
+				.phases = { start },
+				.kernel_config = start,
+				.sysexts = start };
+	int rc = pe_parse(in->uki.p, in->uki.n, &b.uki, e);
+
+	if (rc == 0)
+		rc = check_uki(&b.uki, &p, e);
+	if (rc == 0)
+		rc = take_smbios(in, &b, e);
+	if (rc == 0)
+		rc = predict_boot_loader(in, &b, &p, e);
+	if (rc == 0)
+		rc = archive_all(in, &b, e);
+	if (rc == 0)
+		rc = predict_phases(&b, p.phases, e);
+	if (rc == 0)
+		rc = predict_config(&b, &p, e);
+	if (rc == 0)
+		rc = predict_kernel(&b, &p, e);
+	if (rc == 0)
+		*ret = p;
+	return rc;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* predict.h - the PCRs of a boot that has not happened: firmware starts a UKI, its
+ * systemd-stub 257 to 260 starts the kernel, that starts slipway. Pure: no TPM, no I/O. */
+#pragma once
+
+#include "init/core/bytes.h"
+#include "init/core/err.h"
+#include "mkinitrd/pcr.h"
+#include "mkinitrd/stub_cpio.h"
+
+/* What lies beside the UKI: in its folder NAME.efi.extra.d, or in /loader. */
+enum companion {
+	COMPANION_GLOBAL_ADDON, /* /loader/addons */
+	COMPANION_ADDON,
+	COMPANION_CREDENTIAL,
+	COMPANION_GLOBAL_CREDENTIAL, /* /loader/credentials */
+	COMPANION_CONFEXT,
+	COMPANION_SYSEXT,
+	N_COMPANIONS,
+};
+
+struct stub_list {
+	struct stub_file *files;
+	size_t n;
+};
+
+struct predict_input {
+	struct bytes uki;
+	struct stub_list beside[N_COMPANIONS]; /* are sorted */
+	const char *smbios_cmdline; /* io.systemd.stub.kernel-cmdline-extra; NULL if none */
+	unsigned banks;             /* as in struct pcr */
+};
+
+/* PCR 11 after the stub, and after each of our words and the host's. */
+enum { PREDICT_N_PHASES = 5 };
+
+struct prediction {
+	char stub[32]; /* its version, for people */
+	struct pcr boot_loader;       /* 4 */
+	struct pcr kernel_initrd;     /* 9 */
+	struct pcr phases[PREDICT_N_PHASES]; /* 11 */
+	struct pcr kernel_config;     /* 12 */
+	struct pcr sysexts;           /* 13 */
+};
+
+/* "-" for the stub's, then "enter-initrd", "enter-initrd:leave-initrd", and so on: the
+ * paths that systemd-measure takes. */
+const char *predict_phase(size_t i);
+
+/* Errors: ERR_CONFIG if something is no UKI, addon, or nothing that the stub would take,
+ * ERR_UNSUPPORTED if the values depend on more than the files, or the stub's version is
+ * another; ERR_MEMORY, ERR_SYSTEM. */
+int predict(struct predict_input *in, struct prediction *ret, struct err *e);

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* predict: what the TPM will hold after a boot that has not happened yet. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "init/core/cleanup.h"
+#include "init/core/file.h"
+#include "mkinitrd/predict.h"
+#include "mkinitrd/verb.h"
+
+static const char help[] =
+	"Usage: slipway-mkinitrd predict --uki FILE [OPTION]...\n"
+	"\n"
+	"Prints what PCR 4, 9, 11, 12 and 13 come to when firmware starts this UKI, made with\n"
+	"systemd-stub 257 to 260, and slipway boots it. Needs no TPM.\n"
+	"\n"
+	"      --uki FILE                the UKI, as it lies on the ESP\n"
+	"      --addon FILE              from UKI.extra.d on the ESP: an addon (*.addon.efi),\n"
+	"      --credential FILE           a credential (*.cred),\n"
+	"      --sysext FILE               a system extension (*.raw),\n"
+	"      --confext FILE              a configuration extension (*.confext.raw)\n"
+	"      --global-addon FILE       from /loader/addons\n"
+	"      --global-credential FILE  from /loader/credentials\n"
+	"      --smbios-cmdline TEXT     words added to the command line by SMBIOS\n"
+	"      --bank NAME,...           sha1, sha256, sha384, sha512 (default: all)\n"
+	"      --json                    print JSON\n"
+	"  -h, --help                    this text\n"
+	"\n"
+	"Options that name a file may be repeated. Exit status: 0, 1 if it cannot be told, 2 if\n"
+	"the command line is wrong. See slipway-mkinitrd(8).\n";
+
+enum { OPT_UKI = 256, OPT_SMBIOS, OPT_BANK, OPT_JSON, OPT_BESIDE };
+
+static const struct option long_options[] = {
+	{ "uki", required_argument, NULL, OPT_UKI },
+	{ "smbios-cmdline", required_argument, NULL, OPT_SMBIOS },
+	{ "bank", required_argument, NULL, OPT_BANK },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "global-addon", required_argument, NULL, OPT_BESIDE + COMPANION_GLOBAL_ADDON },
+	{ "addon", required_argument, NULL, OPT_BESIDE + COMPANION_ADDON },
+	{ "credential", required_argument, NULL, OPT_BESIDE + COMPANION_CREDENTIAL },
+	{ "global-credential", required_argument, NULL, OPT_BESIDE + COMPANION_GLOBAL_CREDENTIAL },
+	{ "confext", required_argument, NULL, OPT_BESIDE + COMPANION_CONFEXT },
+	{ "sysext", required_argument, NULL, OPT_BESIDE + COMPANION_SYSEXT },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+enum { MAX_FILE_BYTES = 1024 * 1024 * 1024 };
+
+struct request {
+	const char *uki;
+	bool json, help;
+	struct predict_input in; /* owns what its bytes point to */
+};
+
+static void request_done(struct request *r)
+{
+	free((void *)r->in.uki.p);
+	for (size_t i = 0; i < N_COMPANIONS; i++) {
+		for (size_t k = 0; k < r->in.beside[i].n; k++)
+			free((void *)r->in.beside[i].files[k].content.p);
+		free(r->in.beside[i].files);
+	}
+}
+
+static int load(const char *path, struct bytes *ret, struct err *e)
+{
+	char *p;
+	int rc = file_read(AT_FDCWD, path, MAX_FILE_BYTES, &p, &ret->n, e);
+
+	if (rc == 0)
+		ret->p = (const uint8_t *)p;
+	return rc;
+}
+
+static int add_file(struct stub_list *l, const char *path, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	struct stub_file *grown = realloc(l->files, (l->n + 1) * sizeof(*grown));
+
+	if (!grown)
+		return err_set(e, ERR_MEMORY, 0, "no memory for '%s'", path);
+	l->files = grown;
+	grown[l->n] = (struct stub_file){ .name = slash ? slash + 1 : path };
+	return load(path, &grown[l->n++].content, e);
+}
+
+static int parse_banks(char *text, unsigned *ret, struct err *e)
+{
+	char *rest = NULL;
+
+	for (char *name = strtok_r(text, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+		size_t i = 0;
+
+		while (i < PCR_N_BANKS && strcmp(pcr_bank_name(i), name) != 0)
+			i++;
+		if (i == PCR_N_BANKS)
+			return err_set(e, ERR_CONFIG, 0,
+				       "--bank '%.32s' is not sha1, sha256, sha384 or sha512", name);
+		*ret |= 1u << i;
+	}
+	return 0;
+}
+
+static int parse_option(struct request *r, int option, const char *word, struct err *e)
+{
+	switch (option) {
+	case OPT_UKI:
+		r->uki = optarg;
+		return 0;
+	case OPT_SMBIOS:
+		r->in.smbios_cmdline = optarg;
+		return 0;
+	case OPT_BANK:
+		return parse_banks(optarg, &r->in.banks, e);
+	case OPT_JSON:
+		r->json = true;
+		return 0;
+	case 'h':
+		r->help = true;
+		return 0;
+	case ':':
+		return err_set(e, ERR_CONFIG, 0, "option '%.200s' needs a value", word);
+	case '?':
+		return err_set(e, ERR_CONFIG, 0,
+			       "option '%.200s' is unknown, unclear or takes no value", word);
+	}
+	return add_file(&r->in.beside[option - OPT_BESIDE], optarg, e);
+}
+
+static int parse(int argc, char **argv, struct request *r, struct err *e)
+{
+	int option, rc = 0;
+
+	opterr = 0;
+	while (rc == 0 && (option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1)
+		rc = parse_option(r, option, argv[optind - 1], e);
+	if (rc < 0 || r->help)
+		return rc;
+	if (optind < argc)
+		return err_set(e, ERR_CONFIG, 0, "'%.100s' is no option", argv[optind]);
+	if (!r->uki)
+		return err_set(e, ERR_CONFIG, 0, "say with --uki which UKI is started");
+	if (!r->in.banks)
+		r->in.banks = (1u << PCR_N_BANKS) - 1;
+	return load(r->uki, &r->in.uki, e);
+}
+
+/* ---- results ---- */
+
+struct line {
+	unsigned pcr;
+	const char *phase; /* NULL: the same in all */
+	const struct pcr *value;
+};
+
+enum { N_LINES = 4 + PREDICT_N_PHASES };
+
+static void list_lines(const struct prediction *p, struct line ret[static N_LINES])
+{
+	size_t n = 0;
+
+	ret[n++] = (struct line){ 4, NULL, &p->boot_loader };
+	ret[n++] = (struct line){ 9, NULL, &p->kernel_initrd };
+	for (size_t i = 0; i < PREDICT_N_PHASES; i++)
+		ret[n++] = (struct line){ 11, predict_phase(i), &p->phases[i] };
+	ret[n++] = (struct line){ 12, NULL, &p->kernel_config };
+	ret[n++] = (struct line){ 13, NULL, &p->sysexts };
+}
+
+static void print_line(const struct line *l, size_t bank, bool json, bool first)
+{
+	char value[PCR_MAX_TEXT];
+
+	pcr_format(l->value, bank, value);
+	if (!json)
+		printf("%s\t%u\t%s\t%s\n", pcr_bank_name(bank), l->pcr, value,
+		       l->phase ? l->phase : "");
+	else if (l->phase)
+		printf("%s\n {\"bank\":\"%s\",\"pcr\":%u,\"phase\":\"%s\",\"value\":\"%s\"}",
+		       first ? "" : ",", pcr_bank_name(bank), l->pcr, l->phase, value);
+	else
+		printf("%s\n {\"bank\":\"%s\",\"pcr\":%u,\"value\":\"%s\"}", first ? "" : ",",
+		       pcr_bank_name(bank), l->pcr, value);
+}
+
+static int print(const struct request *r, const struct prediction *p, struct err *e)
+{
+	struct line lines[N_LINES];
+	bool first = true;
+
+	list_lines(p, lines);
+	fputs(r->json ? "[" : "# bank\tPCR\tvalue\tphases\n", stdout);
+	for (size_t bank = 0; bank < PCR_N_BANKS; bank++)
+		for (size_t i = 0; i < N_LINES && r->in.banks & 1u << bank; i++) {
+			print_line(&lines[i], bank, r->json, first);
+			first = false;
+		}
+	fputs(r->json ? "\n]\n" : "", stdout);
+	return fflush(stdout) == 0 ? 0 : err_set(e, ERR_SYSTEM, errno, "print the values");
+}
+
+int verb_predict(int argc, char **argv)
+{
+	SCOPED(request_done) struct request r = { 0 };
+	struct prediction p;
+	struct err e = { 0 };
+	int rc = parse(argc, argv, &r, &e);
+
+	if (rc < 0)
+		return e.code == ERR_CONFIG ? verb_misused(&e, "predict") : verb_failed(&e);
+	if (r.help)
+		return fputs(help, stdout) < 0 ? STATUS_FAILED : STATUS_OK;
+	rc = predict(&r.in, &p, &e);
+	if (rc < 0)
+		err_in(&e, "'%s'", r.uki);
+	else
+		rc = print(&r, &p, &e);
+	return rc < 0 ? verb_failed(&e) : STATUS_OK;
+}
