@@ -5,7 +5,10 @@ import re
 
 import pytest
 
-from lab.judge import judge
+import predicted
+from lab.judge import READY, judge
+
+WORDS = "slipway.demo=pcrlock"
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +16,7 @@ def outcome(lab, demo):
     """One boot of the demo with every PCR bank; systemd-pcrlock judges it as well."""
     spec = lab.Spec(name="test_demo", firmware="enforcing", tpm="on",
                     banks=("sha1", "sha256", "sha384"), drives=[lab.Drive(demo.disk)],
-                    cmdline_extra="slipway.demo=pcrlock", timeout=300)
+                    cmdline_extra=WORDS, timeout=300)
     return lab.boot(spec)
 
 
@@ -28,6 +31,14 @@ def test_tpm_read_from_outside_agrees(outcome):
     for bank, outside in outcome.pcrs.items():
         inside = outcome.report.pcrs[bank]
         assert [n for n in range(24) if inside[n] != outside[n]] == [11]
+
+
+def test_pcrs_are_what_was_predicted(demo, outcome):
+    """Without a TPM, from the files alone: those of the stub, the kernel and us."""
+    told = predicted.at_phase(
+        predicted.values([("uki", demo.uki), ("sysext", demo.sysext)], WORDS), READY)
+    for bank, inside in outcome.report.pcrs.items():
+        assert {n: inside[n] for n in predicted.PCRS} == {n: told[bank, n] for n in predicted.PCRS}
 
 
 def test_pcrlock_finds_the_logs_whole(outcome):

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""slipway-mkinitrd predict, as data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from lab import paths, steps
+
+PCRS = (4, 9, 11, 12, 13)
+Values = dict[tuple, str]  # (bank, PCR), of PCR 11 (bank, PCR, phase) -> hex
+
+
+def values(inputs: Iterable[tuple[str, Path]], words: str = "") -> Values:
+    """The prediction for these options and the files that they name."""
+    options = [w for option, path in inputs for w in (f"--{option}", path)]
+    said = steps.run([paths.MKINITRD, "predict", "--json", "--smbios-cmdline", words, *options])
+    return {(v["bank"], v["pcr"], *([v["phase"]] if "phase" in v else [])): v["value"]
+            for v in json.loads(said.stdout)}
+
+
+def at_phase(told: Values, phase: str) -> Values:
+    """All of it when the machine has come to this phase, by (bank, PCR)."""
+    return {key[:2]: value for key, value in told.items() if len(key) == 2 or key[2] == phase}
