@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/unit/unit.h"
+
+#include <stdlib.h>
+
+#include "mkinitrd/pcr.h"
+#include "mkinitrd/stub_cpio.h"
+
+/* Values made with Python's hashlib. */
+static const struct {
+	const char *words[3];
+	const char *sha1, *sha256;
+} extended[] = {
+	{ { 0 }, "0000000000000000000000000000000000000000",
+	  "0000000000000000000000000000000000000000000000000000000000000000" },
+	{ { "enter-initrd" }, "af811c3fa62257b3fa8688cbc27b6288a83dec00", "d15b0e8e244e65c40f024e95773f2347ce4ef3ffe6b597c9a14b50bbab6df319" },
+	{ { "enter-initrd", "leave-initrd" }, "8b6e984fa1cb41ec2555a8e61dfa9f8ec8d13352", "75df9c8b17d8a6465f2862028b892ea13a3d7c37685a945e5ff34fb44956c207" },
+};
+
+static void words_extend_a_pcr(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(extended) / sizeof(*extended); i++) {
+		struct pcr pcr = { .banks = 3 };
+		char text[PCR_MAX_TEXT];
+		struct err e = { 0 };
+
+		for (size_t k = 0; extended[i].words[k]; k++)
+			assert_code(pcr_extend_text(&pcr, extended[i].words[k], &e), &e, ERR_NONE,
+				    extended[i].words[k]);
+		assert_string_equal(pcr_format(&pcr, 0, text), extended[i].sha1);
+		assert_string_equal(pcr_format(&pcr, 1, text), extended[i].sha256);
+	}
+}
+
+/* What is not asked for stays as it is. */
+static void parts_are_one_event(void **state)
+{
+	const struct bytes parts[] = { { (const uint8_t *)"enter-", 6 }, { NULL, 0 },
+				       { (const uint8_t *)"initrd", 6 } };
+	struct pcr one = { .banks = 2 }, other = one;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_code(pcr_extend(&one, parts, 3, &e), &e, ERR_NONE, "parts");
+	assert_code(pcr_extend_text(&other, "enter-initrd", &e), &e, ERR_NONE, "text");
+	assert_memory_equal(&one, &other, sizeof(one));
+	assert_true(bytes_are_zero(one.value[0], sizeof(one.value[0])));
+	assert_true(bytes_are_zero(one.value[2], sizeof(one.value[2])));
+}
+
+#define NONE "00000000"
+#define HEADER(inode, mode, size, name) \
+	"070701" inode mode NONE NONE "00000001" NONE size NONE NONE NONE NONE name NONE
+#define TRAILER \
+	"070701" NONE NONE NONE NONE "00000001" NONE NONE NONE NONE NONE NONE "0000000B" NONE \
+	"TRAILER!!!\0\0\0\0"
+
+static void archive_is_the_stubs(void **state)
+{
+	static const char expected[] =
+		HEADER("00000001", "0000416d", NONE, "00000007") ".extra\0\0\0\0"
+		HEADER("00000002", "00004140", NONE, "00000013") ".extra/credentials\0\0\0\0"
+		HEADER("00000003", "00008100", "00000003", "0000001a") ".extra/credentials/B.cred\0"
+		"two\0"
+		HEADER("00000004", "00008100", "00000004", "0000001a") ".extra/credentials/a.cred\0"
+		"four" TRAILER;
+	struct stub_file files[] = { { "a.cred", { (const uint8_t *)"four", 4 } },
+				     { "B.cred", { (const uint8_t *)"two", 3 } } };
+	struct buffer got = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_code(stub_cpio_folder(STUB_CREDENTIALS, files, 2, &got, &e), &e, ERR_NONE, "two");
+	assert_int_equal(got.n, sizeof(expected) - 1);
+	assert_memory_equal(got.p, expected, got.n);
+	buffer_done(&got);
+	assert_code(stub_cpio_folder(STUB_SYSEXT, NULL, 0, &got, &e), &e, ERR_NONE, "none");
+	assert_int_equal(got.n, 0);
+	buffer_done(&got);
+}
+
+static void single_file_is_the_stubs(void **state)
+{
+	static const char expected[] =
+		HEADER("00000001", "0000416d", NONE, "00000007") ".extra\0\0\0\0"
+		HEADER("00000002", "00008124", "00000005", "00000012") ".extra/os-release\0"
+		"ID=x\n\0\0\0" TRAILER;
+	struct buffer got = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_code(stub_cpio_file("os-release", (struct bytes){ (const uint8_t *)"ID=x\n", 5 }, &got,
+				   &e),
+		    &e, ERR_NONE, "file");
+	assert_int_equal(got.n, sizeof(expected) - 1);
+	assert_memory_equal(got.p, expected, got.n);
+	buffer_done(&got);
+}
+
+static const struct {
+	enum stub_folder folder;
+	const char *names[2];
+	enum err_code code;
+} names[] = {
+	{ STUB_SYSEXT, { "a.raw" }, ERR_NONE },
+	{ STUB_SYSEXT, { "a.sysext.RAW", "b.raw" }, ERR_NONE },
+	{ STUB_SYSEXT, { "a.confext.raw" }, ERR_CONFIG },
+	{ STUB_SYSEXT, { "a.img" }, ERR_CONFIG },
+	{ STUB_SYSEXT, { ".a.raw" }, ERR_CONFIG },
+	{ STUB_SYSEXT, { "\xc3\xa4.raw" }, ERR_CONFIG },
+	{ STUB_SYSEXT, { "a.raw", "a.raw" }, ERR_CONFIG },
+	{ STUB_CONFEXT, { "a.confext.raw" }, ERR_NONE },
+	{ STUB_CONFEXT, { "a.raw" }, ERR_CONFIG },
+	{ STUB_CREDENTIALS, { "a.cred", "" }, ERR_CONFIG },
+	{ STUB_GLOBAL_CREDENTIALS, { "a.cred", "a.cred~" }, ERR_CONFIG },
+};
+
+static void names_that_a_stub_would_skip_are_refused(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		struct stub_file files[2] = { { names[i].names[0], { 0 } }, { names[i].names[1], { 0 } } };
+		struct buffer got = { 0 };
+		struct err e = { 0 };
+
+		assert_code(stub_cpio_folder(names[i].folder, files, names[i].names[1] ? 2 : 1, &got, &e),
+			    &e, names[i].code, names[i].names[0]);
+		buffer_done(&got);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		UNIT_TEST(words_extend_a_pcr), UNIT_TEST(parts_are_one_event),
+		UNIT_TEST(archive_is_the_stubs), UNIT_TEST(single_file_is_the_stubs),
+		UNIT_TEST(names_that_a_stub_would_skip_are_refused),
+	};
+
+	return cmocka_run_group_tests_name("predict", tests, NULL, NULL);
+}
