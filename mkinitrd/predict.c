@@ -17,8 +17,8 @@ enum {
 
 /* In the order of PCR 11. The signatures over it (".pcrsig") cannot be in it. */
 static const char *const measured_sections[] = {
-	".linux", ".osrel", ".cmdline", ".initrd", ".ucode",   ".splash",  ".dtb",
-	".uname", ".sbat",  ".pcrpkey", ".profile", ".dtbauto", ".hwids",   ".efifw",
+	".linux", ".osrel", ".cmdline", ".initrd", ".ucode",   ".splash",
+	".dtb",   ".uname", ".sbat",    ".pcrpkey", ".profile",
 };
 
 /* Sections that the initrd has as files in /.extra, in their order. */
@@ -104,7 +104,7 @@ static int check_stub(const struct pe *pe, struct prediction *ret, struct err *e
 static int check_uki(const struct pe *pe, struct prediction *ret, struct err *e)
 {
 	static const char *const needed[] = { ".linux", ".initrd", ".cmdline" };
-	static const char *const by_machine[] = { ".dtbauto", ".efifw" };
+	static const char *const by_machine[] = { ".dtbauto", ".efifw", ".hwids" };
 	struct bytes content;
 
 	for (size_t i = 0; i < N_OF(needed); i++) {
@@ -119,7 +119,7 @@ static int check_uki(const struct pe *pe, struct prediction *ret, struct err *e)
 	for (size_t i = 0; i < N_OF(by_machine); i++)
 		if (pe_find(pe, by_machine[i]))
 			return err_set(e, ERR_UNSUPPORTED, 0,
-				       "its section %s is chosen by the machine, so nothing can be predicted",
+				       "its section %s leaves a choice to the machine, so nothing can be predicted",
 				       by_machine[i]);
 	return check_stub(pe, ret, e);
 }

@@ -15,23 +15,23 @@
 static const char help[] =
 	"Usage: slipway-mkinitrd predict --uki FILE [OPTION]...\n"
 	"\n"
-	"Prints what PCR 4, 9, 11, 12 and 13 come to when firmware starts this UKI, made with\n"
-	"systemd-stub 257 to 260, and slipway boots it. Needs no TPM.\n"
+	"Prints what PCR 4, 9, 11, 12 and 13 come to when firmware starts this UKI, made\n"
+	"with systemd-stub 257 to 260, and slipway boots it. Needs no TPM.\n"
 	"\n"
 	"      --uki FILE                the UKI, as it lies on the ESP\n"
-	"      --addon FILE              from UKI.extra.d on the ESP: an addon (*.addon.efi),\n"
-	"      --credential FILE           a credential (*.cred),\n"
-	"      --sysext FILE               a system extension (*.raw),\n"
-	"      --confext FILE              a configuration extension (*.confext.raw)\n"
-	"      --global-addon FILE       from /loader/addons\n"
-	"      --global-credential FILE  from /loader/credentials\n"
+	"      --addon FILE              an addon in UKI.extra.d (*.addon.efi)\n"
+	"      --credential FILE         a credential there (*.cred)\n"
+	"      --sysext FILE             a system extension there (*.raw)\n"
+	"      --confext FILE            a configuration there (*.confext.raw)\n"
+	"      --global-addon FILE       an addon in /loader/addons\n"
+	"      --global-credential FILE  a credential in /loader/credentials\n"
 	"      --smbios-cmdline TEXT     words added to the command line by SMBIOS\n"
 	"      --bank NAME,...           sha1, sha256, sha384, sha512 (default: all)\n"
 	"      --json                    print JSON\n"
 	"  -h, --help                    this text\n"
 	"\n"
-	"Options that name a file may be repeated. Exit status: 0, 1 if it cannot be told, 2 if\n"
-	"the command line is wrong. See slipway-mkinitrd(8).\n";
+	"Options that name a file beside the UKI may be repeated. Exit status: 0, 1 if it\n"
+	"cannot be told, 2 if the command line is wrong. See slipway-mkinitrd(8).\n";
 
 enum { OPT_UKI = 256, OPT_SMBIOS, OPT_BANK, OPT_JSON, OPT_BESIDE };
 

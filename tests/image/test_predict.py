@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""slipway-mkinitrd predict: PCR 11 against systemd-measure, and what it refuses.
+
+tests/boot/test_predict.py holds all five PCRs against a TPM."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import lab
+from lab import paths, tree
+
+DEMO = paths.DEMO
+BANKS = ["sha1", "sha256", "sha384", "sha512"]
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="ukify runs in the tools tree, by chroot")
+
+
+def predict(*words: object) -> subprocess.CompletedProcess:
+    return subprocess.run([paths.MKINITRD, "predict", *map(str, words)], capture_output=True,
+                          text=True)
+
+
+def pcr_11(uki: Path) -> dict[str, dict[str, str]]:
+    """{phase: {bank: value}}, as ukify has it; and the text form must say the same."""
+    done = predict("--json", "--uki", uki)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, dict[str, str]] = {}
+    lines = predict("--uki", uki).stdout.splitlines()[1:]
+    values = json.loads(done.stdout)
+    assert [line.split("\t") for line in lines] == \
+        [[v["bank"], str(v["pcr"]), v["value"], v.get("phase", "")] for v in values]
+    for v in values:
+        if v["pcr"] == 11 and v["phase"] != "-":
+            found.setdefault(v["phase"], {})[v["bank"]] = v["value"]
+    return found
+
+
+@as_root
+@pytest.mark.parametrize("more", [
+    (), ("--uname=6.12.0-x",), ("--splash={file}",), ("--devicetree={file}",),
+    ("--microcode={file}",), ("--sbat=sbat,1,x,x,1,x",), ("--pcrpkey={file}",),
+], ids=lambda more: more[0].partition("=")[0] if more else "plain")
+def test_pcr_11_is_what_systemd_measure_says(tmp_path, more):
+    blob = tmp_path / "file"
+    blob.write_bytes(b"some bytes\n" * 77)
+    small = {name: tmp_path / name for name in ("linux", "initrd")}
+    small["linux"].write_bytes((DEMO / "vmlinuz").read_bytes())
+    small["initrd"].write_bytes(b"0707 stands for an initrd")
+    (tmp_path / "os-release").write_text("ID=x\n")
+    out = tmp_path / "uki.efi"
+    words = tuple(word.replace("{file}", tree.host(blob)) for word in more)
+    expected = lab.uki.build(out, **small, cmdline="quiet  splash ",
+                             os_release=tmp_path / "os-release", key=None, more=words)
+    assert [sorted(banks) for banks in expected.values()] == [BANKS] * 4
+    assert pcr_11(out) == expected
+
+
+def edited(old: bytes, new: bytes) -> bytes:
+    whole = (DEMO / "uki.efi").read_bytes()
+    assert old in whole
+    return whole.replace(old, new, 1)
+
+
+def section(old: str, new: str) -> bytes:
+    """The demo's UKI with a section renamed."""
+    return edited(old.encode().ljust(8, b"\0"), new.encode().ljust(8, b"\0"))
+
+
+@pytest.mark.parametrize("content, says", [
+    (lambda: b"", "no PE image"),
+    (lambda: (DEMO / "disk.img").read_bytes()[:4096], "no PE image"),
+    (lambda: (DEMO / "uki.efi").read_bytes()[:-10_000], "cut off: section '.initrd'"),
+    (lambda: (DEMO / "uki.efi").read_bytes()[:1000], "headers have"),
+    (lambda: (DEMO / "vmlinuz").read_bytes(), "has no .linux"),
+    (lambda: section(".initrd", ".other"), "has no .initrd"),
+    (lambda: section(".cmdline", ".other"), "has no .cmdline"),
+    (lambda: section(".osrel", ".efifw"), ".efifw leaves a choice to the machine"),
+    (lambda: section(".osrel", ".hwids"), ".hwids leaves a choice to the machine"),
+    (lambda: section(".sdmagic", ".other"), "its stub is not systemd-stub"),
+    (lambda: edited(b"systemd-stub 257", b"systemd-stub 261"), "systemd-stub is version 261"),
+    (lambda: edited(b"systemd-stub 257", b"systemd-stub 256"), "systemd-stub is version 256"),
+    (lambda: edited(b"console=ttyS0", b"console=\xc3\xa4yS0"), "not plain ASCII"),
+], ids=["empty", "a disk", "cut", "head", "kernel", "no initrd", "no cmdline", "efifw", "hwids", "no stub",
+        "new stub", "old stub", "not ASCII"])
+def test_what_cannot_be_predicted(tmp_path, content, says):
+    uki = tmp_path / "twin.efi"
+    uki.write_bytes(content())
+    done = predict("--uki", uki)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert says in done.stderr and "twin.efi" in done.stderr
+
+
+@pytest.mark.parametrize("words, status, says", [
+    ((), 2, "--uki"),
+    (("--uki",), 2, "needs a value"),
+    (("--uki", "/nowhere/uki.efi"), 1, "'/nowhere/uki.efi': No such file"),
+    (("--uki", "{uki}", "--bank", "md5"), 2, "--bank 'md5'"),
+    (("--uki", "{uki}", "more"), 2, "'more' is no option"),
+    (("--uki", "{uki}", "--tpm"), 2, "'--tpm' is unknown"),
+    (("--uki", "{uki}", "--sysext", "/nowhere/x.raw"), 1, "/nowhere/x.raw"),
+    (("--uki", "{uki}", "--sysext", "{uki}"), 1, "pass over 'uki.efi': it is no '*.raw'"),
+    (("--uki", "{uki}", "--sysext", "{raw}", "--sysext", "{raw}"), 1, "is given twice"),
+    (("--uki", "{uki}", "--confext", "{raw}"), 1, "no '*.confext.raw'"),
+    (("--uki", "{uki}", "--addon", "{raw}"), 1, "no '*.addon.efi'"),
+    (("--help",), 0, ""),
+])
+def test_usage_and_exit_status(words, status, says):
+    files = {"{uki}": DEMO / "uki.efi", "{raw}": DEMO / "demo-tools.sysext.raw"}
+    done = predict(*(files.get(word, word) for word in words))
+    assert done.returncode == status and says in done.stderr, done.stderr
+    if status == 0:
+        assert len(done.stdout.splitlines()) <= 25 and \
+            max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_addon_that_is_no_addon(tmp_path):
+    addon = tmp_path / "kernel.addon.efi"
+    addon.write_bytes((DEMO / "uki.efi").read_bytes())
+    done = predict("--uki", DEMO / "uki.efi", "--addon", addon)
+    assert done.returncode == 1 and "'kernel.addon.efi'" in done.stderr
+    assert "it has the section .linux" in done.stderr
+
+
+def test_only_the_banks_that_are_asked_for():
+    whole = predict("--uki", DEMO / "uki.efi").stdout.splitlines()
+    some = predict("--uki", DEMO / "uki.efi", "--bank", "sha384,sha1").stdout.splitlines()
+    assert some == [line for line in whole if line.startswith(("#", "sha384", "sha1\t"))]
