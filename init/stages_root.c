@@ -113,42 +113,6 @@ void undo_discover(struct boot *b)
 
 /* ---- choose ---- */
 
-/* Which one belongs to a root hash that nobody told cannot be known, but it shows that
- * the root was meant to be proven. */
-static bool has_hash_partition(const struct gpt *gpt)
-{
-	for (size_t i = 0; i < gpt->n_partitions; i++)
-		if (uuid_equal(&gpt->partitions[i].type, dps_type(DPS_ROOT, DPS_HASH)))
-			return true;
-	return false;
-}
-
-static int no_root_hash(const struct boot *b, struct err *e)
-{
-	const struct partition *data = b->set.data;
-
-	if (!has_hash_partition(&b->disk.gpt))
-		return err_set(e, ERR_ROOT_UNPROTECTED, 0, "partition %u '%s' is plain", data->number,
-			       data->label);
-	return err_set(e, ERR_SIGNATURE_MISSING, 0,
-		       "nothing signs or names the root hash of partition %u '%s'", data->number,
-		       data->label);
-}
-
-static int check_attributes(const struct boot *b, struct err *e)
-{
-	const struct verity_set *s = &b->set;
-
-	if (!s->root_hash_bytes)
-		return no_root_hash(b, e);
-	if (!s->signature && !(b->policy.use[POLICY_ROOT] & USE_VERITY))
-		return err_set(e, ERR_SIGNATURE_MISSING, 0,
-			       "partition %u '%s' has no signature, and the policy demands one",
-			       s->data->number, s->data->label);
-	return policy_check(&b->policy, POLICY_ROOT, verity_set_uses(s), s->data->attributes,
-			    s->data->label, e);
-}
-
 int stage_choose(struct boot *b, struct err *e)
 {
 	const struct options *o = &b->options;
@@ -169,8 +133,7 @@ int stage_choose(struct boot *b, struct err *e)
 	record_set(b->record, &b->disk, rc < 0 ? NULL : &b->set);
 	if (rc < 0)
 		return rc;
-	rc = check_attributes(b, e);
-	return rc < 0 ? rc : others_check(&b->disk.gpt, &b->set, &b->policy, e);
+	return verity_set_check(&b->disk.gpt, &b->set, &b->policy, e);
 }
 
 void undo_choose(struct boot *b)
@@ -224,7 +187,7 @@ static int find_filesystem(const struct boot *b, char type[static FILESYSTEM_NAM
 
 	if (fd < 0)
 		return err_set(e, ERR_ROOT_MOUNT, errno, "open '%s'", volume_path(b->root));
-	rc = filesystem_probe(fd, type, e);
+	rc = filesystem_probe(fd, 0, 0, type, e);
 	if (rc >= 0 && *wished && strcmp(wished, type) != 0)
 		return err_set(e, ERR_ROOT_MOUNT, 0, "the root is '%s', and rootfstype= says '%s'", type, wished);
 	return rc;

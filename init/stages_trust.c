@@ -6,17 +6,13 @@
 #include <sys/utsname.h>
 
 #include "init/core/log.h"
+#include "modules/extension/judge.h"
 
 /* ---- trust ---- */
 
-/* Where certificates are built in, a root hash alone is not enough: words can be added
- * to the command line, certificates cannot. What the host may do with partitions that
- * we do not use is left to it: it reads systemd.image_policy= too. */
-static const char *policy_floor(const struct boot *b)
+static const char *floor_of(const struct boot *b)
 {
-	if (*b->config.image_policy)
-		return b->config.image_policy;
-	return anchors_count(b->anchors) ? "root=signed:=open" : "root=verity+signed:=open";
+	return policy_floor(b->config.image_policy, anchors_count(b->anchors) > 0);
 }
 
 /* The keyring comes with dm_verity, and only since Linux 7.0: older kernels load it beside
@@ -39,14 +35,14 @@ int stage_trust(struct boot *b, struct err *e)
 
 	if (rc >= 0)
 		rc = seal_kernel(b, e);
-	if (rc >= 0 && policy_parse(policy_floor(b), &floor, e) < 0)
+	if (rc >= 0 && policy_parse(floor_of(b), &floor, e) < 0)
 		rc = err_in(e, "the floor of slipway.conf");
 	if (rc >= 0 && policy_parse(asked, &b->policy, e) < 0)
 		rc = err_in(e, "systemd.image_policy=");
 	if (rc >= 0)
 		rc = policy_narrow(&b->policy, &floor, e);
 	if (rc >= 0)
-		record_trust(b->record, anchors_count(b->anchors), policy_floor(b));
+		record_trust(b->record, anchors_count(b->anchors), floor_of(b));
 	return rc;
 }
 
@@ -87,7 +83,7 @@ int stage_extend(struct boot *b, struct err *e)
 		log_info("rd.systemd.sysext=no: extensions are not merged");
 		return 0;
 	}
-	rc = policy_parse("root=signed+absent:usr=signed+absent", &policy, e);
+	rc = policy_parse(EXTENSION_POLICY, &policy, e);
 	if (rc < 0)
 		return rc;
 	load_extension_drivers(b);

@@ -28,15 +28,16 @@ static bool is_mountable(const char *type)
 
 /* What looks like a member of an array is let be: such superblocks lie at the end
  * and may be left-overs. Swap and LUKS are found, to be refused by name. */
-static bool prepare(blkid_probe probe, int fd)
+static bool prepare(blkid_probe probe, int fd, uint64_t at, uint64_t n_bytes)
 {
-	return blkid_probe_set_device(probe, fd, 0, 0) == 0 &&
+	return blkid_probe_set_device(probe, fd, (blkid_loff_t)at, (blkid_loff_t)n_bytes) == 0 &&
 	       blkid_probe_enable_superblocks(probe, 1) == 0 &&
 	       blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE) == 0 &&
 	       blkid_probe_filter_superblocks_usage(probe, BLKID_FLTR_NOTIN, BLKID_USAGE_RAID) == 0;
 }
 
-int filesystem_probe(int fd, char ret[static FILESYSTEM_NAME_BYTES], struct err *e)
+int filesystem_probe(int fd, uint64_t at, uint64_t n_bytes,
+		     char ret[static FILESYSTEM_NAME_BYTES], struct err *e)
 {
 	SCOPED(probe_free) blkid_probe probe = blkid_new_probe();
 	const char *type;
@@ -44,7 +45,7 @@ int filesystem_probe(int fd, char ret[static FILESYSTEM_NAME_BYTES], struct err 
 
 	if (!probe)
 		return err_set(e, ERR_MEMORY, 0, "no memory to look for a file system");
-	if (!prepare(probe, fd))
+	if (!prepare(probe, fd, at, n_bytes))
 		return err_set(e, ERR_ROOT_MOUNT, 0, "libblkid cannot look for a file system");
 	/* 0: one; 1: none; -2: several. */
 	rc = blkid_do_safeprobe(probe);

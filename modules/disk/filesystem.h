@@ -2,12 +2,15 @@
 /* filesystem.h - which file system a proven volume holds. */
 #pragma once
 
+#include <stdint.h>
+
 #include "init/core/err.h"
 
 enum { FILESYSTEM_NAME_BYTES = 16 };
 
-/* Probes the open block device with libblkid's safe probing: ambiguous content
- * is refused. Only file systems that may be mounted without being asked for are
+/* Probes n_bytes at this place of the open device or file (0 and 0: all of it) with
+ * libblkid's safe probing: ambiguous content is refused. Only file systems that may be mounted without being asked for are
  * named: btrfs erofs ext4 f2fs squashfs vfat xfs.
  * Errors: ERR_ROOT_MOUNT, ERR_MEMORY. */
-int filesystem_probe(int fd, char ret[static FILESYSTEM_NAME_BYTES], struct err *e);
+int filesystem_probe(int fd, uint64_t at, uint64_t n_bytes,
+		     char ret[static FILESYSTEM_NAME_BYTES], struct err *e);

@@ -12,6 +12,7 @@
 #include "init/core/file.h"
 #include "modules/disk/disk.h"
 #include "modules/disk/filesystem.h"
+#include "modules/extension/judge.h"
 
 /* What fails for a root in many ways is one of few things for an extension. The words
  * stay, they say it exactly. */
@@ -70,15 +71,9 @@ static int choose(const struct disk *disk, struct verity_set *ret, struct err *e
 	return rc;
 }
 
-static enum policy_designator policy_designator(enum designator d)
-{
-	return d == DPS_ROOT ? POLICY_ROOT : POLICY_USR;
-}
-
 static int prove_set(struct image *image, const struct disk *disk, const struct verity_set *set,
 		     const struct extension_request *request, const char *root_hash, struct err *e)
 {
-	enum policy_designator pd = policy_designator(set->designator);
 	/* A device-mapper name has 127 characters; 64 digits are all of a SHA-256. */
 	char name[80];
 	struct volume_request q = {
@@ -90,13 +85,8 @@ static int prove_set(struct image *image, const struct disk *disk, const struct 
 		.allow_user_space = request->allow_user_space,
 		.on_corruption = ON_CORRUPTION_ERROR, /* a boot goes on without it */
 	};
-	int rc;
+	int rc = extension_check_set(set, request->policy, e);
 
-	/* Whatever the policy says: no proof, no mount. */
-	if (!set->signature)
-		return err_set(e, ERR_SIGNATURE_MISSING, 0, "it is not signed");
-	rc = policy_check(request->policy, pd, verity_set_uses(set), set->data->attributes,
-			  set->data->devname, e);
 	if (rc < 0)
 		return rc;
 	snprintf(name, sizeof(name), "%.64s-verity", root_hash);
@@ -104,8 +94,9 @@ static int prove_set(struct image *image, const struct disk *disk, const struct 
 	if (rc < 0)
 		return rc;
 	image->designator = set->designator;
-	return policy_check(request->policy, pd, volume_uses(image->volume), set->data->attributes,
-			    set->data->devname, e);
+	return policy_check(request->policy, extension_designator(set->designator),
+			    volume_uses(image->volume), set->data->attributes, set->data->devname,
+			    e);
 }
 
 static int prove_loop(struct image *image, const struct extension_request *request,
@@ -140,14 +131,8 @@ static int probe(const struct image *image, const struct extension_request *requ
 
 	if (fd < 0)
 		return err_set(e, ERR_SYSTEM, errno, "open '%s'", path);
-	rc = filesystem_probe(fd, ret, e);
-	if (rc < 0)
-		return rc;
-	/* Case-insensitive: no overlay takes it, and one such would stop all. */
-	if (strcmp(ret, "vfat") == 0)
-		return err_set(e, ERR_EXTENSION_MALFORMED, 0, "its file system is '%s'", ret);
-	return policy_check_filesystem(request->policy, policy_designator(image->designator), ret,
-				       e);
+	rc = filesystem_probe(fd, 0, 0, ret, e);
+	return rc < 0 ? rc : extension_check_filesystem(ret, image->designator, request->policy, e);
 }
 
 int image_mount(struct image *image, const char *top, const struct extension_request *request,

@@ -257,6 +257,16 @@ int policy_parse(const char *text, struct policy *ret, struct err *e)
 	return 0;
 }
 
+/* Where certificates are built in, a root hash alone is not enough: words can be added
+ * to the command line, certificates cannot. What the host may do with partitions that
+ * we do not use is left to it: it reads systemd.image_policy= too. */
+const char *policy_floor(const char *configured, bool has_certificates)
+{
+	if (*configured)
+		return configured;
+	return has_certificates ? "root=signed:=open" : "root=verity+signed:=open";
+}
+
 /* Leaves in *a what both allow; false if they contradict each other. */
 static bool narrow_attribute(int8_t *a, int8_t floor)
 {

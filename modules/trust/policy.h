@@ -40,6 +40,10 @@ struct policy {
  * Errors: ERR_POLICY_SYNTAX, with the offending rule. */
 int policy_parse(const char *text, struct policy *ret, struct err *e);
 
+/* The floor under every policy: what slipway.conf says ("" if nothing), or the default, by
+ * whether the initrd has certificates. */
+const char *policy_floor(const char *configured, bool has_certificates);
+
 /* Narrows *p by the floor: what either forbids is forbidden. Errors:
  * ERR_POLICY_REFUSED if nothing at all remains for a designator. */
 int policy_narrow(struct policy *p, const struct policy *floor, struct err *e);

@@ -88,3 +88,39 @@ int others_check(const struct gpt *gpt, const struct verity_set *set, const stru
 	}
 	return 0;
 }
+
+/* Which one belongs to a root hash that nobody told cannot be known, but it shows that
+ * the root was meant to be proven. */
+static bool has_hash_partition(const struct gpt *gpt)
+{
+	for (size_t i = 0; i < gpt->n_partitions; i++)
+		if (uuid_equal(&gpt->partitions[i].type, dps_type(DPS_ROOT, DPS_HASH)))
+			return true;
+	return false;
+}
+
+static int no_root_hash(const struct gpt *gpt, const struct partition *data, struct err *e)
+{
+	if (!has_hash_partition(gpt))
+		return err_set(e, ERR_ROOT_UNPROTECTED, 0, "partition %u '%s' is plain",
+			       data->number, data->label);
+	return err_set(e, ERR_SIGNATURE_MISSING, 0,
+		       "nothing signs or names the root hash of partition %u '%s'", data->number,
+		       data->label);
+}
+
+int verity_set_check(const struct gpt *gpt, const struct verity_set *set,
+		     const struct policy *policy, struct err *e)
+{
+	int rc;
+
+	if (!set->root_hash_bytes)
+		return no_root_hash(gpt, set->data, e);
+	if (!set->signature && !(policy->use[POLICY_ROOT] & USE_VERITY))
+		return err_set(e, ERR_SIGNATURE_MISSING, 0,
+			       "partition %u '%s' has no signature, and the policy demands one",
+			       set->data->number, set->data->label);
+	rc = policy_check(policy, POLICY_ROOT, verity_set_uses(set), set->data->attributes,
+			  set->data->label, e);
+	return rc < 0 ? rc : others_check(gpt, set, policy, e);
+}

@@ -7,6 +7,12 @@
 #include "modules/trust/policy.h"
 #include "modules/verity/set.h"
 
+/* May the set be used as the root, and the disk beside it? Of the root, what its
+ * table and signature promise. Pure. Errors: ERR_ROOT_UNPROTECTED, ERR_SIGNATURE_MISSING,
+ * ERR_POLICY_REFUSED. */
+int verity_set_check(const struct gpt *gpt, const struct verity_set *set,
+		     const struct policy *policy, struct err *e);
+
 /* Checks each partition that discovery would use besides the root, or its absence,
  * by the table alone: a policy that one of them breaks refuses the whole image. What
  * home, srv, swap, tmp and var contain is for the host to look at, so any way in which

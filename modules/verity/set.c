@@ -3,10 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "init/core/cleanup.h"
-#include "init/core/file.h"
 #include "init/core/log.h"
 #include "modules/trust/policy.h"
 
@@ -184,29 +182,23 @@ static bool is_candidate(const struct partition *p, enum designator d)
 	return uuid_equal(&p->type, dps_type(d, DPS_SIGNATURE)) && !dps_skips(p);
 }
 
-static int read_signature(const struct disk *disk, const struct partition *p,
-			  struct verity_signature *ret, struct err *e)
+static int read_signature(const struct partition *p, unsigned sector_bytes, partition_reader read,
+			  void *arg, struct verity_signature *ret, struct err *e)
 {
 	SCOPED(mem_free) uint8_t *buf = NULL;
-	SCOPED(fd_close) int fd = -1;
 	size_t n;
 	int rc;
 
-	if (p->n_lbas > SIGNATURE_MAX_BYTES / disk->sector_bytes)
+	if (p->n_lbas > SIGNATURE_MAX_BYTES / sector_bytes)
 		return err_set(e, ERR_SIGNATURE_MALFORMED, 0,
 			       "signature partition has more than 4 MiB");
-	n = (size_t)p->n_lbas * disk->sector_bytes;
+	n = (size_t)p->n_lbas * sector_bytes;
 	buf = malloc(n);
 	if (!buf)
 		return err_set(e, ERR_MEMORY, 0,
 			       "no memory for a signature partition of '%zu' bytes", n);
-	fd = disk_open_partition(disk, p, e);
-	if (fd < 0)
-		return fd;
-	rc = pread_full(fd, buf, n, 0, e);
-	if (rc < 0)
-		return rc;
-	return verity_signature_parse(buf, n, ret, e);
+	rc = read(arg, p, buf, n, e);
+	return rc < 0 ? rc : verity_signature_parse(buf, n, ret, e);
 }
 
 struct candidates {
@@ -221,33 +213,34 @@ static void candidates_done(struct candidates *all)
 }
 
 /* One that cannot be read is remembered: another slot's must not stop this boot. */
-static void read_candidates(const struct disk *disk, enum designator d, struct candidates *all)
+static void read_candidates(const struct gpt *gpt, enum designator d, partition_reader read,
+			    void *arg, struct candidates *all)
 {
-	for (size_t i = 0; i < disk->gpt.n_partitions; i++) {
-		const struct partition *p = &disk->gpt.partitions[i];
+	for (size_t i = 0; i < gpt->n_partitions; i++) {
+		const struct partition *p = &gpt->partitions[i];
 		struct verity_candidate *c = &all->c[all->n];
 
 		if (!is_candidate(p, d))
 			continue;
 		if (all->n == MAX_CANDIDATES) {
-			log_warning("disk '%s' has over %d signature partitions, ignoring the rest",
-				    disk->name, MAX_CANDIDATES);
+			log_warning("there are over %d signature partitions, ignoring the rest",
+				    MAX_CANDIDATES);
 			return;
 		}
 		*c = (struct verity_candidate){ .partition = p };
 		all->n++;
-		if (read_signature(disk, p, &c->parsed, &c->bad) < 0)
+		if (read_signature(p, gpt->sector_bytes, read, arg, &c->parsed, &c->bad) < 0)
 			log_debug("signature partition '%s': %s", p->label, c->bad.what);
 	}
 }
 
-int verity_set_choose(const struct disk *disk, enum designator d,
-		      const struct verity_set_wish *wish, struct verity_set *ret, struct err *e)
+int verity_set_read(const struct gpt *gpt, enum designator d, const struct verity_set_wish *wish,
+		    partition_reader read, void *arg, struct verity_set *ret, struct err *e)
 {
 	SCOPED(candidates_done) struct candidates all = { 0 };
 
-	read_candidates(disk, d, &all);
-	return verity_set_match(&disk->gpt, d, wish, all.c, all.n, ret, e);
+	read_candidates(gpt, d, read, arg, &all);
+	return verity_set_match(gpt, d, wish, all.c, all.n, ret, e);
 }
 
 void verity_set_done(struct verity_set *set)

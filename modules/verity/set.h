@@ -42,6 +42,15 @@ struct verity_candidate {
 int verity_set_choose(const struct disk *disk, enum designator d,
 		      const struct verity_set_wish *wish, struct verity_set *ret, struct err *e);
 
+/* Reads the first n bytes of a partition. */
+typedef int (*partition_reader)(void *arg, const struct partition *p, uint8_t *ret, size_t n,
+				struct err *e);
+
+/* The same with signature partitions read by the caller's function, as out of an image of
+ * a disk. */
+int verity_set_read(const struct gpt *gpt, enum designator d, const struct verity_set_wish *wish,
+		    partition_reader read, void *arg, struct verity_set *ret, struct err *e);
+
 /* The same without a device: candidates are the signature partitions' contents, of
  * which the chosen one is moved into *ret. Pure. */
 int verity_set_match(const struct gpt *gpt, enum designator d, const struct verity_set_wish *wish,

@@ -107,7 +107,7 @@ static int verify_hash_block(struct walk *w, unsigned level, uint64_t n, struct 
 	}
 	l->kept = UINT64_MAX;
 	if (pread_full(w->tree->hash_fd, l->block, v->hash_block_bytes,
-		       (l->first_block + n) * v->hash_block_bytes, e) < 0)
+		       w->tree->hash_at + (l->first_block + n) * v->hash_block_bytes, e) < 0)
 		return err_set(e, ERR_VERITY_CORRUPTED, e->errnum, "read block %llu of the hash tree",
 			       (unsigned long long)(l->first_block + n));
 	if (!has_digest(w, l->block, v->hash_block_bytes, expected))
@@ -130,7 +130,8 @@ static int verify_data_block(struct walk *w, uint64_t n, struct err *e)
 			return rc;
 		expected = digest_of(w, 0, n);
 	}
-	if (pread_full(w->tree->data_fd, w->data, v->data_block_bytes, n * v->data_block_bytes, e) < 0)
+	if (pread_full(w->tree->data_fd, w->data, v->data_block_bytes,
+		       w->tree->data_at + n * v->data_block_bytes, e) < 0)
 		return err_set(e, ERR_VERITY_CORRUPTED, e->errnum, "read data block %llu",
 			       (unsigned long long)n);
 	if (!has_digest(w, w->data, v->data_block_bytes, expected))

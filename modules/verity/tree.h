@@ -15,6 +15,7 @@ struct verity_tree {
 	const struct verity_info *info; /* validated: the tree fits the hash partition */
 	const uint8_t *root_hash;       /* info->hash_bytes */
 	int data_fd, hash_fd;           /* borrowed */
+	uint64_t data_at, hash_at;      /* where the partitions begin there, in bytes */
 };
 
 /* Verifies data blocks first to first + n - 1, all below info->n_data_blocks.

@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libdevmapper.h>
 #include <libcryptsetup.h>
+#include <libdevmapper.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,18 +14,14 @@
 #include "init/core/file.h"
 #include "init/core/log.h"
 #include "modules/trust/policy.h"
+#include "modules/verity/proof.h"
 #include "modules/verity/superblock.h"
-#include "modules/verity/tree.h"
 
 #ifndef CRYPT_ACTIVATE_ERROR_AS_CORRUPTION /* cryptsetup < 2.8 */
 #define CRYPT_ACTIVATE_ERROR_AS_CORRUPTION UINT32_C(0)
 #endif
 
-enum {
-	NAME_BYTES = 128, /* DM_NAME_LEN */
-	/* The superblock of every file system that we mount lies in here. */
-	CHECK_BYTES = 128 * 1024,
-};
+enum { NAME_BYTES = 128 }; /* DM_NAME_LEN */
 
 struct volume {
 	char name[NAME_BYTES];
@@ -60,11 +56,6 @@ static void log_library(int level, const char *text, void *unused)
 	log_debug("cryptsetup: %.*s", (int)strcspn(text, "\n"), text);
 }
 
-static uint64_t size_of(const struct disk *disk, const struct partition *p)
-{
-	return p->n_lbas * disk->sector_bytes;
-}
-
 /* libcryptsetup opens by path: it must lead to the very device that fd is. */
 static int partition_path(const struct partition *p, int fd, char *ret, size_t max, struct err *e)
 {
@@ -76,26 +67,6 @@ static int partition_path(const struct partition *p, int fd, char *ret, size_t m
 	if (!S_ISBLK(by_path.st_mode) || by_fd.st_rdev != by_path.st_rdev)
 		return err_set(e, ERR_GPT_DISAGREES, 0,
 			       "'%s' is not the partition that was checked", ret);
-	return 0;
-}
-
-static int read_superblock(const struct volume_request *q, int hash_fd, struct verity_info *ret,
-			   struct err *e)
-{
-	uint8_t buf[VERITY_SUPERBLOCK_BYTES];
-	int rc = pread_full(hash_fd, buf, sizeof(buf), 0, e);
-
-	if (rc < 0)
-		return err_in(e, "superblock on '%s'", q->set->hash->devname);
-	rc = verity_superblock_parse(buf, sizeof(buf), size_of(q->disk, q->set->data),
-				     size_of(q->disk, q->set->hash), ret, e);
-	if (rc < 0)
-		return err_in(e, "hash partition '%s' (%s)", q->set->hash->label,
-			      q->set->hash->devname);
-	if (ret->hash_bytes != q->set->root_hash_bytes)
-		return err_set(e, ERR_VERITY_SUPERBLOCK, 0,
-			       "superblock of '%s' says %s, but the root hash has '%zu' bytes",
-			       q->set->hash->devname, ret->algorithm, q->set->root_hash_bytes);
 	return 0;
 }
 
@@ -128,25 +99,12 @@ static int load(struct attempt *a, const char *data, const char *hash, struct er
 	return 0;
 }
 
-/* Before activation, because afterwards corruption may stop the machine: what the mount will
- * read first, and the other end of the tree. */
-static int check_content(const struct attempt *a, int data_fd, int hash_fd, struct err *e)
-{
-	const struct verity_set *set = a->request->set;
-	const struct verity_tree tree = { &a->info, set->root_hash, data_fd, hash_fd };
-	uint64_t n = a->info.n_data_blocks, checked = CHECK_BYTES / a->info.data_block_bytes + 1;
-	int rc = verity_tree_check(&tree, 0, n < checked ? n : checked, e);
-
-	if (rc >= 0)
-		rc = verity_tree_check(&tree, n - 1, 1, e);
-	return rc < 0 ? err_in(e, "content of '%s'", set->data->devname) : 0;
-}
-
 static int prepare(struct attempt *a, struct err *e)
 {
 	const struct volume_request *q = a->request;
 	SCOPED(fd_close) int data_fd = -1;
 	SCOPED(fd_close) int hash_fd = -1;
+	struct proof_source source;
 	char data[48], hash[48];
 	int rc;
 
@@ -156,10 +114,12 @@ static int prepare(struct attempt *a, struct err *e)
 	hash_fd = disk_open_partition(q->disk, q->set->hash, e);
 	if (hash_fd < 0)
 		return hash_fd;
-	rc = read_superblock(q, hash_fd, &a->info, e);
+	source = (struct proof_source){ .data_fd = data_fd, .hash_fd = hash_fd };
+	rc = proof_superblock(q->set, q->disk->sector_bytes, &source, &a->info, e);
 	if (rc < 0)
 		return rc;
-	rc = check_content(a, data_fd, hash_fd, e);
+	/* Before activation, because afterwards corruption may stop the machine. */
+	rc = proof_content(q->set, &a->info, &source, false, e);
 	if (rc < 0)
 		return rc;
 	rc = partition_path(q->set->data, data_fd, data, sizeof(data), e);
@@ -254,14 +214,10 @@ static bool has_certificates(const struct volume_request *q)
 static void check_certificates(struct attempt *a)
 {
 	const struct volume_request *q = a->request;
-	const char *text = a->volume->root_hash; /* what is signed is the hash as text */
 
 	a->signer.known_to_kernel = true;
 	if (q->set->signature && has_certificates(q))
-		a->ours = anchors_verify(
-			q->anchors,
-			(struct bytes){ q->set->parsed.der, q->set->parsed.der_bytes },
-			(struct bytes){ (const uint8_t *)text, strlen(text) }, &a->signer, &a->why);
+		a->ours = proof_signature(q->set, q->anchors, &a->signer, &a->why);
 }
 
 static int activate_unsigned(struct attempt *a, struct err *e)

@@ -367,7 +367,7 @@ static void filesystems(void **state)
 
 		put_content(fd, contents[i].content);
 		assert_int_equal(ftruncate(fd, 4 << 20), 0);
-		rc = filesystem_probe(fd, name, &e);
+		rc = filesystem_probe(fd, 0, 0, name, &e);
 		assert_code(rc, &e, contents[i].name ? ERR_NONE : ERR_ROOT_MOUNT,
 			    contents[i].content);
 		if (contents[i].name)

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "modules/extension/judge.h"
+
+#include <string.h>
+
+enum policy_designator extension_designator(enum designator d)
+{
+	return d == DPS_ROOT ? POLICY_ROOT : POLICY_USR;
+}
+
+int extension_check_set(const struct verity_set *set, const struct policy *policy, struct err *e)
+{
+	/* Whatever the policy says: no proof, no mount. */
+	if (!set->signature)
+		return err_set(e, ERR_SIGNATURE_MISSING, 0, "it is not signed");
+	return policy_check(policy, extension_designator(set->designator), verity_set_uses(set),
+			    set->data->attributes, set->data->devname, e);
+}
+
+int extension_check_filesystem(const char *filesystem, enum designator d,
+			       const struct policy *policy, struct err *e)
+{
+	/* Case-insensitive: no overlay takes it, and one such would stop all. */
+	if (strcmp(filesystem, "vfat") == 0)
+		return err_set(e, ERR_EXTENSION_MALFORMED, 0, "its file system is '%s'", filesystem);
+	return policy_check_filesystem(policy, extension_designator(d), filesystem, e);
+}

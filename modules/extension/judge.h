@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* judge.h - what an extension image must be before it is proven and mounted. */
+#pragma once
+
+#include "init/core/err.h"
+#include "modules/trust/policy.h"
+#include "modules/verity/set.h"
+
+/* The policy of extension images, which nothing changes. */
+#define EXTENSION_POLICY "root=signed+absent:usr=signed+absent"
+
+/* Is it signed, whatever the policy says, and does that allow it?
+ * Errors: ERR_SIGNATURE_MISSING, ERR_POLICY_REFUSED. */
+int extension_check_set(const struct verity_set *set, const struct policy *policy, struct err *e);
+
+/* May this file system be laid over others? Errors: ERR_EXTENSION_MALFORMED,
+ * ERR_POLICY_REFUSED. */
+int extension_check_filesystem(const char *filesystem, enum designator d,
+			       const struct policy *policy, struct err *e);
+
+enum policy_designator extension_designator(enum designator d);
