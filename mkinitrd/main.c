@@ -11,8 +11,9 @@ static const struct verb {
 	const char *what;
 } verbs[] = {
 	{ "build", verb_build, "build the initrd for a kernel; the verb if none is given" },
-	{ "profiles", verb_profiles, "list the profiles, or show what one has" },
 	{ "predict", verb_predict, "what the TPM will hold after booting a UKI" },
+	{ "verify", verb_verify, "whether an image would boot" },
+	{ "profiles", verb_profiles, "list the profiles, or show what one has" },
 };
 
 enum { N_VERBS = sizeof(verbs) / sizeof(*verbs) };

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The disk with the root, in the order of the boot: table, choice, policy, proof, mount. */
+#include "mkinitrd/verify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "init/core/cleanup.h"
+#include "init/core/file.h"
+#include "modules/disk/filesystem.h"
+#include "modules/disk/read.h"
+#include "modules/verity/others.h"
+
+/* ---- the table ---- */
+
+/* A file does not say how long its sectors are; a disk has a table for one length only. */
+static int read_table(struct verify *v, struct verify_medium *m, uint64_t n_bytes)
+{
+	struct gpt_report report;
+	struct err e = { 0 }, other = { 0 };
+
+	if (gpt_read(m->fd, m->name, 512, n_bytes / 512, &m->gpt, &report, &e) < 0 &&
+	    gpt_read(m->fd, m->name, 4096, n_bytes / 4096, &m->gpt, &report, &other) < 0) {
+		report_error(&v->report, m->name, &e);
+		return -1;
+	}
+	if (report.primary.code)
+		report_add(&v->report, VERDICT_NOTE, m->name,
+			   "its primary partition table is broken (%s); the boot would use the backup",
+			   report.primary.what);
+	for (size_t i = 0; i < m->gpt.n_partitions; i++)
+		snprintf(m->gpt.partitions[i].devname, sizeof(m->gpt.partitions[i].devname),
+			 "partition %u", m->gpt.partitions[i].number);
+	report_add(&v->report, VERDICT_OK, m->name, "%zu partitions, sectors of %u bytes",
+		   m->gpt.n_partitions, m->gpt.sector_bytes);
+	return 0;
+}
+
+int verify_medium_open(struct verify *v, const char *path, struct verify_medium *ret)
+{
+	off_t end;
+
+	*ret = (struct verify_medium){ .name = path, .fd = open(path, O_RDONLY | O_CLOEXEC) };
+	end = ret->fd < 0 ? -1 : lseek(ret->fd, 0, SEEK_END);
+	if (end < 0) {
+		report_add(&v->report, VERDICT_FAIL, path, "cannot be read: %s", strerror(errno));
+		return -1;
+	}
+	return read_table(v, ret, (uint64_t)end);
+}
+
+void verify_medium_done(struct verify_medium *m)
+{
+	gpt_done(&m->gpt);
+	fd_close(&m->fd);
+}
+
+static uint64_t start_of(const struct verify_medium *m, const struct partition *p)
+{
+	return p->first_lba * m->gpt.sector_bytes;
+}
+
+int verify_medium_read(void *arg, const struct partition *p, uint8_t *ret, size_t n, struct err *e)
+{
+	const struct verify_medium *m = arg;
+
+	return pread_full(m->fd, ret, n, start_of(m, p), e);
+}
+
+/* ---- the proof ---- */
+
+static void check_signature(struct verify *v, const struct verity_set *set, const char *name)
+{
+	uint8_t fingerprint[FINGERPRINT_BYTES];
+	char text[2 * FINGERPRINT_BYTES + 1];
+	struct err e = { 0 };
+
+	if (!v->options.allow_user_space || !v->anchors || !anchors_count(v->anchors)) {
+		report_add(&v->report, VERDICT_NOTE, name,
+			   "is signed; whether the kernel trusts the signer cannot be seen here");
+		return;
+	}
+	if (proof_signature(set, v->anchors, fingerprint, &e) < 0) {
+		report_error(&v->report, name, &e);
+		return;
+	}
+	hex_encode(fingerprint, sizeof(fingerprint), text);
+	report_add(&v->report, VERDICT_OK, name, "is signed by the image's certificate %.16s…", text);
+}
+
+int verify_set(struct verify *v, const struct verity_set *set, const struct verify_medium *m,
+	       uint64_t *ret_at, uint64_t *ret_bytes)
+{
+	const struct proof_source source = { .data_fd = m->fd,
+					     .hash_fd = m->fd,
+					     .data_at = start_of(m, set->data),
+					     .hash_at = start_of(m, set->hash) };
+	char text[2 * VERITY_MAX_HASH_BYTES + 1];
+	struct verity_info info;
+	struct err e = { 0 };
+
+	if (set->signature)
+		check_signature(v, set, m->name);
+	if (proof_superblock(set, m->gpt.sector_bytes, &source, &info, &e) < 0 ||
+	    proof_content(set, &info, &source, true, &e) < 0) {
+		report_error(&v->report, m->name, &e);
+		return -1;
+	}
+	hex_encode(set->root_hash, set->root_hash_bytes, text);
+	report_add(&v->report, VERDICT_OK, m->name, "all %llu data blocks match the root hash %.16s…",
+		   (unsigned long long)info.n_data_blocks, text);
+	*ret_at = source.data_at;
+	*ret_bytes = info.n_data_blocks * info.data_block_bytes;
+	return 0;
+}
+
+/* ---- the root ---- */
+
+static int choose(struct verify *v, struct verify_medium *m, struct verity_set *ret)
+{
+	const struct options *o = &v->options;
+	const struct verity_set_wish wish = {
+		.data = {
+			.uuid = o->root.has_uuid ? &o->root.uuid : NULL,
+			.label = *o->root.label ? o->root.label : NULL,
+		},
+		.root_hash = o->root_hash_bytes ? o->root_hash : NULL,
+		.root_hash_bytes = o->root_hash_bytes,
+	};
+	struct err e = { 0 };
+
+	if (*o->root.node)
+		report_add(&v->report, VERDICT_NOTE, m->name,
+			   "root=/dev/%s: which partition the kernel calls so is not known here",
+			   o->root.node);
+	if (verity_set_read(&m->gpt, DPS_ROOT, &wish, verify_medium_read, m, ret, &e) < 0) {
+		report_error(&v->report, m->name, &e);
+		return -1;
+	}
+	return 0;
+}
+
+static void check_filesystem(struct verify *v, const struct verify_medium *m, uint64_t at,
+			     uint64_t n_bytes)
+{
+	char type[FILESYSTEM_NAME_BYTES];
+	const char *wished = v->options.root_type;
+	struct err e = { 0 };
+
+	if (filesystem_probe(m->fd, at, n_bytes, type, &e) < 0 ||
+	    policy_check_filesystem(&v->policy, POLICY_ROOT, type, &e) < 0) {
+		report_error(&v->report, m->name, &e);
+		return;
+	}
+	if (*wished && strcmp(wished, type) != 0)
+		report_add(&v->report, VERDICT_FAIL, m->name,
+			   "its file system is '%s', and rootfstype= says '%s': correct one of them",
+			   type, wished);
+	else if (verify_driver(v, type, VERDICT_FAIL, "the root", true))
+		report_add(&v->report, VERDICT_OK, m->name, "its file system is %s%s", type,
+			   v->kmod ? ", whose driver is there" : "");
+}
+
+static void check_root(struct verify *v, const struct verify_medium *m, const struct verity_set *set)
+{
+	uint64_t at, n_bytes;
+	struct err e = { 0 };
+
+	if (!v->options.verity)
+		report_add(&v->report, VERDICT_FAIL, "command line",
+			   "systemd.verity=no asks for a root without proof: remove it");
+	if (verity_set_check(&m->gpt, set, &v->policy, &e) < 0)
+		report_error(&v->report, m->name, &e);
+	else
+		report_add(&v->report, VERDICT_OK, m->name, "root is partition %u '%s', %s",
+			   set->data->number, set->data->label,
+			   set->signature ? "with hash and signature partition" :
+					    "with hash partition, bound by roothash=");
+	if (set->root_hash_bytes && verify_set(v, set, m, &at, &n_bytes) == 0)
+		check_filesystem(v, m, at, n_bytes);
+}
+
+void verify_disk(struct verify *v, const char *path)
+{
+	SCOPED(verify_medium_done) struct verify_medium m = { .fd = -1 };
+	SCOPED(verity_set_done) struct verity_set set = { 0 };
+
+	if (verify_medium_open(v, path, &m) == 0 && choose(v, &m, &set) == 0)
+		check_root(v, &m, &set);
+}
