@@ -30,6 +30,7 @@ struct verify {
 	size_t n_versions;      /* of kernels that it has modules for */
 	char versions[VERIFY_MAX_VERSIONS][VERIFY_VERSION_BYTES];
 	struct kmod_ctx *kmod;  /* of the kernel that is started; NULL if it is not known */
+	bool kmod_complained;   /* libkmod, since this was cleared */
 	bool wants_extensions;
 };
 

@@ -90,7 +90,7 @@ static int compare(struct verify *v, const struct archive_entry *list, size_t *r
 		rc = 0;
 		if (why && ++*ret_wrong <= MAX_WRONG)
 			report_add(&v->report, VERDICT_FAIL, entry->path,
-				   "%s than " MANIFEST_PATH " says; build the image again", why);
+				   "%s, says " MANIFEST_PATH "; build the image again", why);
 	}
 	return rc;
 }
@@ -283,12 +283,22 @@ static void stage_all(struct verify *v)
 
 /* ---- whom it trusts ---- */
 
+/* A person knows the paths of the image, not those of our folder. */
+static void forget_scratch(const struct verify *v, struct err *e)
+{
+	size_t n = strlen(v->scratch.path);
+
+	for (char *at; (at = strstr(e->what, v->scratch.path));)
+		memmove(at, at + n, strlen(at + n) + 1);
+}
+
 static void check_certificates(struct verify *v)
 {
 	struct err e = { 0 };
 	size_t n;
 
 	if (anchors_load(v->scratch.path, &v->anchors, &e) < 0) {
+		forget_scratch(v, &e);
 		report_error(&v->report, "certificates", &e);
 		return;
 	}

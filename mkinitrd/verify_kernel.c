@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <libkmod.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,6 +36,18 @@ static void module_free(struct kmod_module **m)
 	kmod_module_unref(*m);
 }
 
+/* ---- one driver ---- */
+
+enum place { PLACE_NONE, PLACE_TORN, PLACE_KERNEL, PLACE_IMAGE };
+
+/* libkmod has no other way to say that a file is missing which a module depends on. */
+static void note_complaint(void *complained, int priority, const char *file, int line, const char *fn,
+			   const char *format, va_list args)
+{
+	(void)priority, (void)file, (void)line, (void)fn, (void)format, (void)args;
+	*(bool *)complained = true;
+}
+
 /* Opens the indexes of the modules for this kernel. */
 static int use_modules(struct verify *v, const char *version, struct err *e)
 {
@@ -46,6 +59,8 @@ static int use_modules(struct verify *v, const char *version, struct err *e)
 		kmod_unref(v->kmod);
 	snprintf(folder, sizeof(folder), "%s/usr/lib/modules/%s", v->scratch.path, version);
 	v->kmod = kmod_new(folder, no_configs);
+	if (v->kmod)
+		kmod_set_log_fn(v->kmod, note_complaint, &v->kmod_complained);
 	rc = v->kmod ? kmod_load_resources(v->kmod) : -ENOMEM;
 	if (rc >= 0)
 		return 0;
@@ -56,40 +71,32 @@ static int use_modules(struct verify *v, const char *version, struct err *e)
 		       "there are no indexes (modules.*.bin) that can be read; build the image again");
 }
 
-/* ---- one driver ---- */
-
-enum place { PLACE_NONE, PLACE_KERNEL, PLACE_IMAGE };
-
-/* Whether the file and all that it depends on is in the image; if not, *ret_lacks names one. */
-static bool is_whole(struct kmod_module *m, char ret_lacks[static 64])
+/* Is the file of the module in the image, and all that it depends on? */
+static bool is_whole(struct verify *v, struct kmod_module *m)
 {
-	SCOPED(list_free) struct kmod_list *needs = kmod_module_get_dependencies(m);
-	struct kmod_module *at = m;
-	const struct kmod_list *next = needs;
+	SCOPED(list_free) struct kmod_list *needs = NULL;
+	const char *path = kmod_module_get_path(m);
+	const struct kmod_list *at;
+	bool whole = path && access(path, R_OK) == 0;
 
-	for (;;) {
-		const char *path = kmod_module_get_path(at);
-		bool there = path && access(path, R_OK) == 0;
+	v->kmod_complained = false;
+	needs = kmod_module_get_dependencies(m);
+	kmod_list_foreach(at, needs) {
+		SCOPED(module_free) struct kmod_module *need = kmod_module_get_module(at);
 
-		if (!there)
-			snprintf(ret_lacks, 64, "%s", kmod_module_get_name(at));
-		if (at != m)
-			kmod_module_unref(at);
-		if (!there || !next)
-			return there;
-		at = kmod_module_get_module(next);
-		next = kmod_list_next(needs, next);
+		path = kmod_module_get_path(need);
+		whole = whole && path && access(path, R_OK) == 0;
 	}
+	return whole && !v->kmod_complained;
 }
 
 /* An alias may stand for several; any will do. */
-static enum place find(struct verify *v, const char *name, char ret_lacks[static 64])
+static enum place find(struct verify *v, const char *name)
 {
 	SCOPED(list_free) struct kmod_list *found = NULL;
 	SCOPED(list_free) struct kmod_list *loadable = NULL;
 	const struct kmod_list *at;
 
-	ret_lacks[0] = '\0';
 	if (kmod_module_new_from_lookup(v->kmod, name, &found) < 0 || !found ||
 	    kmod_module_apply_filter(v->kmod, KMOD_FILTER_BUILTIN, found, &loadable) < 0)
 		return PLACE_NONE;
@@ -98,27 +105,26 @@ static enum place find(struct verify *v, const char *name, char ret_lacks[static
 	kmod_list_foreach(at, loadable) {
 		SCOPED(module_free) struct kmod_module *m = kmod_module_get_module(at);
 
-		if (is_whole(m, ret_lacks))
+		if (is_whole(v, m))
 			return PLACE_IMAGE;
 	}
-	return PLACE_NONE;
+	return PLACE_TORN;
 }
 
 bool verify_driver(struct verify *v, const char *name, enum verdict if_missing, const char *what_for,
 		   bool quiet)
 {
-	char object[80], lacks[64];
+	char object[80];
 	enum place place;
 
 	if (!v->kmod)
 		return true;
-	place = find(v, name, lacks);
+	place = find(v, name);
 	snprintf(object, sizeof(object), "driver %s", name);
-	if (place == PLACE_NONE && *lacks)
+	if (place == PLACE_TORN)
 		report_add(&v->report, if_missing, object,
-			   "the index of modules lists '%s', whose file is not in the image; build it "
-			   "again",
-			   lacks);
+			   "the index of modules has it, and its file or one that it needs is not in the "
+			   "image; build that again");
 	else if (place == PLACE_NONE)
 		report_add(&v->report, if_missing, object,
 			   "is neither in the image nor built into the kernel; %s needs it: add it with "
@@ -127,7 +133,7 @@ bool verify_driver(struct verify *v, const char *name, enum verdict if_missing, 
 	else if (!quiet)
 		report_add(&v->report, VERDICT_OK, object, "%s",
 			   place == PLACE_KERNEL ? "is built into the kernel" : "is in the image");
-	return place != PLACE_NONE;
+	return place >= PLACE_KERNEL;
 }
 
 /* ---- all of them ---- */
@@ -136,12 +142,10 @@ bool verify_driver(struct verify *v, const char *name, enum verdict if_missing, 
 static void check_any(struct verify *v, const char *object, const char *const names[],
 		      enum verdict if_missing, const char *what_for)
 {
-	char lacks[64];
-
 	for (; *names; names++) {
-		enum place place = find(v, *names, lacks);
+		enum place place = find(v, *names);
 
-		if (place == PLACE_NONE)
+		if (place < PLACE_KERNEL)
 			continue;
 		report_add(&v->report, VERDICT_OK, object, "'%s' is %s", *names,
 			   place == PLACE_KERNEL ? "built into the kernel" : "in the image");
