@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "init/core/err.h"
+#include "mkinitrd/bzimage.h"
 #include "mkinitrd/image.h"
 #include "mkinitrd/report.h"
 #include "mkinitrd/scratch.h"
@@ -16,7 +17,7 @@
 #include "modules/trust/policy.h"
 #include "modules/verity/proof.h"
 
-enum { VERIFY_MAX_VERSIONS = 16, VERIFY_VERSION_BYTES = 129 };
+enum { VERIFY_MAX_VERSIONS = 16 };
 
 /* What is known of the image, as one check after the other finds it out. */
 struct verify {
@@ -28,7 +29,7 @@ struct verify {
 	struct policy policy;   /* refuses all until it was read */
 	struct anchors *anchors; /* NULL if they cannot be used */
 	size_t n_versions;      /* of kernels that it has modules for */
-	char versions[VERIFY_MAX_VERSIONS][VERIFY_VERSION_BYTES];
+	char versions[VERIFY_MAX_VERSIONS][KERNEL_VERSION_BYTES];
 	struct kmod_ctx *kmod;  /* of the kernel that is started; NULL if it is not known */
 	bool kmod_complained;   /* libkmod, since this was cleared */
 	bool wants_extensions;

@@ -2,7 +2,6 @@
 /* The image by itself: whole, and acceptable to the init in it. */
 #include "mkinitrd/verify.h"
 
-#include <elf.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
+#include "mkinitrd/elf.h"
 #include "mkinitrd/pe.h"
 #include "modules/inputs/cmdline.h"
 #include "modules/inputs/manifest.h"
@@ -125,29 +125,6 @@ static void check_manifest(struct verify *v)
 
 /* ---- the program ---- */
 
-/* An interpreter is what makes a program dynamic. */
-static const char *objection_to_program(struct bytes b)
-{
-	Elf64_Ehdr head;
-
-	if (b.n < sizeof(head) || memcmp(b.p, ELFMAG, SELFMAG) != 0)
-		return "is no ELF program";
-	memcpy(&head, b.p, sizeof(head));
-	if (head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_phentsize != sizeof(Elf64_Phdr) ||
-	    head.e_phoff > b.n || (b.n - head.e_phoff) / sizeof(Elf64_Phdr) < head.e_phnum)
-		return "is a damaged ELF program, or none of 64 bits";
-	for (unsigned i = 0; i < head.e_phnum; i++) {
-		Elf64_Phdr segment;
-
-		memcpy(&segment, b.p + head.e_phoff + i * sizeof(segment), sizeof(segment));
-		if (segment.p_type == PT_INTERP)
-			return "is linked dynamically";
-		if (segment.p_offset > b.n || segment.p_filesz > b.n - segment.p_offset)
-			return "is an ELF program that was cut off";
-	}
-	return NULL;
-}
-
 static void check_init(struct verify *v)
 {
 	const struct archive_entry *init = image_find(&v->image, "/init");
@@ -160,7 +137,7 @@ static void check_init(struct verify *v)
 	else if (!(init->mode & 0100))
 		why = "cannot be executed";
 	else
-		why = objection_to_program(init->data);
+		why = elf_objection(init->data);
 	if (why)
 		report_add(&v->report, VERDICT_FAIL, "/init",
 			   "%s, so the kernel cannot start it; build the image again", why);
@@ -260,7 +237,7 @@ static void note_version(struct verify *v, const struct archive_entry *a)
 		return;
 	name += 16;
 	n = strlen(name);
-	if (!n || n >= VERIFY_VERSION_BYTES || strchr(name, '/') || strcmp(name, "..") == 0 ||
+	if (!n || n >= KERNEL_VERSION_BYTES || strchr(name, '/') || strcmp(name, "..") == 0 ||
 	    v->n_versions == VERIFY_MAX_VERSIONS || image_find(&v->image, a->path) != a)
 		return;
 	memcpy(v->versions[v->n_versions++], name, n + 1);

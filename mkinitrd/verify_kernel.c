@@ -12,14 +12,8 @@
 
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
+#include "mkinitrd/bzimage.h"
 #include "mkinitrd/pe.h"
-
-/* Documentation/arch/x86/boot.rst */
-enum {
-	AT_MAGIC = 0x202,
-	AT_VERSION = 0x20e, /* where the text is, less 0x200 */
-	VERSION_BASE = 0x200,
-};
 
 static void list_free(struct kmod_list **list)
 {
@@ -220,7 +214,7 @@ static void check_drivers(struct verify *v)
 static void check_modules(struct verify *v, const char *version)
 {
 	struct err e = { 0 };
-	char object[VERIFY_VERSION_BYTES + 16];
+	char object[KERNEL_VERSION_BYTES + 16];
 
 	snprintf(object, sizeof(object), "modules of %s", version);
 	if (use_modules(v, version, &e) < 0) {
@@ -233,23 +227,6 @@ static void check_modules(struct verify *v, const char *version)
 
 /* ---- the kernel's file ---- */
 
-static int read_version(struct bytes kernel, char ret[static VERIFY_VERSION_BYTES])
-{
-	size_t at, n = 0;
-
-	if (kernel.n < AT_VERSION + 2 || memcmp(kernel.p + AT_MAGIC, "HdrS", 4) != 0)
-		return -1;
-	at = VERSION_BASE + (size_t)le16(kernel.p + AT_VERSION);
-	while (at + n < kernel.n && n < VERIFY_VERSION_BYTES - 1 && kernel.p[at + n] > ' ' &&
-	       kernel.p[at + n] < 0x7f && kernel.p[at + n] != '/')
-		n++;
-	if (n == 0 || at == VERSION_BASE)
-		return -1;
-	memcpy(ret, kernel.p + at, n);
-	ret[n] = '\0';
-	return 0;
-}
-
 static bool has_version(const struct verify *v, const char *version)
 {
 	for (size_t i = 0; i < v->n_versions; i++)
@@ -260,10 +237,10 @@ static bool has_version(const struct verify *v, const char *version)
 
 static void check_version(struct verify *v, const char *object, struct bytes kernel)
 {
-	char version[VERIFY_VERSION_BYTES], all[256] = "";
+	char version[KERNEL_VERSION_BYTES], all[256] = "";
 	size_t used = 0;
 
-	if (read_version(kernel, version) < 0) {
+	if (!bzimage_version(kernel, version)) {
 		report_add(&v->report, VERDICT_SKIP, object,
 			   "is no bzImage, so its version is not known, nor which modules it takes");
 		return;

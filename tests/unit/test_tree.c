@@ -87,7 +87,10 @@ static void make(const struct tree_case *c, struct made *m)
 					    (uint64_t)st.st_size, &m->info, &e), &e, ERR_NONE, c->name);
 	if ((uint64_t)st.st_size < (uint64_t)c->hash_block * c->n_hash_blocks)
 		fail_msg("case '%s': the tree has %lld bytes", c->name, (long long)st.st_size);
-	m->tree = (struct verity_tree){ &m->info, m->root_hash, m->data_fd, m->hash_fd };
+	m->tree = (struct verity_tree){ .info = &m->info,
+					.root_hash = m->root_hash,
+					.data_fd = m->data_fd,
+					.hash_fd = m->hash_fd };
 }
 
 static void drop(struct made *m)
@@ -177,6 +180,39 @@ static void altered_tree_shows(void **state)
 	}
 }
 
+/* Moves what a file holds from its start to this place, which need be no multiple of anything. */
+static void move(int fd, size_t at)
+{
+	static const uint8_t junk[4096];
+	SCOPED(mem_free) uint8_t *p = NULL;
+	struct stat st;
+	struct err e;
+
+	assert_true(at <= sizeof(junk));
+	assert_return_code(fstat(fd, &st), errno);
+	p = malloc((size_t)st.st_size);
+	assert_int_equal(pread_full(fd, p, (size_t)st.st_size, 0, &e), 0);
+	assert_int_equal(pwrite(fd, p, (size_t)st.st_size, (off_t)at), st.st_size);
+	assert_int_equal(pwrite(fd, junk, at, 0), at);
+}
+
+static void partitions_of_an_image_pass(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct tree_case *c = &cases[i];
+		SCOPED(drop) struct made m;
+
+		make(c, &m);
+		move(m.data_fd, m.tree.data_at = 1234);
+		move(m.hash_fd, m.tree.hash_at = 4321 % 4096);
+		expect(c, &m, 0, c->n_blocks, ERR_NONE);
+		expect_flip_shows(c, &m, m.data_fd, m.tree.data_at);
+		m.tree.data_at--;
+		expect(c, &m, 0, c->n_blocks, ERR_VERITY_CORRUPTED);
+	}
+}
+
 static void cut_off_is_corrupted(void **state)
 {
 	const struct tree_case *c = &cases[4];
@@ -195,7 +231,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(whole_trees_pass), UNIT_TEST(altered_data_shows_where_it_is),
-		UNIT_TEST(altered_tree_shows), UNIT_TEST(cut_off_is_corrupted),
+		UNIT_TEST(altered_tree_shows), UNIT_TEST(partitions_of_an_image_pass),
+		UNIT_TEST(cut_off_is_corrupted),
 	};
 
 	return cmocka_run_group_tests_name("tree", tests, NULL, NULL);
