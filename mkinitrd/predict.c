@@ -190,7 +190,7 @@ static int take_addon(const struct stub_file *file, struct boot_parts *b, struct
 {
 	static const char *const others[] = { ".linux", ".initrd", ".ucode", ".dtb", ".dtbauto",
 					      ".hwids", ".efifw", ".uname" };
-	struct bytes cmdline;
+	struct bytes cmdline = { 0 };
 	struct pe pe;
 	int rc = pe_parse(file->content.p, file->content.n, &pe, e);
 

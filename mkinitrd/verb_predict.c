@@ -10,6 +10,7 @@
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
 #include "mkinitrd/predict.h"
+#include "mkinitrd/progress.h"
 #include "mkinitrd/verb.h"
 
 static const char help[] =
@@ -208,6 +209,7 @@ static int print(const struct request *r, const struct prediction *p, struct err
 int verb_predict(int argc, char **argv)
 {
 	SCOPED(request_done) struct request r = { 0 };
+	SCOPED(progress_end) struct progress *progress = NULL;
 	struct prediction p;
 	struct err e = { 0 };
 	int rc = parse(argc, argv, &r, &e);
@@ -216,6 +218,8 @@ int verb_predict(int argc, char **argv)
 		return e.code == ERR_CONFIG ? verb_misused(&e, "predict") : verb_failed(&e);
 	if (r.help)
 		return fputs(help, stdout) < 0 ? STATUS_FAILED : STATUS_OK;
+	progress = progress_begin();
+	progress_step(progress, "computing digests");
 	rc = predict(&r.in, &p, &e);
 	if (rc < 0)
 		err_in(&e, "'%s'", r.uki);

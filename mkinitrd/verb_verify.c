@@ -124,6 +124,7 @@ static int verify(const struct request *r, struct err *e)
 		verify_disk(&v, r->ddi);
 	for (size_t i = 0; i < r->n_extensions; i++)
 		verify_extension(&v, r->extensions[i]);
+	verify_warnings(&v);
 	if (report_end(&v.report) < 0)
 		return err_set(e, ERR_SYSTEM, errno, "print what was found");
 	return v.report.n_failed ? STATUS_FAILED : STATUS_OK;

@@ -9,6 +9,7 @@
 #include "init/core/err.h"
 #include "mkinitrd/bzimage.h"
 #include "mkinitrd/image.h"
+#include "mkinitrd/progress.h"
 #include "mkinitrd/report.h"
 #include "mkinitrd/scratch.h"
 #include "modules/inputs/config.h"
@@ -22,6 +23,7 @@ enum { VERIFY_MAX_VERSIONS = 16 };
 /* What is known of the image, as one check after the other finds it out. */
 struct verify {
 	struct report report;
+	struct progress *progress; /* owned */
 	struct image image;
 	struct scratch scratch; /* its modules and certificates, as files */
 	struct config config;
@@ -32,6 +34,7 @@ struct verify {
 	char versions[VERIFY_MAX_VERSIONS][KERNEL_VERSION_BYTES];
 	struct kmod_ctx *kmod;  /* of the kernel that is started; NULL if it is not known */
 	bool kmod_complained;   /* libkmod, since this was cleared */
+	bool kernel_decides;    /* dm_verity.require_signatures= on the command line */
 	bool wants_extensions;
 };
 
@@ -51,6 +54,9 @@ void verify_kernel(struct verify *v, const char *path);
 /* A disk with the root, an extension: files, or devices. */
 void verify_disk(struct verify *v, const char *path);
 void verify_extension(struct verify *v, const char *path);
+
+/* What the boot's code warned about while it judged. */
+void verify_warnings(struct verify *v);
 
 /* ---- for the files of verify ---- */
 

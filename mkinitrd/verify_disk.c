@@ -77,7 +77,8 @@ static void check_signature(struct verify *v, const struct verity_set *set, cons
 	char text[2 * FINGERPRINT_BYTES + 1];
 	struct err e = { 0 };
 
-	if (!v->options.allow_user_space || !v->anchors || !anchors_count(v->anchors)) {
+	if (v->kernel_decides || !v->options.allow_user_space || !v->anchors ||
+	    !anchors_count(v->anchors)) {
 		report_add(&v->report, VERDICT_NOTE, name,
 			   "is signed; whether the kernel trusts the signer cannot be seen here");
 		return;
@@ -103,6 +104,7 @@ int verify_set(struct verify *v, const struct verity_set *set, const struct veri
 
 	if (set->signature)
 		check_signature(v, set, m->name);
+	progress_step(v->progress, "holding '%s' against its root hash", m->name);
 	if (proof_superblock(set, m->gpt.sector_bytes, &source, &info, &e) < 0 ||
 	    proof_content(set, &info, &source, true, &e) < 0) {
 		report_error(&v->report, m->name, &e);
@@ -168,9 +170,9 @@ static void check_root(struct verify *v, const struct verify_medium *m, const st
 	uint64_t at, n_bytes;
 	struct err e = { 0 };
 
-	if (!v->options.verity)
-		report_add(&v->report, VERDICT_FAIL, "command line",
-			   "systemd.verity=no asks for a root without proof: remove it");
+	if (!v->options.verity && err_set(&e, ERR_ROOT_UNPROTECTED, 0,
+					  "systemd.verity=no asks for a root without proof") < 0)
+		report_error(&v->report, "command line", &e);
 	if (verity_set_check(&m->gpt, set, &v->policy, &e) < 0)
 		report_error(&v->report, m->name, &e);
 	else

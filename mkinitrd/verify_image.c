@@ -12,6 +12,7 @@
 
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
+#include "init/core/log.h"
 #include "mkinitrd/elf.h"
 #include "mkinitrd/pe.h"
 #include "modules/inputs/cmdline.h"
@@ -24,6 +25,8 @@ int verify_open(const char *path, struct verify *ret, struct err *e)
 	int rc;
 
 	*ret = (struct verify){ .config = CONFIG_DEFAULTS, .options = OPTIONS_DEFAULTS };
+	ret->progress = progress_begin();
+	progress_step(ret->progress, "unpacking '%s'", path);
 	rc = image_open(path, &ret->image, e);
 	return rc < 0 ? rc : scratch_make(&ret->scratch, e);
 }
@@ -34,6 +37,7 @@ void verify_done(struct verify *v)
 		kmod_unref(v->kmod);
 	anchors_free(v->anchors);
 	scratch_remove(&v->scratch);
+	progress_end(&v->progress);
 	image_done(&v->image);
 }
 
@@ -170,6 +174,10 @@ static int parse_cmdline(struct verify *v, struct bytes text, struct err *e)
 	SCOPED(cmdline_done) struct cmdline words = { 0 };
 	int rc = cmdline_parse((const char *)text.p, text.n, &words, e);
 
+	/* The module's own word, which is not for init. */
+	for (size_t i = 0; rc >= 0 && i < words.n_words; i++)
+		if (option_is(words.words[i].key, "dm_verity.require_signatures"))
+			cmdline_boolean(words.words[i].value, &v->kernel_decides);
 	return rc < 0 ? rc : options_parse(&words, &v->options, e);
 }
 
@@ -261,11 +269,11 @@ static void stage_all(struct verify *v)
 /* ---- whom it trusts ---- */
 
 /* A person knows the paths of the image, not those of our folder. */
-static void forget_scratch(const struct verify *v, struct err *e)
+static void forget_scratch(const struct verify *v, char *text)
 {
 	size_t n = strlen(v->scratch.path);
 
-	for (char *at; (at = strstr(e->what, v->scratch.path));)
+	for (char *at; (at = strstr(text, v->scratch.path));)
 		memmove(at, at + n, strlen(at + n) + 1);
 }
 
@@ -275,7 +283,7 @@ static void check_certificates(struct verify *v)
 	size_t n;
 
 	if (anchors_load(v->scratch.path, &v->anchors, &e) < 0) {
-		forget_scratch(v, &e);
+		forget_scratch(v, e.what);
 		report_error(&v->report, "certificates", &e);
 		return;
 	}
@@ -325,4 +333,17 @@ void verify_image(struct verify *v, const char *cmdline)
 	stage_all(v);
 	check_certificates(v);
 	check_policy(v);
+}
+
+void verify_warnings(struct verify *v)
+{
+	const char *warning;
+
+	for (size_t i = 0; (warning = log_warning_at(i)); i++) {
+		char text[512];
+
+		snprintf(text, sizeof(text), "%s", warning);
+		forget_scratch(v, text);
+		report_add(&v->report, VERDICT_NOTE, "the boot would warn", "%s", text);
+	}
 }

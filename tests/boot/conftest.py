@@ -13,7 +13,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
 import lab as the_lab  # noqa: E402
-import verified  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -40,9 +39,7 @@ def boot(lab, request):
         count += 1
         name = re.sub(r"[^\w.-]+", "_", f"{request.module.__name__}.{request.node.name}")
         spec.name = name if count == 1 else f"{name}.{count}"
-        got = lab.boot(spec)
-        verified.agrees(spec, got)
-        return got
+        return lab.boot(spec)
 
     return run
 

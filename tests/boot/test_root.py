@@ -8,9 +8,16 @@ from dataclasses import dataclass
 import pytest
 
 import lab
+import verified
 from expect import HANDING_OVER, QUICKLY, boots, direct, measured, no_shell, prompts, refused
 from lab import paths
 from variants import variant
+
+
+@pytest.fixture
+def boot(boot):
+    """What comes of these boots must be what slipway-mkinitrd verify foresees."""
+    return verified.foreseen(boot)
 
 ROOT_ARM64 = "b921b045-1df0-41c3-af44-4c6f280d3fae"
 ROOT_RISCV64 = "72ec70a6-cf74-40e6-bd49-4bda08e8f224"
