@@ -23,6 +23,7 @@ def boot(boot):
     """What comes of these boots must be what slipway-mkinitrd verify foresees."""
     return verified.foreseen(boot)
 
+
 DATA, HASH = "root-x86-64", "root-x86-64-verity"
 UUIDS = [f"d15c{n:04x}-51b1-4a7e-9d3a-6f1b6e3c1d0e" for n in range(8)]
 BY_NAME = "slipway.disk=/dev/vda"  # answered at once, where a UUID is awaited

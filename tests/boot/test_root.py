@@ -19,6 +19,7 @@ def boot(boot):
     """What comes of these boots must be what slipway-mkinitrd verify foresees."""
     return verified.foreseen(boot)
 
+
 ROOT_ARM64 = "b921b045-1df0-41c3-af44-4c6f280d3fae"
 ROOT_RISCV64 = "72ec70a6-cf74-40e6-bd49-4bda08e8f224"
 SPARE_UUID = "0a110000-51b1-4a7e-9d3a-6f1b6e3c1d0e"

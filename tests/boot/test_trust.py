@@ -24,6 +24,7 @@ def boot(boot):
     """What comes of these boots must be what slipway-mkinitrd verify foresees."""
     return verified.foreseen(boot)
 
+
 DATA, HASH = "root-x86-64", "root-x86-64-verity"
 SIG_UUID = "51600000-51b1-4a7e-9d3a-6f1b6e3c1d0e"
 SIG_MAX = 4 << 20

@@ -88,7 +88,7 @@ def codes_in_page(page: str) -> Facts:
 
 
 def floors_in_code() -> Facts:
-    function = text_of("init/stages_trust.c").split("*policy_floor(")[1].split("\n}")[0]
+    function = text_of("modules/trust/policy.c").split("*policy_floor(")[1].split("\n}")[0]
     return dict.fromkeys(re.findall(r"\"(root=[^\"]+)\"", function))
 
 
