@@ -73,7 +73,7 @@ int verify_medium_read(void *arg, const struct partition *p, uint8_t *ret, size_
 
 static void check_signature(struct verify *v, const struct verity_set *set, const char *name)
 {
-	uint8_t fingerprint[FINGERPRINT_BYTES];
+	struct signer signer;
 	char text[2 * FINGERPRINT_BYTES + 1];
 	struct err e = { 0 };
 
@@ -83,11 +83,11 @@ static void check_signature(struct verify *v, const struct verity_set *set, cons
 			   "is signed; whether the kernel trusts the signer cannot be seen here");
 		return;
 	}
-	if (proof_signature(set, v->anchors, fingerprint, &e) < 0) {
+	if (proof_signature(set, v->anchors, &signer, &e) < 0) {
 		report_error(&v->report, name, &e);
 		return;
 	}
-	hex_encode(fingerprint, sizeof(fingerprint), text);
+	hex_encode(signer.fingerprint, sizeof(signer.fingerprint), text);
 	report_add(&v->report, VERDICT_OK, name, "is signed by the image's certificate %.16s…", text);
 }
 
