@@ -46,6 +46,8 @@ HEADERS := $(sort $(wildcard init/*.h init/core/*.h init/core/*.def modules/*/*.
 INIT_LIBS := -lcryptsetup -ldevmapper -lblkid -luuid -ljson-c -lkmod \
 	-ltss2-esys -ltss2-sys -ltss2-mu -ltss2-tcti-device \
 	-lmbedx509 -lmbedcrypto -lpthread -lm
+# What init has of ci/deps/lock, for bills of materials.
+INIT_DEPS := musl kmod util-linux lvm2 json-c mbedtls cryptsetup tpm2-tss
 MKINITRD_LIBS := -lkmod -lzstd -llz4 -lblkid -ljson-c -lmbedx509 -lmbedcrypto -lpthread
 
 .DEFAULT_GOAL := all
@@ -80,6 +82,13 @@ build/slipway-mkinitrd: $(mkinitrd_objs)
 	$(say) LD $@
 	$(Q)$(CC_STATIC) -Wl,--gc-sections $(NOTE) -L$(DEPS)/lib -o $@.debug $(mkinitrd_objs) $(MKINITRD_LIBS)
 	$(Q)strip -s -o $@ $@.debug
+
+build/obj/mkinitrd/sbom.o build/host/mkinitrd/sbom.o build/fuzzobj/mkinitrd/sbom.o: build/gen/libraries.def
+
+build/gen/libraries.def: ci/deps/lock ci/libraries Makefile
+	$(say) GEN $@
+	$(Q)mkdir -p $(@D)
+	$(Q)ci/libraries ci/deps/lock $(INIT_DEPS) >$@
 
 build/man/slipway-reasons.7: init/core/err.def ci/reasons
 	$(say) MAN $@
@@ -190,7 +199,7 @@ check-boot: all ## boots, and twins that must not boot, in QEMU
 	$(Q)tests/lib/slipway-lab demo
 	$(Q)$(PYTEST) -n 2 --junitxml=build/junit/boot.xml tests/boot
 
-lint: $(MANPAGES) $(HOST_DEPS)/lib/libmbedcrypto.a ## layers, C, scripts, man pages, spelling
+lint: $(MANPAGES) $(HOST_DEPS)/lib/libmbedcrypto.a build/gen/libraries.def ## layers, C, scripts, man pages, spelling
 	$(Q)ci/lint $(MANPAGES)
 
 ## The rest
@@ -203,7 +212,7 @@ install: all $(MANPAGES) ## into $(DESTDIR)$(PREFIX)
 	done
 
 clean: ## remove what was built, keep libraries and images
-	rm -rf build/obj build/host build/fuzzobj build/unit build/fuzz build/man build/init* build/slipway-mkinitrd*
+	rm -rf build/obj build/host build/fuzzobj build/unit build/fuzz build/man build/gen build/init* build/slipway-mkinitrd*
 
 distclean: ## remove everything that was built
 	rm -rf build

@@ -203,6 +203,8 @@ const struct option_row option_rows[] = {
 	  "zstd[:LEVEL] or none" },
 	{ "manifest", 0, "FILE", NULL, RUN, set_text, MEMBER(manifest), NULL,
 	  "list what was packed, and why" },
+	{ "sbom", 0, "FILE", NULL, RUN, set_text, MEMBER(sbom), NULL,
+	  "bill of materials, CycloneDX JSON" },
 	{ "config", 0, "FILE", NULL, RUN, set_text, MEMBER(config), NULL,
 	  "instead of mkinitrd.conf; or none" },
 	{ "print-config", 0, NULL, NULL, RUN, set_switch, MEMBER(print_config), NULL,

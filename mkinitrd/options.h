@@ -19,10 +19,11 @@ struct build_options {
 	const char *output;
 	const char *sysroot;    /* "" is the machine's own root */
 	const char *init;
-	const char *conf;       /* or NULL, as the next four */
+	const char *conf;       /* or NULL, as the next five */
 	const char *policy;
 	const char *os_release;
 	const char *manifest;
+	const char *sbom;
 	const char *config;     /* of mkinitrd.conf(5), "none" for none at all */
 	const char *firmware;   /* "referenced", "none" or DIR[:DIR...] */
 	const char *profile;    /* that is known: profile_known() */

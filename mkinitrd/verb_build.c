@@ -9,6 +9,7 @@
 #include "mkinitrd/output.h"
 #include "mkinitrd/plan.h"
 #include "mkinitrd/progress.h"
+#include "mkinitrd/sbom.h"
 #include "mkinitrd/settings.h"
 #include "mkinitrd/verb.h"
 
@@ -33,6 +34,15 @@ static int pack(const struct build_options *o, const struct initrd *i, struct bu
 	return 0;
 }
 
+static int write_sbom(const struct build_options *o, const struct initrd *i,
+		      const struct buffer *image, struct err *e)
+{
+	SCOPED(buffer_done) struct buffer sbom = { 0 };
+	int rc = sbom_write(i, image, o->time, &sbom, e);
+
+	return rc == 0 ? output_write(o->sbom, 0644, sbom.p, sbom.n, e) : rc;
+}
+
 /* The image comes last: once it is there, all is. */
 static int write_all(const struct build_options *o, struct progress *p, const struct initrd *i,
 		     const struct buffer *manifest, struct err *e)
@@ -45,6 +55,8 @@ static int write_all(const struct build_options *o, struct progress *p, const st
 	progress_step(p, "writing %zu bytes", image.n);
 	if (rc == 0 && o->manifest)
 		rc = output_write(o->manifest, 0644, manifest->p, manifest->n, e);
+	if (rc == 0 && o->sbom)
+		rc = write_sbom(o, i, &image, e);
 	return rc == 0 ? output_write(o->output, 0600, image.p, image.n, e) : rc;
 }
 
