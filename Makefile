@@ -204,11 +204,21 @@ lint: $(MANPAGES) $(HOST_DEPS)/lib/libmbedcrypto.a build/gen/libraries.def ## la
 
 ## The rest
 
+prefix = $(DESTDIR)$(PREFIX)
+doc = $(prefix)/share/doc/slipway
+
 install: all $(MANPAGES) ## into $(DESTDIR)$(PREFIX)
-	install -D -m 755 build/init $(DESTDIR)$(PREFIX)/lib/slipway/init
-	install -D -m 755 build/slipway-mkinitrd $(DESTDIR)$(PREFIX)/bin/slipway-mkinitrd
+	install -D -m 755 build/init $(prefix)/lib/slipway/init
+	install -D -m 755 build/slipway-mkinitrd $(prefix)/bin/slipway-mkinitrd
+	install -D -m 755 -t $(prefix)/lib/kernel/install.d mkinitrd/kernel-install/55-slipway.install
+	install -D -m 644 -t $(prefix)/share/bash-completion/completions mkinitrd/completion/slipway-mkinitrd
+	install -D -m 644 -t $(doc) README.md NEWS.md SECURITY.md LICENSE ci/deps/LICENCES.md ci/deps/lock
+	install -D -m 644 -t $(doc)/examples mkinitrd/mkinitrd.conf
+	install -D -m 644 -t $(doc)/mkosi mkinitrd/mkosi/README.md mkinitrd/mkosi/mkosi.conf
+	install -D -m 755 -t $(doc)/mkosi mkinitrd/mkosi/mkosi.finalize
+	install -D -m 644 -t $(doc)/mkosi/mkosi.repart mkinitrd/mkosi/mkosi.repart/*.conf
 	for page in $(MANPAGES); do \
-		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; \
+		install -D -m 644 -t $(prefix)/share/man/man$${page##*.} $$page || exit; \
 	done
 
 clean: ## remove what was built, keep libraries and images

@@ -11,8 +11,9 @@ BUILD = Path(os.environ.get("SLIPWAY_BUILD", REPO / "build")).resolve()
 
 # What the lab makes. Everything below BUILD can be deleted at any time.
 LAB = BUILD / "lab"  # things nobody looks at: trees, templates, locks
-BASE_TREE = LAB / "base"  # a bare Debian, the start of the two trees below
+BASE_TREE = LAB / "base"  # a bare Debian, the start of the trees below
 TOOLS_TREE = BUILD / "tools"  # image tools newer than the host's
+PEERS_TREE = LAB / "peers"  # the other builders of initrds, and what calls ours
 ROOT_TREE = LAB / "root-tree"  # the demo appliance's root file system
 KERNEL = BUILD / "kernel"  # a sysroot with vmlinuz, vmlinux and the modules
 KERNEL_GENERIC = BUILD / "kernel-generic"  # the same, of the kernel for any machine
