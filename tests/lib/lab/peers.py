@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from . import paths, tools, tree
-from .steps import digest, once
+from .steps import digest, once, run
 
 PACKAGES = [
     "mkosi", "dracut-core", "initramfs-tools-core", "busybox", "systemd-sysv", "systemd-ukify",
@@ -28,9 +28,23 @@ def peers() -> Path:
     return paths.PEERS_TREE
 
 
+def installed() -> Path:
+    """What `make install` makes: slipway, as the tree shall find it."""
+    out = paths.LAB / "installed"
+    once(out, digest("installed 1", paths.INIT, paths.MKINITRD, paths.REPO / "mkinitrd"),
+         "slipway, installed",
+         lambda new: run(["make", "-s", "install", f"DESTDIR={new}", "PREFIX=/usr"],
+                         cwd=paths.REPO))
+    return out
+
+
 def enter(*argv: object, **kw) -> subprocess.CompletedProcess:
-    """Run a program of the peers tree; give paths of the machine by `tree.host()`."""
-    return tree.enter(peers(), *argv, **kw)
+    """Run a program of the tree, where slipway is installed; paths by `tree.host()`.
+
+    The tree stays as it is: slipway's files lie over it for as long as the program runs.
+    """
+    over = 'mount -t overlay -o "lowerdir=$1/usr:/usr" slipway /usr; shift; exec "$@"'
+    return tree.enter(peers(), "sh", "-ec", over, "sh", tree.host(installed()), *argv, **kw)
 
 
 def _make(new: Path) -> None:
