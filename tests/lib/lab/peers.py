@@ -23,7 +23,7 @@ PACKAGES = [
 def peers() -> Path:
     """The tree; made once (about a minute)."""
     version = tools.kernel_version()
-    once(paths.PEERS_TREE, digest("peers 1", tree.SUITE, PACKAGES, version),
+    once(paths.PEERS_TREE, digest("peers 2", tree.SUITE, PACKAGES, version),
          "peers tree: mkosi, dracut, initramfs-tools, kernel-install", _make)
     return paths.PEERS_TREE
 
@@ -52,6 +52,7 @@ def _make(new: Path) -> None:
     version = tools.kernel_version()
     modules = new / "usr/lib/modules" / version
     shutil.copytree(tools.kernel() / "usr/lib/modules" / version, modules, symlinks=True)
+    (new / "usr/lib/firmware").mkdir()  # mkosi-initrd wants one, if only an empty one
     # Where dracut, mkosi and kernel-install look, and where mkinitramfs does.
     shutil.copyfile(tools.kernel() / "boot/vmlinuz", modules / "vmlinuz")
     shutil.copyfile(tools.kernel() / f"boot/config-{version}", new / f"boot/config-{version}")

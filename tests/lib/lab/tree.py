@@ -81,5 +81,5 @@ def base() -> Path:
 
 def make(new: Path, packages: list[str]) -> None:
     """Fill `new` with the base tree and these packages."""
-    run(["cp", "-a", base(), new])
+    run(["cp", "-a", base().resolve(), new])  # the tree, where only a link to it is here
     enter(new, "apt-get", "-qq", "install", "--yes", *packages)
