@@ -177,6 +177,15 @@ static bool read_note(const struct cpio_entry *init, char name[static 64], char 
 	return good;
 }
 
+/* A distribution adds its own revision: 1.2.3-4 is our 1.2.3. */
+static bool of_this_version(const char *version)
+{
+	size_t n = strlen(SLIPWAY_VERSION);
+
+	return strncmp(version, SLIPWAY_VERSION, n) == 0 &&
+	       (!version[n] || !strchr(".0123456789", version[n]));
+}
+
 static void describe_init(struct sbom *b, struct json_object *o, const struct cpio_entry *entry)
 {
 	char name[64] = "init", version[64] = "";
@@ -190,7 +199,7 @@ static void describe_init(struct sbom *b, struct json_object *o, const struct cp
 		return;
 	put_licence(b, o, "expression", "LGPL-2.1-or-later");
 	put_text(b, o, "purl", "pkg:generic/%s@%s", name, version);
-	if (strcmp(version, SLIPWAY_VERSION) == 0)
+	if (of_this_version(version))
 		for (size_t n = 0; n < N_LIBRARIES; n++)
 			add_library(b, &libraries[n]);
 }

@@ -54,7 +54,7 @@ def inputs(tmp_path_factory) -> Path:
         (folder / FOLDER / index).write_text("")
     depmod = shutil.which("depmod", path="/usr/sbin:/sbin:/usr/bin:/bin")
     subprocess.run([depmod, "-b", folder, VERSION], check=True)
-    compile_init(folder / "init", name="slipway-init", version=OUR_VERSION)
+    compile_init(folder / "init", name="slipway", version=OUR_VERSION + "-1")
     return folder
 
 
@@ -111,7 +111,7 @@ def test_modules_say_version_and_licence(build):
 def test_init_and_its_libraries_are_those_of_the_lock(build):
     bill, _ = build()
     parts = by_ref(bill)
-    assert (parts["/init"]["name"], parts["/init"]["version"]) == ("slipway-init", OUR_VERSION)
+    assert (parts["/init"]["name"], parts["/init"]["version"]) == ("slipway", OUR_VERSION + "-1")
     linked = [row for row in LOCK if row[0] not in OF_THE_BUILDER_ALONE]
     for name, version, tarball, sha256, _, _, licence in linked:
         part = parts[f"{name}@{version}"]
@@ -124,9 +124,19 @@ def test_init_and_its_libraries_are_those_of_the_lock(build):
     assert needs == {"initrd": ["/init"], "/init": [f"{row[0]}@{row[1]}" for row in linked]}
 
 
+def test_real_init_says_whose_it_is(build):
+    """The one that is built here, so that the note and who reads it agree."""
+    bill, _ = build("--init", REPO / "build/init")
+    init = by_ref(bill)["/init"]
+    assert (init["name"], init["version"]) == ("slipway", OUR_VERSION)
+    assert len([c for c in bill["components"] if c["type"] == "library"]) > 4
+
+
 # the note in init; its name and version in the bill
 OTHERS = {
-    "another version": ({"name": "slipway-init", "version": "0.0.1"}, "slipway-init", "0.0.1"),
+    "another version": ({"name": "slipway", "version": "0.0.1"}, "slipway", "0.0.1"),
+    "a version that begins so": ({"name": "slipway", "version": OUR_VERSION + "1"}, "slipway",
+                                 OUR_VERSION + "1"),
     "somebody else's": ({"name": "busybox", "version": "1.37"}, "busybox", "1.37"),
     "no name": ({"version": "1"}, "init", None),
     "no note": ({}, "init", None),
