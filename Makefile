@@ -125,6 +125,9 @@ bench: prepare ## our time and size beside a floor, by instruction count
 	$(Q)tests/lib/slipway-lab demo
 	$(Q)PYTHONPATH=tests/lib /usr/bin/python3 tests/bench/bench.py
 
+bench-mkinitrd: prepare ## how long and how large, beside dracut, mkosi-initrd, initramfs-tools
+	$(Q)PYTHONPATH=tests/lib /usr/bin/python3 tests/bench/bench_mkinitrd.py
+
 ## Tests on the host: glibc, ASan and UBSan, no root
 
 HOST_DEPS := build/deps/host
@@ -230,5 +233,5 @@ distclean: ## remove everything that was built
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
 
-.PHONY: all prepare boot check bench unit fuzz check-unit check-fuzz check-component check-image \
+.PHONY: all prepare boot check bench bench-mkinitrd unit fuzz check-unit check-fuzz check-component check-image \
 	check-boot lint install clean distclean help
