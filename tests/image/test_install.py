@@ -95,7 +95,7 @@ def test_completion_knows_every_verb_and_option(installed):
 
 # the words so far; some of what is offered, some of what is not
 OFFERED = {
-    "verb": (["bu"], {"build"}, {"--output"}),
+    "verb": (["b"], {"build"}, {"--output"}),
     "option": (["build", "--man"], {"--manifest"}, {"--output"}),
     "option, the verb left out": (["--out"], {"--output"}, {"build"}),
     "option behind others": (["build", "--output", "x", "--kern"], {"--kernel-version"}, set()),
