@@ -11,10 +11,6 @@
 #include "modules/inputs/options.h"
 #include "modules/trust/policy.h"
 
-#define DEFAULT_LEVEL 19
-#define TEXT_(x) #x
-#define TEXT(x) TEXT_(x)
-
 enum { VERSION_MAX = 128 };
 
 int words_push(struct words *w, const char *word, struct err *e)
@@ -137,20 +133,7 @@ static int set_modules(struct build_options *o, size_t member, const char *value
 
 static int set_compress(struct build_options *o, size_t member, const char *value, struct err *e)
 {
-	unsigned level = DEFAULT_LEVEL;
-	int *ret = at(o, member);
-
-	if (strcmp(value, "none") == 0) {
-		*ret = 0;
-		return 0;
-	}
-	if (strncmp(value, "zstd", 4) != 0 || (value[4] && value[4] != ':') ||
-	    (value[4] && (!number_parse(value + 5, COMPRESS_MAX_LEVEL, &level) ||
-			  level < COMPRESS_MIN_LEVEL)))
-		return err_set(e, ERR_CONFIG, 0, "'%.60s' is not zstd, zstd:%d to zstd:%d or none",
-			       value, COMPRESS_MIN_LEVEL, COMPRESS_MAX_LEVEL);
-	*ret = (int)level;
-	return 0;
+	return compression_parse(value, at(o, member), e);
 }
 
 static int set_policy(struct build_options *o, size_t member, const char *value, struct err *e)
@@ -199,8 +182,8 @@ const struct option_row option_rows[] = {
 	  "a further file or folder *" },
 	{ "hook", 0, "POINT:FILE", NULL, LIST, set_list, MEMBER(hooks), NULL,
 	  "none yet: this init runs no programs" },
-	{ "compress", 0, "HOW", "zstd:" TEXT(DEFAULT_LEVEL), 0, set_compress, MEMBER(level), NULL,
-	  "zstd[:LEVEL] or none" },
+	{ "compress", 0, "HOW", COMPRESSION_DEFAULT, 0, set_compress, MEMBER(compression), NULL,
+	  COMPRESSION_USAGE },
 	{ "manifest", 0, "FILE", NULL, RUN, set_text, MEMBER(manifest), NULL,
 	  "list what was packed, and why" },
 	{ "sbom", 0, "FILE", NULL, RUN, set_text, MEMBER(sbom), NULL,

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "init/core/err.h"
+#include "mkinitrd/compress.h"
 #include "mkinitrd/settings.h"
 
 struct words {
@@ -27,7 +28,7 @@ struct build_options {
 	const char *config;     /* of mkinitrd.conf(5), "none" for none at all */
 	const char *firmware;   /* "referenced", "none" or DIR[:DIR...] */
 	const char *profile;    /* that is known: profile_known() */
-	int level;              /* of zstd; 0 stores */
+	struct compression compression;
 	uint32_t time;          /* of every file, from SOURCE_DATE_EPOCH */
 	bool dry_run, verbose, help, print_config;
 	struct words kernels;   /* versions, each once */

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#define _GNU_SOURCE /* mkostemp */
+#define _GNU_SOURCE /* sigandset */
 #include "mkinitrd/output.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <mbedtls/sha256.h>
@@ -15,7 +18,7 @@
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
 
-enum { SHA256_BYTES = 32 };
+enum { SHA256_BYTES = 32, MAX_RACES = 16 };
 
 void buffer_done(struct buffer *b)
 {
@@ -87,29 +90,122 @@ int manifest_write(const struct initrd *i, uint32_t time, struct buffer *ret, st
 	return rc;
 }
 
-static int finish(int fd, const char *temporary, const char *path, unsigned mode, const void *p,
-		  size_t n, struct err *e)
+/* Where the output is made: beside it, under a name that each run takes, so that what a
+ * killed one left is taken over and not piled up. */
+struct place {
+	const char *path;
+	char folder[PATH_MAX];
+	char temporary[PATH_MAX];
+};
+
+static int find_place(const char *path, struct place *ret, struct err *e)
 {
-	if (fchmod(fd, mode) < 0 || write_full(fd, p, n) < 0 || fsync(fd) < 0)
-		return err_set(e, ERR_SYSTEM, errno, "write '%s', which was left as it was", path);
-	if (rename(temporary, path) < 0)
-		return err_set(e, ERR_SYSTEM, errno, "replace '%s'", path);
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	struct stat st;
+
+	ret->path = path;
+	if (snprintf(ret->folder, sizeof(ret->folder), "%.*s", (int)(name - path), path) >= PATH_MAX ||
+	    snprintf(ret->temporary, sizeof(ret->temporary), "%s.%s.slipway-new", ret->folder,
+		     name) >= PATH_MAX)
+		return err_set(e, ERR_SYSTEM, ENAMETOOLONG, "write '%.200s'", path);
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+		return err_set(e, ERR_SYSTEM, 0, "'%s' is no file and will not be replaced by one",
+			       path);
+	return 0;
+}
+
+/* Only the holder of the lock renames or removes the file, so that once its name still
+ * leads to it, nobody else does. Whose it is matters in a folder like /tmp. */
+static int open_temporary(const struct place *at, int *ret, struct err *e)
+{
+	for (int i = 0; i < MAX_RACES; i++) {
+		SCOPED(fd_close) int fd = open(at->temporary,
+					       O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
+					       0600);
+		struct stat mine, named;
+
+		if (fd < 0 || fstat(fd, &mine) < 0)
+			return err_set(e, ERR_SYSTEM, errno, "make a file beside '%s'", at->path);
+		if (!S_ISREG(mine.st_mode) || mine.st_uid != geteuid() || mine.st_nlink > 1)
+			return err_set(e, ERR_SYSTEM, 0, "'%s' is somebody else's; remove it",
+				       at->temporary);
+		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+			if (errno == EWOULDBLOCK)
+				break;
+			return err_set(e, ERR_SYSTEM, errno, "lock the file beside '%s'", at->path);
+		}
+		if (lstat(at->temporary, &named) == 0 && named.st_ino == mine.st_ino &&
+		    named.st_dev == mine.st_dev) {
+			*ret = fd_take(&fd);
+			return 0;
+		}
+	}
+	return err_set(e, ERR_SYSTEM, 0, "another run is writing '%s'; wait for it", at->path);
+}
+
+static bool interrupted(const sigset_t *signals)
+{
+	sigset_t pending;
+
+	sigpending(&pending);
+	sigandset(&pending, &pending, signals);
+	return !sigisemptyset(&pending);
+}
+
+static int fill(const struct place *at, int fd, const sigset_t *signals, unsigned mode,
+		const void *p, size_t n, struct err *e)
+{
+	if (ftruncate(fd, 0) < 0 || fchmod(fd, mode) < 0 || write_full(fd, p, n) < 0 ||
+	    fsync(fd) < 0)
+		return err_set(e, ERR_SYSTEM, errno, "write '%s', which was left as it was",
+			       at->path);
+	if (interrupted(signals))
+		return err_set(e, ERR_SYSTEM, EINTR, "write '%s', which was left as it was",
+			       at->path);
+	if (rename(at->temporary, at->path) < 0)
+		return err_set(e, ERR_SYSTEM, errno, "replace '%s'", at->path);
+	return 0;
+}
+
+static int write_place(const struct place *at, const sigset_t *signals, unsigned mode,
+		       const void *p, size_t n, struct err *e)
+{
+	SCOPED(fd_close) int folder = open(at->folder[0] ? at->folder : ".",
+					   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	SCOPED(fd_close) int fd = -1;
+	int rc;
+
+	if (folder < 0)
+		return err_set(e, ERR_SYSTEM, errno, "open the folder of '%s'", at->path);
+	rc = open_temporary(at, &fd, e);
+	if (rc < 0)
+		return rc;
+	rc = fill(at, fd, signals, mode, p, n, e);
+	if (rc < 0) {
+		unlink(at->temporary);
+		return rc;
+	}
+	/* Some file systems have nothing to sync there. */
+	if (fsync(folder) < 0 && errno != EINVAL)
+		return err_set(e, ERR_SYSTEM, errno, "sync the folder of '%s'", at->path);
 	return 0;
 }
 
 int output_write(const char *path, unsigned mode, const void *p, size_t n, struct err *e)
 {
-	SCOPED(fd_close) int fd = -1;
-	char temporary[PATH_MAX];
-	int rc;
+	sigset_t signals, before;
+	struct place at;
+	int rc = find_place(path, &at, e);
 
-	if (snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path) >= PATH_MAX)
-		return err_set(e, ERR_SYSTEM, ENAMETOOLONG, "write '%.200s'", path);
-	fd = mkostemp(temporary, O_CLOEXEC);
-	if (fd < 0)
-		return err_set(e, ERR_SYSTEM, errno, "make a file beside '%s'", path);
-	rc = finish(fd, temporary, path, mode, p, n, e);
 	if (rc < 0)
-		unlink(temporary);
+		return rc;
+	/* They wait until nothing is half done: it takes no longer than the disk. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, &before);
+	rc = write_place(&at, &signals, mode, p, n, e);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return rc;
 }

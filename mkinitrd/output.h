@@ -24,7 +24,9 @@ int buffer_append(void *arg, const void *p, size_t n, struct err *e);
  * builds are compared with diff(1). */
 int manifest_write(const struct initrd *i, uint32_t time, struct buffer *ret, struct err *e);
 
-/* Replaces path as a whole or leaves it alone: a temporary file in the same folder,
- * synced, then renamed. The mode is given as it is, whatever the umask.
- * Errors: ERR_SYSTEM. */
+/* Replaces path as a whole or leaves it alone: the file .NAME.slipway-new beside it is
+ * locked, written, synced and renamed. It is removed after a failure and when SIGINT,
+ * SIGTERM or SIGHUP comes; what a killed run left there is taken over by the next one.
+ * The mode is given as it is, whatever the umask. Errors: ERR_SYSTEM, also if another
+ * run writes the same path now. */
 int output_write(const char *path, unsigned mode, const void *p, size_t n, struct err *e);

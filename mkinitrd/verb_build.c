@@ -19,19 +19,14 @@ static int pack(const struct build_options *o, const struct initrd *i, struct bu
 	SCOPED(buffer_done) struct buffer archive = { 0 };
 	int rc = cpio_write(i->entries, i->n, o->time, buffer_append, &archive, e);
 
-	if (rc == 0 && o->level)
-		rc = compress_zstd(archive.p, archive.n, o->level, &ret->p, &ret->n, e);
-	if (rc < 0)
-		return rc;
-	if (!o->level) {
-		*ret = archive;
-		archive = (struct buffer){ 0 };
-	}
-	if (o->verbose)
+	if (rc == 0)
+		rc = compress(&o->compression, archive.p, archive.n, compress_threads(), &ret->p,
+			      &ret->n, e);
+	if (rc == 0 && o->verbose)
 		fprintf(stderr,
 			"slipway-mkinitrd: %zu entries, %zu bytes unpacked, %zu bytes packed\n",
-			i->n, o->level ? archive.n : ret->n, ret->n);
-	return 0;
+			i->n, archive.n, ret->n);
+	return rc;
 }
 
 static int write_sbom(const struct build_options *o, const struct initrd *i,
