@@ -106,3 +106,32 @@ const struct archive_entry *image_find(const struct image *i, const char *path)
 			return &i->archive.entries[k];
 	return NULL;
 }
+
+/* Among those of one path, the last one of the archive comes first. */
+static int by_path(const void *left, const void *right)
+{
+	const struct archive_entry *a = *(const struct archive_entry *const *)left;
+	const struct archive_entry *b = *(const struct archive_entry *const *)right;
+	int c = strcmp(archive_path(a), archive_path(b));
+
+	return c ? c : (a < b) - (a > b);
+}
+
+int image_sort(const struct image *i, const struct archive_entry ***ret, size_t *ret_n,
+	       struct err *e)
+{
+	const struct archive_entry **list = calloc(i->archive.n + 1, sizeof(*list));
+	size_t n = 0;
+
+	if (!list)
+		return err_set(e, ERR_MEMORY, 0, "no memory for %zu entries", i->archive.n);
+	for (size_t k = 0; k < i->archive.n; k++)
+		list[k] = &i->archive.entries[k];
+	qsort(list, i->archive.n, sizeof(*list), by_path);
+	for (size_t k = 0; k < i->archive.n; k++)
+		if (!n || strcmp(archive_path(list[k]), archive_path(list[n - 1])) != 0)
+			list[n++] = list[k];
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}

@@ -36,3 +36,8 @@ void image_done(struct image *i);
 /* The entry that unpacking leaves at this path (a leading '/' does not matter), which is the last
  * one of that name; NULL if there is none. */
 const struct archive_entry *image_find(const struct image *i, const char *path);
+
+/* The entries that unpacking leaves, by the bytes of their paths (archive_path()), so that
+ * folders come before what is in them. The caller frees *ret. Errors: ERR_MEMORY. */
+int image_sort(const struct image *i, const struct archive_entry ***ret, size_t *ret_n,
+	       struct err *e);

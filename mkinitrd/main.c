@@ -11,8 +11,13 @@ static const struct verb {
 	const char *what;
 } verbs[] = {
 	{ "build", verb_build, "build the initrd for a kernel; the verb if none is given" },
-	{ "predict", verb_predict, "what the TPM will hold after booting a UKI" },
+	{ "ls", verb_ls, "list what is in an image" },
+	{ "cat", verb_cat, "print files of an image" },
+	{ "unpack", verb_unpack, "make a folder of an image" },
+	{ "pack", verb_pack, "make an image of such a folder again" },
+	{ "diff", verb_diff, "compare two images" },
 	{ "verify", verb_verify, "whether an image would boot" },
+	{ "predict", verb_predict, "what the TPM will hold after booting a UKI" },
 	{ "profiles", verb_profiles, "list the profiles, or show what one has" },
 };
 

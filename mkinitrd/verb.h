@@ -13,9 +13,14 @@ enum {
 /* Each takes its words (argv[0] is the verb), prints its results to standard output and
  * its errors to standard error, and returns the exit status. --help shows a screen. */
 int verb_build(int argc, char **argv);
+int verb_cat(int argc, char **argv);
+int verb_diff(int argc, char **argv);
+int verb_ls(int argc, char **argv);
+int verb_pack(int argc, char **argv);
 int verb_predict(int argc, char **argv);
-int verb_verify(int argc, char **argv);
 int verb_profiles(int argc, char **argv);
+int verb_unpack(int argc, char **argv);
+int verb_verify(int argc, char **argv);
 
 /* Says what is wrong. Both return the exit status, the second one that of wrong usage. */
 int verb_failed(const struct err *e);

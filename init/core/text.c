@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "init/core/text.h"
 
-#include <stddef.h>
 #include <stdint.h>
 
-/* The length of the character at p; 0 if it is a control character or malformed. A
- * NUL continues nothing, so nothing behind it is read. */
-static size_t character(const uint8_t *p)
+/* A NUL continues nothing, so nothing behind it is read. */
+size_t text_character(const char *text)
 {
+	const uint8_t *p = (const uint8_t *)text;
 	static const uint32_t least[] = { 0, 0, 0xa0, 0x800, 0x10000 }; /* 0x80 to 0x9f: C1 */
 	size_t n = *p < 0x80 ? 1 : *p >> 5 == 0x06 ? 2 : *p >> 4 == 0x0e ? 3 : *p >> 3 == 0x1e ? 4 : 0;
 	uint32_t c = n > 1 ? *p & (0x7fu >> n) : *p;
@@ -25,7 +24,7 @@ static size_t character(const uint8_t *p)
 void text_sanitize(char *text)
 {
 	while (*text) {
-		size_t n = character((const uint8_t *)text);
+		size_t n = text_character(text);
 
 		if (n == 0) {
 			*text = '?';

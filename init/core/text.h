@@ -2,6 +2,12 @@
 /* text.h - texts of others, made fit to be shown. */
 #pragma once
 
+#include <stddef.h>
+
+/* The bytes of the character at text; 0 for one that text_sanitize() would replace, and
+ * at the end. */
+size_t text_character(const char *text);
+
 /* Replaces by '?' every control character, and every byte that is no part of well-formed
  * UTF-8 (RFC 3629): what a terminal could obey, and what JSON does not allow. */
 void text_sanitize(char *text);
