@@ -5,6 +5,8 @@
 #include <libcryptsetup.h>
 #include <libdevmapper.h>
 #include <libkmod.h>
+#include <lz4.h>
+#include <lz4hc.h>
 #include <mbedtls/pkcs7.h>
 #include <mbedtls/sha256.h>
 #include <mbedtls/version.h>
@@ -84,5 +86,8 @@ int main(void)
 	check("zstd", !ZSTD_isError(n) && ZSTD_decompress(back, sizeof(back), packed, n) == 8 &&
 	              !ZSTD_isError(ZSTD_CCtx_setParameter(cctx, ZSTD_c_nbWorkers, 2)));
 	ZSTD_freeCCtx(cctx);
+
+	int n_lz4 = LZ4_compress_HC("slipway", packed, 8, sizeof(packed), 9);
+	check("lz4", n_lz4 > 0 && LZ4_decompress_safe(packed, back, n_lz4, sizeof(back)) == 8);
 	return failures != 0;
 }
