@@ -251,7 +251,7 @@ static int walk_one(struct work *w, int folder, const char *path, const char *na
 
 	if (snprintf(child, sizeof(child), "%s%s%s", path, *path ? "/" : "", name) >= PATH_MAX)
 		return err_set(e, ERR_SYSTEM, ENAMETOOLONG, "pack '%s'", name);
-	if (strcmp(child, MANIFEST_PATH + 1) == 0)
+	if (strcmp(child, &MANIFEST_PATH[1]) == 0)
 		return 0;
 	if (strpbrk(child, "\t\n"))
 		return err_set(e, ERR_CONFIG, 0,
@@ -333,7 +333,7 @@ static int load_manifest(int root, const char *folder, char **ret, size_t *ret_n
 		return err_set(e, ERR_CONFIG, 0,
 			       "'%.150s' has no file %s; only what was unpacked of an image with a "
 			       "manifest can be packed again",
-			       folder, MANIFEST_PATH + 1);
+			       folder, &MANIFEST_PATH[1]);
 	return file_read(etc, name, MANIFEST_MAX_BYTES, ret, ret_n, e);
 }
 

@@ -40,7 +40,7 @@ static int update_manifest(const char *folder, const struct initrd *i, struct er
 	if (snprintf(path, sizeof(path), "%s" MANIFEST_PATH, folder) >= PATH_MAX)
 		return err_set(e, ERR_CONFIG, 0, "'%.200s' is too long a path", folder);
 	for (size_t k = 0; k < i->n; k++)
-		if (strcmp(i->entries[k].path, MANIFEST_PATH + 1) == 0)
+		if (strcmp(i->entries[k].path, &MANIFEST_PATH[1]) == 0)
 			return output_write(path, 0644, i->entries[k].data, i->entries[k].n_data, e);
 	return 0;
 }

@@ -70,7 +70,7 @@ static const struct {
 	{ "of one run", "output=a\n", "f:1: 'output' belongs on the command line, as --output" },
 	{ "short word", "hostonly=yes\n", "belongs on the command line" },
 	{ "line too long", "conf=" LONG_4K LONG_4K LONG_4K, "f:1: no text line" },
-	{ "value that is none", "conf=a\ncompress=xz\n", "f:2: compress: 'xz' is not zstd" },
+	{ "value that is none", "conf=a\ncompress=xz\n", "f:2: compress: 'xz' is no compression" },
 	{ "switch", "verbose=true\n", "f:1: verbose: 'true' is not yes or no" },
 	{ "policy", "policy=root=sigend\n", "f:1: policy: " },
 	{ "profile", "profile=all\n", "f:1: profile: 'all'" },
