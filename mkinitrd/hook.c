@@ -3,13 +3,13 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "init/core/cleanup.h"
-#include "init/core/file.h"
+#include "mkinitrd/elf.h"
+#include "mkinitrd/initrd.h"
+#include "mkinitrd/source.h"
 
 #if defined(__x86_64__)
 enum { MACHINE = EM_X86_64 };
@@ -21,52 +21,49 @@ enum { MACHINE = EM_RISCV };
 #error "which ELF machine is this?"
 #endif
 
-enum { MAX_SEGMENTS = 128 };
-
 /* A program with an interpreter, be it the dynamic linker or a shell, would need what
  * the initrd does not have. */
-static const char *why_not_static(int fd)
+static const char *objection(struct bytes file)
 {
-	Elf64_Ehdr head;
-	struct err e;
+	const char *why = elf_objection(file);
 
-	if (pread_full(fd, &head, sizeof(head), 0, &e) < 0 ||
-	    memcmp(head.e_ident, ELFMAG, SELFMAG) != 0)
-		return "is no ELF program; there is no interpreter in the initrd";
-	if (head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_machine != MACHINE)
-		return "is for another kind of processor";
-	if ((head.e_type != ET_EXEC && head.e_type != ET_DYN) || head.e_phnum > MAX_SEGMENTS ||
-	    head.e_phentsize != sizeof(Elf64_Phdr))
-		return "is no ELF program; link it with -static";
-	for (unsigned i = 0; i < head.e_phnum; i++) {
-		Elf64_Phdr segment;
+	if (why)
+		return why;
+	return le16(file.p + offsetof(Elf64_Ehdr, e_machine)) == MACHINE ? NULL :
+	       "is for another kind of processor";
+}
 
-		if (pread_full(fd, &segment, sizeof(segment), head.e_phoff + i * sizeof(segment),
-			       &e) < 0)
-			return "is a cut ELF file";
-		if (segment.p_type == PT_INTERP)
-			return "needs a dynamic linker; link it with -static";
-	}
-	return NULL;
+static int check_executable(const char *file, struct err *e)
+{
+	struct stat st;
+
+	if (stat(file, &st) < 0)
+		return err_set(e, ERR_SYSTEM, errno, "open '%s'", file);
+	if (!S_ISREG(st.st_mode) || !(st.st_mode & S_IXUSR))
+		return err_set(e, ERR_CONFIG, 0,
+			       "hook '%.200s' is not an executable file; chmod +x makes one", file);
+	return 0;
 }
 
 int hook_check(const char *word, struct err *e)
 {
 	const char *file = strchr(word, ':'), *why;
-	SCOPED(fd_close) int fd = -1;
-	struct stat st;
+	SCOPED(mem_free) char *data = NULL;
+	size_t n;
+	int rc;
 
 	if (!file || file == word || !*++file)
 		return err_set(e, ERR_CONFIG, 0, "--hook '%.200s' is not POINT:FILE", word);
-	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_set(e, ERR_SYSTEM, errno, "open '%s'", file);
-	if (!S_ISREG(st.st_mode) || !(st.st_mode & S_IXUSR))
-		return err_set(e, ERR_CONFIG, 0,
-			       "hook '%.200s' is not an executable file; chmod +x makes one", file);
-	why = why_not_static(fd);
+	rc = check_executable(file, e);
+	if (rc == 0)
+		rc = source_read(file, INITRD_MAX_FILE, &data, &n, e);
+	if (rc < 0)
+		return rc;
+	why = objection((struct bytes){ (const uint8_t *)data, n });
 	if (why)
-		return err_set(e, ERR_CONFIG, 0, "hook '%.200s' %s", file, why);
+		return err_set(e, ERR_CONFIG, 0,
+			       "hook '%.200s' %s; the initrd has neither interpreter nor libraries, "
+			       "so link it with -static", file, why);
 	return err_set(e, ERR_CONFIG, 0,
 		       "hook '%.200s' would never run: this version's init runs no hooks; leave "
 		       "--hook out",

@@ -371,9 +371,9 @@ UNREADABLE = {
     "an archive in two frames": (compress(ONE[:60], "zstd") + compress(ONE[60:], "zstd"),
                                  "was cut off"),
     "no trailer": (entry("a"), "before the archive's trailer; it was cut off"),
-    "a program without initrd": (b"MZ".ljust(60, b"\0") + (64).to_bytes(4, "little") + b"PE\0\0"
-                                 + bytes(20), "without a section '.initrd'"),
-    "a damaged program": (b"MZ".ljust(200, b"\0"), "has no PE header"),
+    "a program without initrd": (Path("/usr/lib/systemd/boot/efi/systemd-bootx64.efi").read_bytes(),
+                                 "without a section '.initrd'"),
+    "a damaged program": (b"MZ".ljust(200, b"\0"), "no PE header"),
 }
 
 

@@ -59,7 +59,8 @@ def points(words: list[str], out: Path, log: Path) -> list[tuple[str, int]]:
     seen: dict[str, int] = {}
     calls, first = [], None
     for line in log.read_text().splitlines():
-        if match := re.match(r"(\w+)\(", line):
+        match = re.match(r"(\w+)\(", line)
+        if match and match[1] != "execve":  # strace's own start of it
             seen[match[1]] = seen.get(match[1], 0) + 1
             if first is None and str(out) in line.split(",")[0] + line.split(",")[-1]:
                 first = len(calls)

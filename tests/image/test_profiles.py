@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The profiles, as lists and with the real kernels where the lab has unpacked them."""
+"""The profiles, as lists and with real kernels, which the lab unpacks."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from lab import paths
+from lab import paths, tools
 
 REPO = Path(__file__).resolve().parents[2]
 MKINITRD = REPO / "build/slipway-mkinitrd"
 LISTS = {path.stem: path.read_text() for path in sorted((REPO / "mkinitrd/profiles").iterdir())}
-KERNELS = {"cloud": paths.KERNEL, "any": paths.KERNEL_GENERIC}
+KERNELS = {"cloud": tools.kernel, "any": tools.kernel_generic}
 # What an initrd may have, as the promise is: bytes of a whole image, compressed by zstd -19.
 LIMITS = [("virt", "cloud", 800_000), ("generic", "any", 6_000_000)]
 
@@ -30,9 +30,7 @@ def rows(text: str) -> list[str]:
 
 def build(out: Path, kernel: str, *words: object) -> dict[str, str]:
     """Builds for a real kernel; returns why each module is in, by its name."""
-    sysroot = KERNELS[kernel]
-    if not sysroot.exists():
-        pytest.skip(f"the lab has not unpacked {sysroot.name} yet")
+    sysroot = KERNELS[kernel]()
     version = next((sysroot / "usr/lib/modules").iterdir()).name
     manifest = out.with_suffix(".manifest")
     done = mkinitrd("build", "--output", out, "--manifest", manifest, "--sysroot", sysroot,
@@ -78,9 +76,7 @@ def test_size(profile, kernel, limit, tmp_path):
 
 def test_every_row_of_generic_is_known_to_debian(tmp_path):
     """But for one, which newer kernels have; else a typing error would go unseen."""
-    sysroot = KERNELS["any"]
-    if not sysroot.exists():
-        pytest.skip("the lab has not unpacked it yet")
+    sysroot = KERNELS["any"]()
     version = next((sysroot / "usr/lib/modules").iterdir()).name
     done = mkinitrd("build", "-n", "-v", "--profile=generic", "--sysroot", sysroot, "-k", version,
                     "--init", paths.INIT)
@@ -123,15 +119,14 @@ BAD = {
 
 @pytest.mark.parametrize("words, status, says", BAD.values(), ids=BAD)
 def test_a_profile_that_is_wrong_or_not_met(words, status, says, tmp_path):
-    if not KERNELS["cloud"].exists():
-        pytest.skip("the lab has not unpacked it yet")
+    sysroot = KERNELS["cloud"]()
     (tmp_path / "two.list").write_text("erofs\nahci nvme\n")
     (tmp_path / "nul.list").write_bytes(b"erofs\0\n")
     (tmp_path / "missed.list").write_text("!no-such\nno-such-either\n")
     words = [word.replace("=", f"={tmp_path}/") if ".list" in word else word for word in words]
-    version = next((KERNELS["cloud"] / "usr/lib/modules").iterdir()).name
-    done = mkinitrd("build", "-n", "-k", version, "--sysroot", KERNELS["cloud"], "--init",
-                    paths.INIT, *words)
+    version = next((sysroot / "usr/lib/modules").iterdir()).name
+    done = mkinitrd("build", "-n", "-k", version, "--sysroot", sysroot, "--init", paths.INIT,
+                    *words)
     assert done.returncode == status
     assert re.search(says, done.stderr), done.stderr
     assert "either" not in done.stderr
