@@ -19,10 +19,13 @@
 enum {
 	/* 8 MiB: what the kernel has to hold beside the archive while it unpacks. */
 	WINDOW_LOG = 23,
-	/* Each job is compressed by itself, with the last MiB before it in view (2^20 is the
-	 * window by 2^(9 - 6)). Both are set, as the library's own choice may change. */
+	/* Each job is compressed by itself, with some of what comes before it in view: the last
+	 * MiB (the window by 2^(9 - 6)), or all of it for who wants the last byte more than the
+	 * time. All are set, as the library's own choice may change. */
 	JOB_BYTES = 2 << 20,
 	OVERLAP_LOG = 6,
+	OVERLAP_LOG_MAX = 9,
+	THOROUGH_LEVEL = 16,
 	MAX_THREADS = 32,
 };
 
@@ -101,7 +104,7 @@ static size_t configure(ZSTD_CCtx *c, int level, unsigned n_threads)
 		{ ZSTD_c_contentSizeFlag, 1 },
 		{ ZSTD_c_nbWorkers, n_threads ? (int)n_threads : 1 },
 		{ ZSTD_c_jobSize, JOB_BYTES },
-		{ ZSTD_c_overlapLog, OVERLAP_LOG },
+		{ ZSTD_c_overlapLog, level < THOROUGH_LEVEL ? OVERLAP_LOG : OVERLAP_LOG_MAX },
 	};
 	size_t rc = 0;
 
