@@ -10,7 +10,8 @@ struct scratch {
 	char path[SCRATCH_BYTES]; /* "" if there is none */
 };
 
-/* Makes a folder in TMPDIR that others cannot look into. Errors: ERR_SYSTEM. */
+/* Makes a folder that others cannot look into: in TMPDIR, or without that in memory if there is
+ * room, else in /tmp. Errors: ERR_SYSTEM. */
 int scratch_make(struct scratch *ret, struct err *e);
 
 /* Removes it with all it holds. */

@@ -28,25 +28,6 @@ static int changed(const char *path, struct err *e)
 		       path);
 }
 
-/* Reads until the end or until n bytes are there. */
-static ssize_t read_upto(int fd, char *to, size_t n)
-{
-	size_t done = 0;
-
-	while (done < n) {
-		ssize_t got = read(fd, to + done, n - done);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			break;
-		done += (size_t)got;
-	}
-	return (ssize_t)done;
-}
-
 /* A file of the sources has a size; one more byte than that shows that it grew. */
 static int read_stable(int fd, const char *path, const struct stat *before, char **ret,
 		       struct err *e)

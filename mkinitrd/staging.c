@@ -1,29 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#define _GNU_SOURCE /* asprintf, nftw */
+#define _GNU_SOURCE /* asprintf */
 #include "mkinitrd/staging.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
 #include "mkinitrd/firmware.h"
 #include "mkinitrd/program.h"
+#include "mkinitrd/scratch.h"
 #include "mkinitrd/source.h"
 #include "mkinitrd/unpack.h"
 
-enum { PLENTY_BYTES = 1 << 30 };
-
 struct staging {
-	char root[PATH_MAX / 4];
-	char folder[PATH_MAX / 2]; /* root/usr/lib/modules/VERSION */
+	struct scratch scratch;
+	char folder[PATH_MAX / 2]; /* scratch/usr/lib/modules/VERSION */
 	char **files;              /* the module files in it, in the closure's order */
 	size_t n_files;
 };
@@ -44,53 +41,24 @@ static const struct {
 	{ "modules.weakdep", true },
 };
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
-{
-	(void)st, (void)type, (void)where;
-	remove(path);
-	return 0;
-}
-
 static void staging_remove(struct staging *s)
 {
 	for (size_t i = 0; i < s->n_files; i++)
 		free(s->files[i]);
 	free(s->files);
-	if (s->root[0])
-		nftw(s->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-/* In memory if it is there in plenty: on a disk, half of a build's time would go into the
- * journal for files that are gone at its end. */
-static const char *temporary_folder(void)
-{
-	static const char memory[] = "/dev/shm";
-	const char *tmp = getenv("TMPDIR");
-	struct statvfs st;
-
-	if (tmp && *tmp)
-		return tmp;
-	if (access(memory, W_OK) == 0 && statvfs(memory, &st) == 0 &&
-	    st.f_bavail >= PLENTY_BYTES / st.f_frsize)
-		return memory;
-	return "/tmp";
+	scratch_remove(&s->scratch);
 }
 
 /* depmod looks in /lib/modules or in /usr/lib/modules, as it was configured. */
 static int staging_make(struct staging *s, const char *version, struct err *e)
 {
-	const char *tmp = temporary_folder();
-	char root[sizeof(s->root)], link[PATH_MAX / 2];
-	int n = snprintf(root, sizeof(root), "%s/slipway-mkinitrd.XXXXXX", tmp);
+	char link[PATH_MAX / 2];
+	int rc = scratch_make(&s->scratch, e);
 
-	if (n >= (int)sizeof(root))
-		return err_set(e, ERR_SYSTEM, ENAMETOOLONG, "make a folder in '%s'", tmp);
-	if (!mkdtemp(root))
-		return err_set(e, ERR_SYSTEM, errno,
-			       "make the folder '%s'; set TMPDIR to one that can be written", root);
-	memcpy(s->root, root, sizeof(root));
-	snprintf(s->folder, sizeof(s->folder), "%s/usr/lib/modules/%s", s->root, version);
-	snprintf(link, sizeof(link), "%s/lib", s->root);
+	if (rc < 0)
+		return rc;
+	snprintf(s->folder, sizeof(s->folder), "%s/usr/lib/modules/%s", s->scratch.path, version);
+	snprintf(link, sizeof(link), "%s/lib", s->scratch.path);
 	if (symlink("usr/lib", link) < 0)
 		return err_set(e, ERR_SYSTEM, errno, "make the link '%s'", link);
 	return make_dirs(s->folder, 0700, e);
@@ -153,7 +121,7 @@ static int run_depmod(const struct staging *s, const char *folder, const char *v
 		      struct err *e)
 {
 	char *argv[] = {
-		"depmod", "-C", "/dev/null", "-b", (char *)s->root, (char *)version, NULL
+		"depmod", "-C", "/dev/null", "-b", (char *)s->scratch.path, (char *)version, NULL
 	};
 
 	for (size_t i = 0; i < sizeof(depmod_inputs) / sizeof(*depmod_inputs); i++) {
@@ -179,7 +147,7 @@ static int pack_indexes(struct initrd *i, const struct staging *s, struct err *e
 		snprintf(path, sizeof(path), "%s/%s", s->folder, indexes[n].name);
 		if (indexes[n].optional && access(path, F_OK) < 0)
 			continue;
-		rc = initrd_add_file(i, path + strlen(s->root), path, false,
+		rc = initrd_add_file(i, path + strlen(s->scratch.path), path, false,
 				     "index of the modules here", e);
 		if (rc < 0)
 			return rc;
@@ -193,7 +161,7 @@ static int pack_modules(struct initrd *i, const struct staging *s, const struct 
 	int rc = 0;
 
 	for (size_t n = 0; n < s->n_files && rc == 0; n++)
-		rc = initrd_add_file(i, s->files[n] + strlen(s->root), s->files[n], false,
+		rc = initrd_add_file(i, s->files[n] + strlen(s->scratch.path), s->files[n], false,
 				     c->modules[n].why, e);
 	return rc;
 }
@@ -201,7 +169,7 @@ static int pack_modules(struct initrd *i, const struct staging *s, const struct 
 static int pack_firmware(struct initrd *i, const struct staging *s, const struct staging_job *job,
 			 struct err *e)
 {
-	struct firmware_search search = { job->firmware, job->sysroot, job->version, s->root };
+	struct firmware_search search = { job->firmware, job->sysroot, job->version, s->scratch.path };
 	struct firmware_count count;
 	int rc = firmware_add(i, &search, s->files, &count, e);
 
@@ -216,7 +184,7 @@ static int pack_firmware(struct initrd *i, const struct staging *s, const struct
 int staging_add_modules(struct initrd *i, const struct closure *c, const struct staging_job *job,
 			struct err *e)
 {
-	SCOPED(staging_remove) struct staging s = { .root = "" };
+	SCOPED(staging_remove) struct staging s = { .n_files = 0 };
 	int rc = staging_make(&s, job->version, e);
 
 	progress_step(job->progress, "unpacking %zu modules of %s", c->n, job->version);

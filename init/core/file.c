@@ -10,9 +10,9 @@
 
 #include "init/core/cleanup.h"
 
-/* Reads until the end or until max + 1 bytes are there. */
-static ssize_t read_upto(int fd, char *buf, size_t max)
+ssize_t read_upto(int fd, void *ret, size_t max)
 {
+	char *buf = ret;
 	size_t n = 0;
 
 	while (n < max) {

@@ -24,6 +24,9 @@ int file_write(const char *path, mode_t mode, const void *p, size_t n, struct er
 /* Writes to an existing file, such as an attribute in /sys. */
 int file_write_existing(const char *path, const char *text, struct err *e);
 
+/* Reads until the end or until max bytes are there. Returns the count, or -1 and errno. */
+ssize_t read_upto(int fd, void *ret, size_t max);
+
 /* Reads exactly n bytes at offset. Errors: ERR_SYSTEM (EIO if the file ends). */
 int pread_full(int fd, void *ret, size_t n, uint64_t offset, struct err *e);
 
