@@ -11,16 +11,27 @@ static const struct bank {
 	const char *name;
 	mbedtls_md_type_t type;
 	size_t bytes;
+	uint16_t tpm_id; /* TPM_ALG_ID */
 } banks[PCR_N_BANKS] = {
-	{ "sha1", MBEDTLS_MD_SHA1, 20 },
-	{ "sha256", MBEDTLS_MD_SHA256, 32 },
-	{ "sha384", MBEDTLS_MD_SHA384, 48 },
-	{ "sha512", MBEDTLS_MD_SHA512, 64 },
+	{ "sha1", MBEDTLS_MD_SHA1, 20, 0x04 },
+	{ "sha256", MBEDTLS_MD_SHA256, 32, 0x0b },
+	{ "sha384", MBEDTLS_MD_SHA384, 48, 0x0c },
+	{ "sha512", MBEDTLS_MD_SHA512, 64, 0x0d },
 };
 
 const char *pcr_bank_name(size_t bank)
 {
 	return bank < PCR_N_BANKS ? banks[bank].name : NULL;
+}
+
+size_t pcr_bank_bytes(size_t bank)
+{
+	return banks[bank].bytes;
+}
+
+uint16_t pcr_bank_tpm_id(size_t bank)
+{
+	return banks[bank].tpm_id;
 }
 
 static int digest(const struct bank *bank, const struct bytes parts[], size_t n,

@@ -20,6 +20,10 @@ struct pcr {
 /* "sha1", "sha256", "sha384", "sha512"; NULL past the last one. */
 const char *pcr_bank_name(size_t bank);
 
+/* Of an existing bank: the length of its values, and its TPM_ALG_ID. */
+size_t pcr_bank_bytes(size_t bank);
+uint16_t pcr_bank_tpm_id(size_t bank);
+
 /* Measures the parts, one behind the other, as one event: extends each bank by their
  * digest. Errors: ERR_SYSTEM if the library refuses. */
 int pcr_extend(struct pcr *pcr, const struct bytes parts[], size_t n, struct err *e);

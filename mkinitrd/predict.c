@@ -31,8 +31,13 @@ static const struct extra {
 	{ ".profile", "profile" },
 };
 
-static const char *const words[PREDICT_N_PHASES - 1] = { "enter-initrd", "leave-initrd", "sysinit",
-							 "ready" };
+const char *const predict_phases[PREDICT_N_PHASES] = {
+	"-",
+	"enter-initrd",
+	"enter-initrd:leave-initrd",
+	"enter-initrd:leave-initrd:sysinit",
+	"enter-initrd:leave-initrd:sysinit:ready",
+};
 
 #define N_OF(a) (sizeof(a) / sizeof(*(a)))
 
@@ -52,19 +57,6 @@ static void boot_parts_done(struct boot_parts *b)
 	buffer_done(&b->addons_cmdline);
 	buffer_done(&b->smbios_cmdline);
 	buffer_done(&b->cmdline);
-}
-
-const char *predict_phase(size_t i)
-{
-	static const char *const paths[PREDICT_N_PHASES] = {
-		"-",
-		"enter-initrd",
-		"enter-initrd:leave-initrd",
-		"enter-initrd:leave-initrd:sysinit",
-		"enter-initrd:leave-initrd:sysinit:ready",
-	};
-
-	return i < PREDICT_N_PHASES ? paths[i] : NULL;
 }
 
 /* 1 and the bytes, or 0 if there is no such section; an empty one counts as none. */
@@ -228,8 +220,7 @@ static int predict_boot_loader(struct predict_input *in, struct boot_parts *b,
 
 /* ---- PCR 11, 12, 13 ---- */
 
-static int predict_phases(const struct boot_parts *b, struct pcr phases[static PREDICT_N_PHASES],
-			  struct err *e)
+static int predict_image(const struct boot_parts *b, struct pcr *image, struct err *e)
 {
 	int rc = 0;
 
@@ -240,15 +231,27 @@ static int predict_phases(const struct boot_parts *b, struct pcr phases[static P
 		rc = section_of(&b->uki, name, &content, e);
 		if (rc <= 0)
 			continue;
-		rc = pcr_extend(&phases[0],
-				&(struct bytes){ (const uint8_t *)name, strlen(name) + 1 }, 1, e);
+		rc = pcr_extend(image, &(struct bytes){ (const uint8_t *)name, strlen(name) + 1 }, 1,
+				e);
 		if (rc == 0)
-			rc = pcr_extend(&phases[0], &content, 1, e);
+			rc = pcr_extend(image, &content, 1, e);
 	}
-	for (size_t i = 1; i < PREDICT_N_PHASES && rc >= 0; i++) {
-		phases[i] = phases[i - 1];
-		rc = pcr_extend_text(&phases[i], words[i - 1], e);
+	return rc < 0 ? rc : 0;
+}
+
+int predict_phase(const struct prediction *p, const char *path, struct pcr *ret, struct err *e)
+{
+	struct pcr pcr = p->kernel_image;
+	int rc = 0;
+
+	for (const char *word = path; word && strcmp(path, "-") != 0 && rc == 0;) {
+		size_t n = strcspn(word, ":");
+
+		rc = pcr_extend(&pcr, &(struct bytes){ (const uint8_t *)word, n }, 1, e);
+		word = word[n] ? word + n + 1 : NULL;
 	}
+	if (rc == 0)
+		*ret = pcr;
 	return rc;
 }
 
@@ -369,7 +372,7 @@ int predict(struct predict_input *in, struct prediction *ret, struct err *e)
 	const struct pcr start = { .banks = in->banks };
 	struct prediction p = { .boot_loader = start,
 				.kernel_initrd = start,
-				.phases = { start },
+				.kernel_image = start,
 				.kernel_config = start,
 				.sysexts = start };
 	int rc = pe_parse(in->uki.p, in->uki.n, &b.uki, e);
@@ -383,7 +386,7 @@ int predict(struct predict_input *in, struct prediction *ret, struct err *e)
 	if (rc == 0)
 		rc = archive_all(in, &b, e);
 	if (rc == 0)
-		rc = predict_phases(&b, p.phases, e);
+		rc = predict_image(&b, &p.kernel_image, e);
 	if (rc == 0)
 		rc = predict_config(&b, &p, e);
 	if (rc == 0)
@@ -391,4 +394,12 @@ int predict(struct predict_input *in, struct prediction *ret, struct err *e)
 	if (rc == 0)
 		*ret = p;
 	return rc;
+}
+
+int predict_public_key(struct bytes uki, struct bytes *ret, struct err *e)
+{
+	struct pe pe;
+	int rc = pe_parse(uki.p, uki.n, &pe, e);
+
+	return rc < 0 ? rc : section_of(&pe, ".pcrpkey", ret, e);
 }

@@ -31,23 +31,29 @@ struct predict_input {
 	unsigned banks;             /* as in struct pcr */
 };
 
-/* PCR 11 after the stub, and after each of our words and the host's. */
-enum { PREDICT_N_PHASES = 5 };
-
 struct prediction {
 	char stub[32]; /* its version, for people */
-	struct pcr boot_loader;       /* 4 */
-	struct pcr kernel_initrd;     /* 9 */
-	struct pcr phases[PREDICT_N_PHASES]; /* 11 */
-	struct pcr kernel_config;     /* 12 */
-	struct pcr sysexts;           /* 13 */
+	struct pcr boot_loader;   /* 4 */
+	struct pcr kernel_initrd; /* 9 */
+	struct pcr kernel_image;  /* 11, as the stub leaves it: see predict_phase() */
+	struct pcr kernel_config; /* 12 */
+	struct pcr sysexts;       /* 13 */
 };
 
-/* "-" for the stub's, then "enter-initrd", "enter-initrd:leave-initrd", and so on: the
- * paths that systemd-measure takes. */
-const char *predict_phase(size_t i);
+/* The paths of phases that a boot comes to, as systemd-measure takes them: "-" for none, then
+ * "enter-initrd", "enter-initrd:leave-initrd", and so on with the host's. */
+enum { PREDICT_N_PHASES = 5 };
+extern const char *const predict_phases[PREDICT_N_PHASES];
 
 /* Errors: ERR_CONFIG if something is no UKI, addon, or nothing that the stub would take,
  * ERR_UNSUPPORTED if the values depend on more than the files, or the stub's version is
  * another; ERR_MEMORY, ERR_SYSTEM. */
 int predict(struct predict_input *in, struct prediction *ret, struct err *e);
+
+/* PCR 11 when the words of this path were measured: any that are not empty, joined by ':', or "-"
+ * for none. Errors: ERR_SYSTEM. */
+int predict_phase(const struct prediction *p, const char *path, struct pcr *ret, struct err *e);
+
+/* The public key that a UKI carries for signed policies, in *ret, which points into uki. Returns
+ * 1, or 0 if it has none. Errors: ERR_CONFIG if it is no UKI. */
+int predict_public_key(struct bytes uki, struct bytes *ret, struct err *e);

@@ -9,6 +9,7 @@
 
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
+#include "mkinitrd/pcrsig.h"
 #include "mkinitrd/predict.h"
 #include "mkinitrd/progress.h"
 #include "mkinitrd/verb.h"
@@ -28,18 +29,24 @@ static const char help[] =
 	"      --global-credential FILE  a credential in /loader/credentials\n"
 	"      --smbios-cmdline TEXT     words added to the command line by SMBIOS\n"
 	"      --bank NAME,...           sha1, sha256, sha384, sha512 (default: all)\n"
+	"      --phases PATH,...         PCR 11 when these were entered (WORD:WORD...)\n"
+	"      --sign KEY                print signatures of those, as .pcrsig has them\n"
+	"      --public-key FILE         demand that KEY is this one's private half\n"
 	"      --json                    print JSON\n"
 	"  -h, --help                    this text\n"
 	"\n"
 	"Options that name a file beside the UKI may be repeated. Exit status: 0, 1 if it\n"
 	"cannot be told, 2 if the command line is wrong. See slipway-mkinitrd(8).\n";
 
-enum { OPT_UKI = 256, OPT_SMBIOS, OPT_BANK, OPT_JSON, OPT_BESIDE };
+enum { OPT_UKI = 256, OPT_SMBIOS, OPT_BANK, OPT_JSON, OPT_PHASES, OPT_SIGN, OPT_PUBLIC_KEY, OPT_BESIDE };
 
 static const struct option long_options[] = {
 	{ "uki", required_argument, NULL, OPT_UKI },
 	{ "smbios-cmdline", required_argument, NULL, OPT_SMBIOS },
 	{ "bank", required_argument, NULL, OPT_BANK },
+	{ "phases", required_argument, NULL, OPT_PHASES },
+	{ "sign", required_argument, NULL, OPT_SIGN },
+	{ "public-key", required_argument, NULL, OPT_PUBLIC_KEY },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "global-addon", required_argument, NULL, OPT_BESIDE + COMPANION_GLOBAL_ADDON },
 	{ "addon", required_argument, NULL, OPT_BESIDE + COMPANION_ADDON },
@@ -51,11 +58,13 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-enum { MAX_FILE_BYTES = 1024 * 1024 * 1024 };
+enum { MAX_FILE_BYTES = 1024 * 1024 * 1024, MAX_PHASES = 64 };
 
 struct request {
-	const char *uki;
+	const char *uki, *key, *public_key;
 	bool json, help;
+	const char *phases[MAX_PHASES];
+	size_t n_phases;
 	struct predict_input in; /* owns what its bytes point to */
 };
 
@@ -108,6 +117,21 @@ static int parse_banks(char *text, unsigned *ret, struct err *e)
 	return 0;
 }
 
+static int parse_phases(char *text, struct request *r, struct err *e)
+{
+	char *path;
+
+	while ((path = strsep(&text, ","))) {
+		if (r->n_phases == MAX_PHASES)
+			return err_set(e, ERR_CONFIG, 0, "--phases has over %d paths", MAX_PHASES);
+		if (!*path || *path == ':' || strstr(path, "::") || path[strlen(path) - 1] == ':')
+			return err_set(e, ERR_CONFIG, 0,
+				       "--phases: '%.100s' has an empty word; '-' is before all", path);
+		r->phases[r->n_phases++] = path;
+	}
+	return 0;
+}
+
 static int parse_option(struct request *r, int option, const char *word, struct err *e)
 {
 	switch (option) {
@@ -119,6 +143,14 @@ static int parse_option(struct request *r, int option, const char *word, struct 
 		return 0;
 	case OPT_BANK:
 		return parse_banks(optarg, &r->in.banks, e);
+	case OPT_PHASES:
+		return parse_phases(optarg, r, e);
+	case OPT_SIGN:
+		r->key = optarg;
+		return 0;
+	case OPT_PUBLIC_KEY:
+		r->public_key = optarg;
+		return 0;
 	case OPT_JSON:
 		r->json = true;
 		return 0;
@@ -134,6 +166,16 @@ static int parse_option(struct request *r, int option, const char *word, struct 
 	return add_file(&r->in.beside[option - OPT_BESIDE], optarg, e);
 }
 
+/* What is signed for a later phase can be unsealed when the initrd is long gone: only the
+ * initrd's own, unless the vendor wants more. */
+static void default_phases(struct request *r)
+{
+	if (r->key)
+		r->phases[r->n_phases++] = "enter-initrd";
+	for (size_t i = 0; !r->key && i < PREDICT_N_PHASES; i++)
+		r->phases[r->n_phases++] = predict_phases[i];
+}
+
 static int parse(int argc, char **argv, struct request *r, struct err *e)
 {
 	int option, rc = 0;
@@ -147,6 +189,10 @@ static int parse(int argc, char **argv, struct request *r, struct err *e)
 		return err_set(e, ERR_CONFIG, 0, "'%.100s' is no option", argv[optind]);
 	if (!r->uki)
 		return err_set(e, ERR_CONFIG, 0, "say with --uki which UKI is started");
+	if (r->public_key && !r->key)
+		return err_set(e, ERR_CONFIG, 0, "--public-key is for --sign");
+	if (!r->n_phases)
+		default_phases(r);
 	if (!r->in.banks)
 		r->in.banks = (1u << PCR_N_BANKS) - 1;
 	return load(r->uki, &r->in.uki, e);
@@ -160,18 +206,20 @@ struct line {
 	const struct pcr *value;
 };
 
-enum { N_LINES = 4 + PREDICT_N_PHASES };
+enum { MAX_LINES = 4 + MAX_PHASES };
 
-static void list_lines(const struct prediction *p, struct line ret[static N_LINES])
+static size_t list_lines(const struct request *r, const struct prediction *p,
+			 const struct pcr phases[], struct line ret[static MAX_LINES])
 {
 	size_t n = 0;
 
 	ret[n++] = (struct line){ 4, NULL, &p->boot_loader };
 	ret[n++] = (struct line){ 9, NULL, &p->kernel_initrd };
-	for (size_t i = 0; i < PREDICT_N_PHASES; i++)
-		ret[n++] = (struct line){ 11, predict_phase(i), &p->phases[i] };
+	for (size_t i = 0; i < r->n_phases; i++)
+		ret[n++] = (struct line){ 11, r->phases[i], &phases[i] };
 	ret[n++] = (struct line){ 12, NULL, &p->kernel_config };
 	ret[n++] = (struct line){ 13, NULL, &p->sysexts };
+	return n;
 }
 
 static void print_line(const struct line *l, size_t bank, bool json, bool first)
@@ -190,15 +238,16 @@ static void print_line(const struct line *l, size_t bank, bool json, bool first)
 		       pcr_bank_name(bank), l->pcr, value);
 }
 
-static int print(const struct request *r, const struct prediction *p, struct err *e)
+static int print_values(const struct request *r, const struct prediction *p,
+			const struct pcr phases[], struct err *e)
 {
-	struct line lines[N_LINES];
+	struct line lines[MAX_LINES];
+	size_t n = list_lines(r, p, phases, lines);
 	bool first = true;
 
-	list_lines(p, lines);
 	fputs(r->json ? "[" : "# bank\tPCR\tvalue\tphases\n", stdout);
 	for (size_t bank = 0; bank < PCR_N_BANKS; bank++)
-		for (size_t i = 0; i < N_LINES && r->in.banks & 1u << bank; i++) {
+		for (size_t i = 0; i < n && r->in.banks & 1u << bank; i++) {
 			print_line(&lines[i], bank, r->json, first);
 			first = false;
 		}
@@ -206,11 +255,51 @@ static int print(const struct request *r, const struct prediction *p, struct err
 	return fflush(stdout) == 0 ? 0 : err_set(e, ERR_SYSTEM, errno, "print the values");
 }
 
+/* The key must be the one that secrets are sealed to: what the caller says, and what the UKI
+ * brings to the booted system. */
+static int load_key(const struct request *r, struct pcrsig_key **ret, struct err *e)
+{
+	SCOPED(mem_free) char *pem = NULL;
+	struct bytes carried;
+	size_t n = 0;
+	int rc = pcrsig_key_load(r->key, ret, e);
+
+	if (rc == 0 && r->public_key)
+		rc = file_read(AT_FDCWD, r->public_key, MAX_FILE_BYTES, &pem, &n, e);
+	if (rc == 0 && r->public_key)
+		rc = pcrsig_key_matches(*ret, (struct bytes){ (const uint8_t *)pem, n },
+					r->public_key, e);
+	if (rc == 0)
+		rc = predict_public_key(r->in.uki, &carried, e);
+	if (rc > 0)
+		rc = pcrsig_key_matches(*ret, carried, "the section .pcrpkey of the UKI", e);
+	return rc;
+}
+
+static int run(struct request *r, struct err *e)
+{
+	SCOPED(pcrsig_key_drop) struct pcrsig_key *key = NULL;
+	SCOPED(progress_end) struct progress *progress = progress_begin();
+	struct prediction p;
+	struct pcr phases[MAX_PHASES];
+	int rc;
+
+	progress_step(progress, "computing digests");
+	rc = predict(&r->in, &p, e);
+	if (rc < 0)
+		return err_in(e, "'%s'", r->uki);
+	for (size_t i = 0; i < r->n_phases && rc == 0; i++)
+		rc = predict_phase(&p, r->phases[i], &phases[i], e);
+	if (rc == 0 && !r->key)
+		return print_values(r, &p, phases, e);
+	if (rc == 0)
+		rc = load_key(r, &key, e);
+	return rc == 0 ? pcrsig_print(stdout, key, phases, r->n_phases, e) : rc;
+}
+
 int verb_predict(int argc, char **argv)
 {
 	SCOPED(request_done) struct request r = { 0 };
-	SCOPED(progress_end) struct progress *progress = NULL;
-	struct prediction p;
 	struct err e = { 0 };
 	int rc = parse(argc, argv, &r, &e);
 
@@ -218,12 +307,5 @@ int verb_predict(int argc, char **argv)
 		return e.code == ERR_CONFIG ? verb_misused(&e, "predict") : verb_failed(&e);
 	if (r.help)
 		return fputs(help, stdout) < 0 ? STATUS_FAILED : STATUS_OK;
-	progress = progress_begin();
-	progress_step(progress, "computing digests");
-	rc = predict(&r.in, &p, &e);
-	if (rc < 0)
-		err_in(&e, "'%s'", r.uki);
-	else
-		rc = print(&r, &p, &e);
-	return rc < 0 ? verb_failed(&e) : STATUS_OK;
+	return run(&r, &e) < 0 ? verb_failed(&e) : STATUS_OK;
 }

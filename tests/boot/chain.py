@@ -7,13 +7,13 @@ import base64
 import json
 import re
 import shutil
-import struct
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import lab
 from expect import RUNNING
-from lab import appliance, disk, paths, steps, tree
+from lab import appliance, disk, paths, steps
 
 MODULES = ("dm_mod", "dm_verity", "loop", "overlay", "erofs", "efivarfs")
 SHARED = paths.LAB / "boot-tests"
@@ -55,20 +55,9 @@ def uki(name: str, image: Path, key: str | None = "db") -> Uki:
 
 def _start(folder: Path) -> dict[str, str]:
     """What systemd-measure expects of PCR 11 after folder/uki.efi and before any phase."""
-    image = (folder / "uki.efi").read_bytes()
-    pe = struct.unpack_from("<I", image, 0x3C)[0]
-    n_sections, optional = struct.unpack_from("<6xH12xH", image, pe)
-    sections = []
-    for n in range(n_sections):
-        name, size, _, raw, at = struct.unpack_from("<8sIIII", image, pe + 24 + optional + 40 * n)
-        name = name.rstrip(b"\0").decode()
-        if name in (".linux", ".osrel", ".cmdline", ".initrd", ".uname", ".sbat"):
-            sections.append(folder / name)
-            sections[-1].write_bytes(image[at : at + min(size, raw)])
-    said = lab.tool("/usr/lib/systemd/systemd-measure", "calculate", "--phase=:",
-                    *(f"--{path.name[1:]}={tree.host(path)}" for path in sections))
-    for path in sections:
-        path.unlink()
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        said = lab.tool("/usr/lib/systemd/systemd-measure", "calculate", "--phase=:",
+                        *lab.uki.sections(folder / "uki.efi", Path(place)))
     return dict(re.findall(r"^11:(\w+)=([0-9a-f]+)$", said.stdout.decode(), re.M))
 
 

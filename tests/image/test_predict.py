@@ -107,6 +107,10 @@ def test_what_cannot_be_predicted(tmp_path, content, says):
     (("--uki", "{uki}", "--sysext", "{raw}", "--sysext", "{raw}"), 1, "is given twice"),
     (("--uki", "{uki}", "--confext", "{raw}"), 1, "no '*.confext.raw'"),
     (("--uki", "{uki}", "--addon", "{raw}"), 1, "no '*.addon.efi'"),
+    (("--uki", "{uki}", "--phases", "a::b"), 2, "'a::b' has an empty word"),
+    (("--uki", "{uki}", "--phases", "a,,b"), 2, "'' has an empty word"),
+    (("--uki", "{uki}", "--phases", ",".join("a" * 65)), 2, "over 64 paths"),
+    (("--uki", "{uki}", "--public-key", "{uki}"), 2, "--public-key is for --sign"),
     (("--help",), 0, ""),
 ])
 def test_usage_and_exit_status(words, status, says):
@@ -124,6 +128,15 @@ def test_addon_that_is_no_addon(tmp_path):
     done = predict("--uki", DEMO / "uki.efi", "--addon", addon)
     assert done.returncode == 1 and "'kernel.addon.efi'" in done.stderr
     assert "it has the section .linux" in done.stderr
+
+
+def test_only_the_phases_that_are_asked_for():
+    lines = predict("--uki", DEMO / "uki.efi", "--bank", "sha256").stdout.splitlines()
+    some = predict("--uki", DEMO / "uki.efi", "--bank", "sha256", "--phases",
+                   "enter-initrd:leave-initrd,-").stdout.splitlines()
+    assert [line.split("\t")[1] for line in some[1:]] == ["4", "9", "11", "11", "12", "13"]
+    assert some[3:5] == [next(line for line in lines if line.endswith("\t" + path))
+                         for path in ("enter-initrd:leave-initrd", "-")]
 
 
 def test_only_the_banks_that_are_asked_for():

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import re
+import struct
 from pathlib import Path
 
 from . import tools, tree
 from .keys import Key
 
 STUB = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
+MEASURED = (".linux", ".osrel", ".cmdline", ".initrd", ".uname", ".sbat", ".pcrpkey", ".profile")
 BANKS = ("sha1", "sha256", "sha384", "sha512")
 
 
@@ -35,3 +37,18 @@ def _phases(values: str, headings: str) -> dict[str, dict[str, str]]:
         for phase, digest in zip(phases, digests, strict=True):
             found[phase][bank] = digest
     return found
+
+
+def sections(image: Path, folder: Path) -> list[str]:
+    """Put what the stub measures of a UKI into the folder; returns systemd-measure's options."""
+    data = image.read_bytes()
+    pe = struct.unpack_from("<I", data, 0x3C)[0]
+    n_sections, optional = struct.unpack_from("<6xH12xH", data, pe)
+    words = []
+    for n in range(n_sections):
+        name, size, _, raw, at = struct.unpack_from("<8sIIII", data, pe + 24 + optional + 40 * n)
+        name = name.rstrip(b"\0").decode()
+        if name in MEASURED:
+            (folder / name).write_bytes(data[at : at + min(size, raw)])
+            words.append(f"--{name[1:]}={tree.host(folder / name)}")
+    return words
