@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .report import Report
+from .swtpm import Swtpm
 
 
 @dataclass
@@ -56,6 +58,7 @@ class Spec:
     append: str = ""
     tpm: str = "none"  # "none", "on", or "dead": there, but its driver gets no answer
     banks: tuple[str, ...] = ("sha256",)
+    with_tpm: Callable[[Swtpm], None] | None = None  # called with it, the machine being gone
     memory: int = 1024  # MiB
     cpus: int = 1
     parallel: bool = False  # a host thread for each CPU: real speed-up, but see qemu.command()

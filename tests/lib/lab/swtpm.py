@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import shutil
 import signal
 import socket
 import struct
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from .steps import LabError
@@ -47,6 +50,13 @@ class Swtpm:
 
     def pcrs(self) -> dict[str, list[str]]:
         """All active PCR banks, read by TPM commands; QEMU must be gone (it holds the channel)."""
+        control, ours = self._connect()
+        with control, ours:
+            return {bank: [self._pcr_read(ours, code, n) for n in range(24)]
+                    for code, bank in self._banks(ours)}
+
+    def _connect(self) -> tuple[socket.socket, socket.socket]:
+        """The control channel, which has to stay open, and a channel that takes commands."""
         control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         control.settimeout(5)
         control.connect(str(self.socket_path))
@@ -58,9 +68,22 @@ class Swtpm:
         if struct.unpack(">I", control.recv(4))[0] != 0:
             raise LabError("swtpm gave no data channel")
         theirs.close()
-        with control, ours:
-            return {bank: [self._pcr_read(ours, code, n) for n in range(24)]
-                    for code, bank in self._banks(ours)}
+        return control, ours
+
+    @contextlib.contextmanager
+    def served(self) -> Iterator[Path]:
+        """Let other programs use the TPM, QEMU being gone: as `swtpm:path=` this path, for TSS."""
+        path = self.socket_path.with_name("served.sock")
+        with contextlib.ExitStack() as stack:
+            for place, channel in zip((f"{path}.ctrl", str(path)), self._connect(), strict=True):
+                stack.enter_context(channel)
+                door = stack.enter_context(socket.create_server(place, family=socket.AF_UNIX))
+                thread = threading.Thread(target=_relay, args=(door, channel))
+                thread.start()
+                stack.callback(Path(place).unlink)
+                stack.callback(thread.join)
+                stack.callback(door.shutdown, socket.SHUT_RDWR)
+            yield path
 
     @staticmethod
     def _transmit(channel: socket.socket, command: int, body: bytes) -> bytes:
@@ -89,3 +112,16 @@ class Swtpm:
         # update counter, the selection as read, then a list of one digest
         size = struct.unpack_from(">H", answer, 4 + 4 + 2 + 1 + 3 + 4)[0]
         return answer[20 : 20 + size].hex()
+
+
+def _relay(door: socket.socket, channel: socket.socket) -> None:
+    """Carry each caller's requests to the channel, and the answers back, until the door closes."""
+    while True:
+        try:
+            caller, _ = door.accept()
+        except OSError:
+            return
+        with caller, contextlib.suppress(ConnectionError):
+            while request := caller.recv(4096):
+                channel.sendall(request)
+                caller.sendall(channel.recv(4096))

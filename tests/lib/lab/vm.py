@@ -52,6 +52,8 @@ def boot(spec: Spec) -> Result:
         if tpm and tpm.process.poll() is None:
             with contextlib.suppress(OSError, LabError):
                 pcrs = tpm.pcrs()
+            if spec.with_tpm:
+                spec.with_tpm(tpm)
         return machine.result(end, pcrs)
 
 
