@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""slipway-lab: make the demo appliance, boot it, and judge the boot."""
+"""slipway-lab: make the demo appliance, boot it, and judge boots."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import shutil
 import sys
 from pathlib import Path
 
-from . import appliance, paths, steps, vm
-from .judge import judge
+from . import appliance, attest, paths, steps, vm
+from .judge import READY, Verdict, judge
 from .spec import Drive, Result, Spec
 from .steps import LabError, say
+
+EVIDENCE = ("message", "signature", "values", "firmware_log", "userspace_log")
 
 
 def _demo(_args: argparse.Namespace) -> int:
@@ -32,9 +34,7 @@ def _boot(args: argparse.Namespace) -> int:
     _keep(got.record, paths.BUILD / "boot.json")
     _summary(got)
     verdicts = judge(made, got)
-    for verdict in verdicts:
-        mark = "ok  " if verdict.good else "FAIL"
-        print(f"  {mark}  {verdict.what}" + (f": {verdict.seen}" if verdict.seen else ""))
+    _print_verdicts(verdicts)
     if all(v.good for v in verdicts):
         return 0
     return _failed("the boot did not keep its promises", got)
@@ -53,6 +53,23 @@ def _run(args: argparse.Namespace) -> int:
     if not args.until and (got.record or {}).get("result") != "handed-over":
         return _failed("slipway did not hand over", got)
     return 0
+
+
+def _attest(args: argparse.Namespace) -> int:
+    """Judge what some machine sent; every file is hostile but the key and the prediction."""
+    expected = attest.expectations(args.expected.read_text(), args.phase)
+    quoted = {key[0] for key in expected} if not args.bank else set(args.bank.split(","))
+    evidence = attest.Evidence(*(getattr(args, name).read_bytes() for name in EVIDENCE))
+    verdicts = attest.verify(args.key, bytes.fromhex(args.nonce), evidence,
+                             {key: value for key, value in expected.items() if key[0] in quoted})
+    _print_verdicts(verdicts)
+    return 0 if all(v.good for v in verdicts) else 1
+
+
+def _print_verdicts(verdicts: list[Verdict]) -> None:
+    for verdict in verdicts:
+        mark = "ok  " if verdict.good else "FAIL"
+        print(f"  {mark}  {verdict.what}" + (f": {verdict.seen}" if verdict.seen else ""))
 
 
 def _failed(why: str, got: Result) -> int:
@@ -117,6 +134,16 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--append", default="", help="words for the command line (SMBIOS)")
         command.add_argument("--timeout", type=float, default=300.0, help="seconds")
         command.add_argument("--echo", action="store_true", help="show the serial console")
+    asked = commands.add_parser("attest", help="judge a TPM's quote and the event logs behind it")
+    asked.set_defaults(run=_attest)
+    asked.add_argument("--key", type=Path, required=True, help="the attestation key, public, PEM")
+    asked.add_argument("--nonce", required=True, help="what the quote has to answer, hex")
+    for name in EVIDENCE:
+        asked.add_argument("--" + name.replace("_", "-"), type=Path, required=True)
+    asked.add_argument("--expected", type=Path, required=True,
+                       help="what `slipway-mkinitrd predict --json` printed")
+    asked.add_argument("--phase", default=READY, help="how far the machine must have come")
+    asked.add_argument("--bank", default="", help="of what is expected, only these: NAME,...")
     return parser
 
 

@@ -32,7 +32,7 @@ class Event:
 
 
 def firmware_events(log: bytes) -> list[Event]:
-    """Read a TCG2 crypto-agile log; raises ValueError when it is not one."""
+    """Read a TCG2 crypto-agile log; raises ValueError when it is not one, or not whole."""
     pcr, kind = struct.unpack_from("<II", log)
     size = struct.unpack_from("<I", log, 28)[0]
     start = log[32 : 32 + size]
@@ -53,7 +53,11 @@ def firmware_events(log: bytes) -> list[Event]:
         size = struct.unpack_from("<I", log, at)[0]
         data = log[at + 4 : at + 4 + size]
         at += 4 + size
+        if at > len(log):
+            raise ValueError("the firmware's log is cut short")
         found.append(Event(pcr, digests, _readable(data), "firmware", kind, data))
+    if at != len(log):
+        raise ValueError("the firmware's log is cut short")
     return found
 
 
