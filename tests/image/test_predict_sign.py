@@ -115,13 +115,21 @@ def test_keys_that_sign_and_that_do_not(signer, key, more, says):
 ])
 def test_key_must_be_the_one_in_the_uki(tmp_path, signer, carried, says):
     """systemd looks for a signature by the key that it finds there, and for no other."""
-    public = tmp_path / "public.pem"
-    steps.run(["openssl", "pkey", "-pubout", "-out", public,
-               *(("-in", signer["key"]) if carried == "public" else ("-in", signer[carried]))])
+    public, uki = tmp_path / "public.pem", tmp_path / "uki.efi"
+    steps.run(["openssl", "pkey", "-pubout", "-out", public, "-in",
+               signer["key" if carried == "public" else carried]])
     (tmp_path / "os-release").write_text("ID=x\n")
     (tmp_path / "initrd").write_bytes(b"0707 stands for an initrd")
-    lab.uki.build(tmp_path / "uki.efi", linux=DEMO / "vmlinuz", initrd=tmp_path / "initrd",
-                  cmdline="quiet", os_release=tmp_path / "os-release", key=None,
-                  more=(f"--pcrpkey={tree.host(public)}",))
-    done = predict("--uki", tmp_path / "uki.efi", "--sign", signer["key"])
+
+    def build(*more: str) -> dict:
+        return lab.uki.build(uki, linux=DEMO / "vmlinuz", initrd=tmp_path / "initrd", key=None,
+                             cmdline="quiet", os_release=tmp_path / "os-release",
+                             more=(f"--pcrpkey={tree.host(public)}", *more))
+
+    before = build()
+    done = predict("--uki", uki, "--sign", signer["key"])
     assert done.returncode == (1 if says else 0) and says in done.stderr, done.stderr
+    if not says:  # and with the signatures in it, the UKI is measured as they say
+        (tmp_path / "pcrsig").write_text(done.stdout)
+        assert build(f"--section=.pcrsig:@{tree.host(tmp_path / 'pcrsig')}") == before
+        assert predict("--uki", uki, "--sign", signer["key"]).stdout == done.stdout
