@@ -200,7 +200,7 @@ static int policy_digest(const struct pcr *pcr, size_t bank, uint8_t ret[static 
 }
 
 /* The signature is RSASSA-PKCS1-v1_5 with SHA-256: the same input gives the same bytes. */
-static int sign(const struct pcrsig_key *k, const uint8_t policy[static DIGEST_BYTES],
+static int sign(struct pcrsig_key *k, const uint8_t policy[static DIGEST_BYTES],
 		char ret[static SIGNATURE_TEXT], struct err *e)
 {
 	uint8_t digest[DIGEST_BYTES], signature[MBEDTLS_PK_SIGNATURE_MAX_SIZE];
@@ -208,9 +208,8 @@ static int sign(const struct pcrsig_key *k, const uint8_t policy[static DIGEST_B
 	int rc = mbedtls_sha256(policy, DIGEST_BYTES, digest, 0);
 
 	if (rc == 0)
-		rc = mbedtls_pk_sign((mbedtls_pk_context *)&k->pk, MBEDTLS_MD_SHA256, digest,
-				     sizeof(digest), signature, sizeof(signature), &n, random_bytes,
-				     NULL);
+		rc = mbedtls_pk_sign(&k->pk, MBEDTLS_MD_SHA256, digest, sizeof(digest), signature,
+				     sizeof(signature), &n, random_bytes, NULL);
 	if (rc == 0)
 		rc = mbedtls_base64_encode((uint8_t *)ret, SIGNATURE_TEXT, &n, signature, n);
 	if (rc != 0)
@@ -218,7 +217,7 @@ static int sign(const struct pcrsig_key *k, const uint8_t policy[static DIGEST_B
 	return 0;
 }
 
-static int print_entry(FILE *f, const struct pcrsig_key *k, const struct pcr *value, size_t bank,
+static int print_entry(FILE *f, struct pcrsig_key *k, const struct pcr *value, size_t bank,
 		       struct err *e)
 {
 	uint8_t policy[DIGEST_BYTES];
@@ -237,8 +236,7 @@ static int print_entry(FILE *f, const struct pcrsig_key *k, const struct pcr *va
 	return 0;
 }
 
-int pcrsig_print(FILE *f, const struct pcrsig_key *k, const struct pcr values[], size_t n,
-		 struct err *e)
+int pcrsig_print(FILE *f, struct pcrsig_key *k, const struct pcr values[], size_t n, struct err *e)
 {
 	bool first = true;
 	int rc = 0;

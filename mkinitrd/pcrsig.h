@@ -25,7 +25,7 @@ void pcrsig_key_drop(struct pcrsig_key **k);
 int pcrsig_key_matches(const struct pcrsig_key *k, struct bytes pem, const char *whose,
 		       struct err *e);
 
-/* Prints the signatures for n values of PCR 11, of which all have the same banks. On an error
- * there is half a text. Errors: ERR_SYSTEM, ERR_MEMORY. */
-int pcrsig_print(FILE *f, const struct pcrsig_key *k, const struct pcr values[], size_t n,
-		 struct err *e);
+/* Prints the signatures for n values of PCR 11, of which all have the same banks. What blinds the
+ * key changes each time; the output does not. On an error there is half a text. Errors:
+ * ERR_SYSTEM. */
+int pcrsig_print(FILE *f, struct pcrsig_key *k, const struct pcr values[], size_t n, struct err *e);
