@@ -115,7 +115,7 @@ check: prepare ## every test
 	$(Q)ci/step build/log/unit.log "build the unit tests" $(sub) unit
 	$(Q)$(sub) check-unit
 	$(Q)ci/step build/log/fuzz.log "build the fuzz targets" $(sub) fuzz
-	$(Q)FUZZ_SECONDS=$${FUZZ_SECONDS:-20} $(sub) check-fuzz
+	$(Q)FUZZ_SECONDS=$${FUZZ_SECONDS:-10} $(sub) check-fuzz
 	$(Q)$(sub) check-component
 	$(Q)tests/lib/slipway-lab demo
 	$(Q)$(sub) check-image
