@@ -20,6 +20,7 @@
 #include "modules/root/root.h"
 #include "modules/tpm/tpm.h"
 #include "modules/trust/anchors.h"
+#include "modules/trust/filter.h"
 #include "modules/trust/policy.h"
 #include "modules/verity/set.h"
 #include "modules/verity/volume.h"
@@ -41,6 +42,7 @@ struct boot {
 	struct credentials credentials;  /* enter */
 	struct anchors *anchors;         /* trust */
 	struct policy policy;            /* trust */
+	struct filter filter;            /* trust */
 	struct extensions *extensions;   /* extend; NULL if there are none */
 	struct disk disk;                /* discover */
 	struct verity_set set;           /* choose */

@@ -142,6 +142,12 @@ void record_firmware(struct record *r, const struct firmware *f)
 	put_text(o, "tpm2_source", f->tpm_source);
 }
 
+void record_lockdown(struct record *r, const char *level)
+{
+	if (r)
+		put_text(r->top, "lockdown", level);
+}
+
 void record_tpm(struct record *r, const char *state)
 {
 	if (r)
@@ -266,11 +272,12 @@ void record_root(struct record *r, const struct volume *v, const char *filesyste
 	put_text(o, "filesystem", filesystem);
 }
 
-void record_os(struct record *r, const char *os, const char *init)
+void record_os(struct record *r, const char *os, const char *version, const char *init)
 {
 	if (!r)
 		return;
 	put_text(r->top, "os", os);
+	put_text(r->top, "image_version", *version ? version : NULL);
 	put_text(r->top, "init", init);
 }
 

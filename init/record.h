@@ -28,6 +28,8 @@ void record_stage_end(struct record *r, uint64_t duration_us);
 /* checked is false if the initrd does not say what it was built with. */
 void record_initrd(struct record *r, bool checked, size_t n_entries);
 void record_firmware(struct record *r, const struct firmware *f);
+/* What the kernel denies even root, if it was asked. */
+void record_lockdown(struct record *r, const char *level);
 void record_tpm(struct record *r, const char *state);
 void record_measurement(struct record *r, const struct measurement *m);
 void record_trust(struct record *r, size_t n_certificates, const char *floor);
@@ -37,7 +39,8 @@ void record_disk(struct record *r, const struct disk *d);
 /* s is NULL if no set could be chosen: then the partitions have no verdicts. */
 void record_set(struct record *r, const struct disk *d, const struct verity_set *s);
 void record_root(struct record *r, const struct volume *v, const char *filesystem);
-void record_os(struct record *r, const char *os, const char *init);
+/* version is its IMAGE_VERSION, "" if it has none. */
+void record_os(struct record *r, const char *os, const char *version, const char *init);
 
 /* The final PCR 11 value in every bank, read back from the TPM. */
 void record_pcr(struct record *r, const struct measurement *m);

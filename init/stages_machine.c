@@ -151,6 +151,21 @@ void undo_kernel(struct boot *b)
 
 /* ---- firmware ---- */
 
+static int check_lockdown(struct boot *b, struct err *e)
+{
+	enum lockdown wanted = b->config.lockdown, found;
+	int rc = lockdown_read(&found, e);
+
+	if (rc < 0)
+		return rc;
+	record_lockdown(b->record, lockdown_name(found));
+	if (found < wanted)
+		return err_set(e, ERR_SECURE_BOOT, 0,
+			       "slipway.conf demands lockdown '%s', and the kernel has '%s'",
+			       lockdown_name(wanted), lockdown_name(found));
+	return 0;
+}
+
 int stage_firmware(struct boot *b, struct err *e)
 {
 	struct err why;
@@ -160,9 +175,15 @@ int stage_firmware(struct boot *b, struct err *e)
 	if (access("/sys/firmware/efi", F_OK) == 0 && kernel_require(b->kernel, "efivarfs", &why) < 0)
 		log_debug("%s", why.what);
 	rc = firmware_read(&b->firmware, e);
-	if (rc >= 0)
-		record_firmware(b->record, &b->firmware);
-	return rc;
+	if (rc < 0)
+		return rc;
+	record_firmware(b->record, &b->firmware);
+	if (b->config.secure_boot_required && !b->firmware.secure_boot)
+		return err_set(e, ERR_SECURE_BOOT, 0,
+			       "slipway.conf demands Secure Boot, and %s",
+			       b->firmware.efi ? "the firmware does not enforce it" :
+						 "this machine was not started by UEFI");
+	return b->config.lockdown == LOCKDOWN_NONE ? 0 : check_lockdown(b, e);
 }
 
 /* ---- tpm ---- */

@@ -10,6 +10,7 @@
 #include "init/core/cleanup.h"
 #include "init/core/log.h"
 #include "modules/disk/dps.h"
+#include "modules/verity/filtered.h"
 #include "modules/verity/others.h"
 
 /* ---- discover ---- */
@@ -129,11 +130,13 @@ int stage_choose(struct boot *b, struct err *e)
 
 	if (!o->verity)
 		return err_set(e, ERR_ROOT_UNPROTECTED, 0, "systemd.verity=no asks for a root without proof");
+	filter_apply(&b->filter, &b->disk.gpt);
 	rc = verity_set_choose(&b->disk, DPS_ROOT, &wish, &b->set, e);
 	record_set(b->record, &b->disk, rc < 0 ? NULL : &b->set);
 	if (rc < 0)
 		return rc;
-	return verity_set_check(&b->disk.gpt, &b->set, &b->policy, e);
+	rc = dps_check_version(b->set.data, b->config.minimum_version, e);
+	return rc < 0 ? rc : verity_set_check(&b->disk.gpt, &b->set, &b->policy, e);
 }
 
 void undo_choose(struct boot *b)
@@ -155,6 +158,7 @@ int stage_prove(struct boot *b, struct err *e)
 		.disk = &b->disk,
 		.set = &b->set,
 		.anchors = b->anchors,
+		.denied_root_hashes = &b->config.denied_root_hashes,
 		.secure_boot = b->firmware.secure_boot,
 		.allow_user_space = b->options.allow_user_space,
 		.root_hash_trusted = b->options.root_hash_bytes > 0,
@@ -245,9 +249,10 @@ int stage_check(struct boot *b, struct err *e)
 
 	if (rc >= 0)
 		rc = root_check(*b->options.init ? b->options.init : NULL, &b->tree, e);
-
-	if (rc >= 0)
-		record_os(b->record, b->tree.os, b->tree.init);
-	return rc;
+	if (rc < 0)
+		return rc;
+	record_os(b->record, b->tree.os, b->tree.version, b->tree.init);
+	/* Whoever holds the disk writes labels; this one is proven. */
+	return root_check_version(&b->tree, b->config.minimum_version, e);
 }
 

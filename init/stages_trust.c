@@ -31,7 +31,7 @@ int stage_trust(struct boot *b, struct err *e)
 {
 	const char *asked = *b->options.image_policy ? b->options.image_policy : "*";
 	struct policy floor;
-	int rc = anchors_load("", &b->anchors, e);
+	int rc = anchors_load("", &b->config.denied_certificates, &b->anchors, e);
 
 	if (rc >= 0)
 		rc = seal_kernel(b, e);
@@ -39,8 +39,14 @@ int stage_trust(struct boot *b, struct err *e)
 		rc = err_in(e, "the floor of slipway.conf");
 	if (rc >= 0 && policy_parse(asked, &b->policy, e) < 0)
 		rc = err_in(e, "systemd.image_policy=");
+	if (rc >= 0 && *b->options.image_policy && policy_is_weak(&b->policy, &floor))
+		log_warning("'systemd.image_policy=%.60s' is weak: it accepts a root without a "
+			    "signature; this initrd does not, but the host may",
+			    b->options.image_policy);
 	if (rc >= 0)
 		rc = policy_narrow(&b->policy, &floor, e);
+	if (rc >= 0 && filter_parse(b->options.image_filter, &b->filter, e) < 0)
+		rc = err_in(e, "systemd.image_filter=");
 	if (rc >= 0)
 		record_trust(b->record, anchors_count(b->anchors), floor_of(b));
 	return rc;
@@ -72,6 +78,7 @@ int stage_extend(struct boot *b, struct err *e)
 	const struct extension_request request = {
 		.anchors = b->anchors,
 		.policy = &policy,
+		.denied_root_hashes = &b->config.denied_root_hashes,
 		.secure_boot = b->firmware.secure_boot,
 		.allow_user_space = b->options.allow_user_space,
 	};

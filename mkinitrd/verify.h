@@ -15,6 +15,7 @@
 #include "modules/inputs/config.h"
 #include "modules/inputs/options.h"
 #include "modules/trust/anchors.h"
+#include "modules/trust/filter.h"
 #include "modules/trust/policy.h"
 #include "modules/verity/proof.h"
 
@@ -29,6 +30,7 @@ struct verify {
 	struct config config;
 	struct options options; /* of the UKI's command line, or the one that was given */
 	struct policy policy;   /* refuses all until it was read */
+	struct filter filter;
 	struct anchors *anchors; /* NULL if they cannot be used */
 	size_t n_versions;      /* of kernels that it has modules for */
 	char versions[VERIFY_MAX_VERSIONS][KERNEL_VERSION_BYTES];

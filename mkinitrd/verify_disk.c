@@ -11,6 +11,7 @@
 #include "init/core/file.h"
 #include "modules/disk/filesystem.h"
 #include "modules/disk/read.h"
+#include "modules/verity/filtered.h"
 #include "modules/verity/others.h"
 
 /* ---- the table ---- */
@@ -102,6 +103,8 @@ int verify_set(struct verify *v, const struct verity_set *set, const struct veri
 	struct verity_info info;
 	struct err e = { 0 };
 
+	if (proof_not_denied(set, &v->config.denied_root_hashes, &e) < 0)
+		report_error(&v->report, m->name, &e);
 	if (set->signature)
 		check_signature(v, set, m->name);
 	progress_step(v->progress, "holding '%s' against its root hash", m->name);
@@ -137,6 +140,7 @@ static int choose(struct verify *v, struct verify_medium *m, struct verity_set *
 		report_add(&v->report, VERDICT_NOTE, m->name,
 			   "root=/dev/%s: which partition the kernel calls so is not known here",
 			   o->root.node);
+	filter_apply(&v->filter, &m->gpt);
 	if (verity_set_read(&m->gpt, DPS_ROOT, &wish, verify_medium_read, m, ret, &e) < 0) {
 		report_error(&v->report, m->name, &e);
 		return -1;
@@ -173,6 +177,12 @@ static void check_root(struct verify *v, const struct verify_medium *m, const st
 	if (!v->options.verity && err_set(&e, ERR_ROOT_UNPROTECTED, 0,
 					  "systemd.verity=no asks for a root without proof") < 0)
 		report_error(&v->report, "command line", &e);
+	if (dps_check_version(set->data, v->config.minimum_version, &e) < 0)
+		report_error(&v->report, m->name, &e);
+	else if (*v->config.minimum_version)
+		report_add(&v->report, VERDICT_SKIP, m->name,
+			   "whether IMAGE_VERSION in it is '%s' or newer was not looked at",
+			   v->config.minimum_version);
 	if (verity_set_check(&m->gpt, set, &v->policy, &e) < 0)
 		report_error(&v->report, m->name, &e);
 	else

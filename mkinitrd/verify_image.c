@@ -282,7 +282,7 @@ static void check_certificates(struct verify *v)
 	struct err e = { 0 };
 	size_t n;
 
-	if (anchors_load(v->scratch.path, &v->anchors, &e) < 0) {
+	if (anchors_load(v->scratch.path, &v->config.denied_certificates, &v->anchors, &e) < 0) {
 		forget_scratch(v, e.what);
 		report_error(&v->report, "certificates", &e);
 		return;
@@ -305,6 +305,11 @@ static int read_policy(struct verify *v, const char *floor_text, struct err *e)
 		return err_in(e, "the floor of slipway.conf");
 	if (policy_parse(asked, &policy, e) < 0)
 		return err_in(e, "systemd.image_policy=");
+	if (*v->options.image_policy && policy_is_weak(&policy, &floor))
+		report_add(&v->report, VERDICT_NOTE, "image policy",
+			   "'%.60s' is weak: it accepts a root without a signature; this image does "
+			   "not, but the host may",
+			   v->options.image_policy);
 	if (policy_narrow(&policy, &floor, e) < 0)
 		return -(int)e->code;
 	v->policy = policy;
@@ -326,6 +331,8 @@ static void check_policy(struct verify *v)
 
 void verify_image(struct verify *v, const char *cmdline)
 {
+	struct err e = { 0 };
+
 	check_manifest(v);
 	check_init(v);
 	check_config(v);
@@ -333,6 +340,8 @@ void verify_image(struct verify *v, const char *cmdline)
 	stage_all(v);
 	check_certificates(v);
 	check_policy(v);
+	if (filter_parse(v->options.image_filter, &v->filter, &e) < 0)
+		report_error(&v->report, "systemd.image_filter=", &e);
 }
 
 void verify_warnings(struct verify *v)

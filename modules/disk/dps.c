@@ -194,6 +194,8 @@ bool dps_is_esp_or_xbootldr(const struct uuid *type)
 /* Why this partition is out of the question; NULL for a candidate. */
 const char *dps_skips(const struct partition *p)
 {
+	if (p->filtered)
+		return "hidden by systemd.image_filter=";
 	if (p->attributes & GPT_ATTR_NO_AUTO)
 		return "not for automatic use (no-auto)";
 	if (strcmp(p->label, "_empty") == 0)
@@ -201,6 +203,17 @@ const char *dps_skips(const struct partition *p)
 	if (strncmp(p->label, "PRT#", 4) == 0 || strncmp(p->label, "PND#", 4) == 0)
 		return "half written (label begins PRT# or PND#)";
 	return NULL;
+}
+
+int dps_check_version(const struct partition *p, const char *minimum, struct err *e)
+{
+	const char *version = strrchr(p->label, '_');
+
+	if (!*minimum || !version || version_compare(version + 1, minimum) >= 0)
+		return 0;
+	return err_set(e, ERR_ROLLBACK, 0,
+		       "partition %u '%s' has version '%s', slipway.conf demands '%s'", p->number,
+		       p->label, version + 1, minimum);
 }
 
 struct dps_halves dps_halves(const uint8_t *root_hash, size_t n)

@@ -25,6 +25,10 @@ bool dps_is_esp_or_xbootldr(const struct uuid *type);
  * emptied, half written), or NULL. A static string. */
 const char *dps_skips(const struct partition *p);
 
+/* Is the version in the label, which follows the last '_', at least the minimum by UAPI.10? ""
+ * and a label without one pass: only what is proven can settle it. Errors: ERR_ROLLBACK. */
+int dps_check_version(const struct partition *p, const char *minimum, struct err *e);
+
 /* UAPI.2: the data partition's UUID is the first half of the root hash, that of the
  * hash partition the last one (the first and last 128 bits of a longer hash). */
 struct dps_halves {

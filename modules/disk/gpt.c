@@ -337,7 +337,7 @@ const struct partition *gpt_find(const struct gpt *gpt, const struct uuid *type,
 	for (size_t i = 0; i < gpt->n_partitions; i++) {
 		const struct partition *p = &gpt->partitions[i];
 
-		if (uuid_equal(&p->uuid, uuid) && (!type || uuid_equal(&p->type, type)))
+		if (!p->filtered && uuid_equal(&p->uuid, uuid) && (!type || uuid_equal(&p->type, type)))
 			return p;
 	}
 	return NULL;

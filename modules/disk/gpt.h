@@ -35,6 +35,7 @@ struct partition {
 	uint64_t attributes;
 	char label[GPT_LABEL_BYTES]; /* UTF-8, control characters replaced */
 	bool overlaps;               /* shares sectors with another partition */
+	bool filtered;               /* an image filter hides it */
 	char devname[32];            /* "vda2"; empty until disk_agree() */
 };
 
@@ -84,6 +85,7 @@ static inline struct gpt gpt_take(struct gpt *gpt)
 	return taken;
 }
 
-/* The first partition with this UUID (and, unless NULL, this type), or NULL. */
+/* The first partition with this UUID (and, unless NULL, this type), or NULL; none that is
+ * filtered. */
 const struct partition *gpt_find(const struct gpt *gpt, const struct uuid *type,
 				 const struct uuid *uuid);

@@ -24,6 +24,7 @@ struct extension_verdict {
 struct extension_request {
 	const struct anchors *anchors;
 	const struct policy *policy; /* of extension images */
+	const struct digests *denied_root_hashes; /* NULL: none */
 	bool secure_boot, allow_user_space;
 };
 

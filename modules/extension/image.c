@@ -81,6 +81,7 @@ static int prove_set(struct image *image, const struct disk *disk, const struct 
 		.disk = disk,
 		.set = set,
 		.anchors = request->anchors,
+		.denied_root_hashes = request->denied_root_hashes,
 		.secure_boot = request->secure_boot,
 		.allow_user_space = request->allow_user_space,
 		.on_corruption = ON_CORRUPTION_ERROR, /* a boot goes on without it */

@@ -68,6 +68,39 @@ static bool set_modules(struct config *c, const char *value)
 	return true;
 }
 
+static bool set_denied_certificate(struct config *c, const char *value)
+{
+	return digests_add(&c->denied_certificates, value, 32, 32);
+}
+
+static bool set_denied_root_hash(struct config *c, const char *value)
+{
+	return digests_add(&c->denied_root_hashes, value, 16, 64);
+}
+
+/* The characters of UAPI.10, and what image versions have besides. */
+static bool set_minimum_version(struct config *c, const char *value)
+{
+	size_t n = strlen(value);
+
+	if (!n || n >= sizeof(c->minimum_version) ||
+	    strspn(value, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-~^+") != n)
+		return false;
+	strcpy(c->minimum_version, value);
+	return true;
+}
+
+static bool set_secure_boot(struct config *c, const char *value)
+{
+	c->secure_boot_required = strcmp(value, "required") == 0;
+	return c->secure_boot_required || strcmp(value, "optional") == 0;
+}
+
+static bool set_lockdown(struct config *c, const char *value)
+{
+	return lockdown_parse(value, &c->lockdown);
+}
+
 static const struct {
 	const char *key;
 	bool (*set)(struct config *c, const char *value);
@@ -79,6 +112,11 @@ static const struct {
 	{ "device-timeout", set_timeout },
 	{ "corruption", set_corruption },
 	{ "modules", set_modules },
+	{ "deny-certificate", set_denied_certificate },
+	{ "deny-root-hash", set_denied_root_hash },
+	{ "minimum-version", set_minimum_version },
+	{ "secure-boot", set_secure_boot },
+	{ "lockdown", set_lockdown },
 };
 
 static bool apply(struct config *c, const char *key, const char *value)

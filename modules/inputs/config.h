@@ -5,10 +5,12 @@
 
 #include <stddef.h>
 
+#include "init/core/digests.h"
 #include "init/core/err.h"
+#include "modules/inputs/lockdown.h"
 #include "modules/inputs/options.h"
 
-enum { CONFIG_MAX_BYTES = 64 * 1024, CONFIG_MAX_MODULES = 32 };
+enum { CONFIG_MAX_BYTES = 64 * 1024, CONFIG_MAX_MODULES = 32, CONFIG_VERSION_BYTES = 64 };
 
 enum tpm_need {
 	TPM_ANNOUNCED, /* must work if the firmware announced it (default) */
@@ -25,6 +27,11 @@ struct config {
 	bool panic_on_corruption; /* else restart */
 	char modules[1024]; /* loaded at once, before a device asks; NUL-separated */
 	size_t n_modules;
+	struct digests denied_certificates; /* SHA-256 of the DER; no signature of theirs counts */
+	struct digests denied_root_hashes;  /* nothing makes these acceptable */
+	char minimum_version[CONFIG_VERSION_BYTES]; /* of the root; "" for any */
+	bool secure_boot_required;
+	enum lockdown lockdown; /* what the kernel must have at least */
 };
 
 #define CONFIG_DEFAULTS                                                                \

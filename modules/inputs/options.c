@@ -201,6 +201,13 @@ static int set_image_policy(struct options *o, const char *value, struct err *e)
 			 *value ? value : "-", e);
 }
 
+/* Without a value it filters nothing. */
+static int set_image_filter(struct options *o, const char *value, struct err *e)
+{
+	return copy_text(o->image_filter, sizeof(o->image_filter), "systemd.image_filter",
+			 value ? value : "", e);
+}
+
 static int set_volatile(struct options *o, const char *value, struct err *e)
 {
 	bool yes;
@@ -302,6 +309,7 @@ static const struct rule rules[] = {
 	{ .key = "systemd.verity", .flags = RD, .set = set_verity },
 	{ .key = "systemd.gpt_auto", .flags = FOLD | RD, .set = set_gpt_auto },
 	{ .key = "systemd.image_policy", .flags = FOLD | VALUE, .set = set_image_policy },
+	{ .key = "systemd.image_filter", .flags = FOLD, .set = set_image_filter },
 	{ .key = "systemd.allow_userspace_verity", .flags = FOLD, .set = set_allow_user_space },
 	{ .key = "systemd.volatile", .set = set_volatile },
 	{ .key = "systemd.tpm2_measured_os", .flags = FOLD, .set = set_measure },
@@ -318,7 +326,6 @@ static const struct rule rules[] = {
 	{ .key = "slipway.failure", .flags = VALUE, .set = set_failure },
 	{ .key = "slipway.failure_delay", .flags = FOLD | VALUE, .set = set_failure_delay },
 
-	{ .key = "systemd.image_filter", .flags = FOLD, .refusal = "image filters are not supported by this initrd" },
 	{ .key = "systemd.restrict_filesystem_access", .flags = FOLD,
 	  .refusal = "the host would deny every program on a root that another initrd activated" },
 	{ .key = "usrhash", .refusal = NO_USR },

@@ -37,6 +37,7 @@ struct options {
 	bool gpt_auto;            /* systemd.gpt_auto= */
 	bool allow_user_space;    /* systemd.allow_userspace_verity= */
 	char image_policy[1024];  /* systemd.image_policy=, "" if none */
+	char image_filter[1024];  /* systemd.image_filter=, "" if none */
 	enum volatile_mode volatile_mode;
 	bool measure;             /* systemd.tpm2_measured_os=yes */
 	bool credentials;         /* systemd.import_credentials= */

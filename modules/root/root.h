@@ -28,6 +28,7 @@ struct root_tree {
 	bool init_is_systemd; /* the file that /usr/lib/systemd/systemd is */
 	bool has_dm_rules;   /* usr/lib/udev/rules.d/{10,55}-dm.rules */
 	char os[128];        /* PRETTY_NAME, or ID, for the record */
+	char version[128];   /* IMAGE_VERSION, "" if there is none */
 };
 
 /* Checks all before anything is destroyed: os-release, a non-empty /usr, an init
@@ -43,6 +44,12 @@ int root_check_at(const char *sysroot, const char *wished_init, struct root_tree
 /* The name of the system in an os-release text: PRETTY_NAME, else ID, else "Linux";
  * unquoted, control characters replaced. Pure. */
 void root_os_name(const char *text, char *ret, size_t max);
+
+/* Its IMAGE_VERSION, in the same way; "" if there is none. Pure. */
+void root_image_version(const char *text, char *ret, size_t max);
+
+/* Is it at least the minimum by UAPI.10? With "" any is, also none. Pure. Errors: ERR_ROLLBACK. */
+int root_check_version(const struct root_tree *tree, const char *minimum, struct err *e);
 
 /* Unmounts /sysroot, lazily if busy; for the failure path. */
 void root_unmount(void);

@@ -26,7 +26,10 @@ static const char kernel_keyring[] = ".dm-verity";
 
 struct anchors {
 	mbedtls_x509_crt certificates; /* a list; the first one is empty if there are none */
-	size_t n;
+	mbedtls_x509_crt denied;       /* another one */
+	size_t n;                      /* in both */
+	const struct digests *denylist; /* borrowed while loading */
+	bool denies;
 };
 
 /* The names of one folder, sorted, so that every boot does the same. */
@@ -127,18 +130,37 @@ int anchors_check(const char *text, size_t n, const char *path, struct err *e)
 	return parse_certificate(text, n, path, &one, e);
 }
 
+static int fingerprint(const mbedtls_x509_crt *c, uint8_t ret[static FINGERPRINT_BYTES],
+		       struct err *e)
+{
+	if (mbedtls_sha256(c->raw.p, c->raw.len, ret, 0) != 0)
+		return err_set(e, ERR_SYSTEM, 0, "SHA-256 of a certificate failed");
+	return 0;
+}
+
 static int add_certificate(struct anchors *a, const char *text, size_t n, const char *path,
 			   struct err *e)
 {
 	SCOPED(mbedtls_x509_crt_free) mbedtls_x509_crt one;
+	uint8_t hash[FINGERPRINT_BYTES];
+	bool is_denied;
 	int rc;
 
 	mbedtls_x509_crt_init(&one);
 	rc = parse_certificate(text, n, path, &one, e);
 	if (rc < 0)
 		return rc;
-	if (mbedtls_x509_crt_parse_der(&a->certificates, one.raw.p, one.raw.len) != 0)
+	rc = fingerprint(&one, hash, e);
+	if (rc < 0)
+		return rc;
+	is_denied = digests_have(a->denylist, (struct bytes){ hash, sizeof(hash) });
+	if (mbedtls_x509_crt_parse_der(is_denied ? &a->denied : &a->certificates, one.raw.p,
+				       one.raw.len) != 0)
 		return err_set(e, ERR_MEMORY, 0, "no memory for certificate '%s'", path);
+	/* Nobody can tell here whether these dates hold. */
+	log_debug("certificate '%s'%s is valid from %04d-%02d-%02d to %04d-%02d-%02d", path,
+		  is_denied ? " is denied, and" : "", one.valid_from.year, one.valid_from.mon,
+		  one.valid_from.day, one.valid_to.year, one.valid_to.mon, one.valid_to.day);
 	a->n++;
 	return 0;
 }
@@ -213,7 +235,8 @@ static int load_all(struct anchors *a, const char *root, struct err *e)
 	return 0;
 }
 
-int anchors_load(const char *root, struct anchors **ret, struct err *e)
+int anchors_load(const char *root, const struct digests *denied, struct anchors **ret,
+		 struct err *e)
 {
 	struct anchors *a = calloc(1, sizeof(*a));
 	int rc;
@@ -221,7 +244,11 @@ int anchors_load(const char *root, struct anchors **ret, struct err *e)
 	if (!a)
 		return err_set(e, ERR_MEMORY, 0, "no memory for certificates");
 	mbedtls_x509_crt_init(&a->certificates);
+	mbedtls_x509_crt_init(&a->denied);
+	a->denylist = denied;
+	a->denies = denied && denied->n;
 	rc = load_all(a, root, e);
+	a->denylist = NULL;
 	if (rc < 0) {
 		anchors_free(a);
 		return rc;
@@ -235,12 +262,18 @@ void anchors_free(struct anchors *a)
 	if (!a)
 		return;
 	mbedtls_x509_crt_free(&a->certificates);
+	mbedtls_x509_crt_free(&a->denied);
 	free(a);
 }
 
 size_t anchors_count(const struct anchors *a)
 {
 	return a->n;
+}
+
+bool anchors_deny(const struct anchors *a)
+{
+	return a->denies;
 }
 
 static int read_keys(char **ret, size_t *ret_n, struct err *e)
@@ -260,7 +293,7 @@ int anchors_seal_kernel(const struct anchors *a, struct err *e)
 	keyring = keyring_find(keys, kernel_keyring);
 	if (!keyring)
 		return 0;
-	for (const mbedtls_x509_crt *c = &a->certificates; a->n && c; c = c->next) {
+	for (const mbedtls_x509_crt *c = &a->certificates; c && c->raw.p; c = c->next) {
 		if (keyring_add_certificate(keyring, (struct bytes){ c->raw.p, c->raw.len }) == 0)
 			continue;
 		/* Sealed since the kernel started, unless dm_verity.keyring_unsealed=1. */
@@ -284,17 +317,39 @@ static bool kernel_holds(const mbedtls_x509_crt *c)
 	return read_keys(&keys, &n, &e) < 0 || keyring_lists(keys, (struct bytes){ id->p, id->len });
 }
 
+static int check_denied(const struct anchors *a, struct bytes der, struct bytes content,
+			struct err *e)
+{
+	char text[2 * FINGERPRINT_BYTES + 1];
+	uint8_t hash[FINGERPRINT_BYTES];
+	struct pkcs7_signer signer;
+	int rc;
+
+	if (!a->denied.raw.p)
+		return 0;
+	rc = pkcs7_verify(der, content, &a->denied, &signer, e);
+	if (rc < 0)
+		return e->code == ERR_SIGNATURE_UNTRUSTED ? 0 : rc;
+	rc = fingerprint(signer.certificate, hash, e);
+	if (rc < 0)
+		return rc;
+	hex_encode(hash, sizeof(hash), text);
+	return err_set(e, ERR_DENIED, 0,
+		       "slipway.conf denies the certificate that made this signature, %s", text);
+}
+
 int anchors_verify(const struct anchors *a, struct bytes der, struct bytes content,
 		   struct signer *ret, struct err *e)
 {
 	struct pkcs7_signer signer;
-	int rc = pkcs7_verify(der, content, &a->certificates, &signer, e);
+	int rc = check_denied(a, der, content, e);
 
+	if (rc == 0)
+		rc = pkcs7_verify(der, content, &a->certificates, &signer, e);
+	if (rc == 0)
+		rc = fingerprint(signer.certificate, ret->fingerprint, e);
 	if (rc < 0)
 		return rc;
-	if (mbedtls_sha256(signer.certificate->raw.p, signer.certificate->raw.len,
-			   ret->fingerprint, 0) != 0)
-		return err_set(e, ERR_SYSTEM, 0, "SHA-256 of a certificate failed");
 	ret->known_to_kernel = signer.has_issuer || kernel_holds(signer.certificate);
 	return 0;
 }

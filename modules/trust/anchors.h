@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "init/core/bytes.h"
+#include "init/core/digests.h"
 #include "init/core/err.h"
 
 struct anchors; /* immutable once loaded */
@@ -20,18 +21,25 @@ enum {
 	ANCHOR_MAX_BYTES = 64 * 1024, /* of one file */
 };
 
-/* root is prefixed to every path ("" for /). A file that is no certificate, or
+/* root is prefixed to every path ("" for /). Certificates whose fingerprint is in denied (NULL:
+ * none) are kept to recognise what they signed, and to refuse it. A file that is no certificate, or
  * whose key is weak (RSA < 2048, other curves than P-256/384/521), is an error:
  * ERR_CERTIFICATE names it. A *.pem file there is warned about. Release with
  * anchors_free(). */
-int anchors_load(const char *root, struct anchors **ret, struct err *e);
+int anchors_load(const char *root, const struct digests *denied, struct anchors **ret,
+		 struct err *e);
 void anchors_free(struct anchors *a);
 
 /* Whether anchors_load() takes a file with this text (a NUL follows it) unless it is empty.
  * Pure. Errors: ERR_CERTIFICATE. */
 int anchors_check(const char *text, size_t n, const char *path, struct err *e);
 
+/* With those that are denied: what an initrd asks for must not change with them. */
 size_t anchors_count(const struct anchors *a);
+
+/* Are fingerprints denied? Then a signature counts only if one of these certificates made it:
+ * nothing else says who its signer is. */
+bool anchors_deny(const struct anchors *a);
 
 /* Adds the certificates to the kernel's .dm-verity keyring and restricts it; a
  * kernel without one is fine (returns 0; 1 if it was there and is sealed now). */
@@ -46,7 +54,8 @@ struct signer {
 
 /* Verifies a detached PKCS#7 signature (DER) over content against exactly these
  * certificates as signers: one signer, no chain, no dates (there is no trusted
- * clock), digest SHA-256 or better. Asks /proc/keys what the kernel knows.
- * Errors: ERR_SIGNATURE_MALFORMED, ERR_SIGNATURE_UNTRUSTED. */
+ * clock), digest SHA-256 or better. Asks /proc/keys what the kernel knows. The key of a denied
+ * certificate has signed nothing, also where another certificate has the same key.
+ * Errors: ERR_SIGNATURE_MALFORMED, ERR_SIGNATURE_UNTRUSTED, ERR_DENIED. */
 int anchors_verify(const struct anchors *a, struct bytes der, struct bytes content,
 		   struct signer *ret, struct err *e);

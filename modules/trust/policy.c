@@ -78,6 +78,12 @@ static int word_find(struct word w, const char *const names[], size_t n)
 	return -1;
 }
 
+int policy_designator(const char *name)
+{
+	return word_find((struct word){ name, strlen(name) }, designator_names,
+			 POLICY_N_DESIGNATORS);
+}
+
 static bool add_flag(struct rule *r, struct word w)
 {
 	int i = word_find(w, use_names, N_OF(use_names));
@@ -306,6 +312,14 @@ int policy_narrow(struct policy *p, const struct policy *floor, struct err *e)
 	}
 	*p = n;
 	return 0;
+}
+
+bool policy_is_weak(const struct policy *asked, const struct policy *floor)
+{
+	unsigned demanded = floor->use[POLICY_ROOT] & ~(unsigned)USE_IGNORE;
+
+	return demanded == USE_SIGNED &&
+	       (asked->use[POLICY_ROOT] & ~(unsigned)(USE_SIGNED | USE_IGNORE)) != 0;
 }
 
 static int check_attribute(int8_t wanted, bool is_on, const char *what, const char *name,

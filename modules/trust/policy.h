@@ -35,6 +35,9 @@ struct policy {
 	int8_t growfs[POLICY_N_DESIGNATORS];
 };
 
+/* The designator of this name, or -1. */
+int policy_designator(const char *name);
+
 /* Parses the whole text; *ret holds every designator afterwards: listed, derived
  * (verity and signature partitions from their data) or default.
  * Errors: ERR_POLICY_SYNTAX, with the offending rule. */
@@ -47,6 +50,10 @@ const char *policy_floor(const char *configured, bool has_certificates);
 /* Narrows *p by the floor: what either forbids is forbidden. Errors:
  * ERR_POLICY_REFUSED if nothing at all remains for a designator. */
 int policy_narrow(struct policy *p, const struct policy *floor, struct err *e);
+
+/* Does *asked accept a root without a signature, as "verity+signed+absent" does, where the floor
+ * demands one? Narrowing makes up for that, but others who go by the policy have no floor. */
+bool policy_is_weak(const struct policy *asked, const struct policy *floor);
 
 /* Is a partition in this state (USE_*) and with these GPT attributes allowed?
  * name is for the message. Errors: ERR_POLICY_REFUSED. */

@@ -33,7 +33,7 @@ static bool is_of_kind(const struct partition *p, const struct kind *k)
 {
 	if (k->is_native)
 		return uuid_equal(&p->type, dps_type(k->designator, k->role)) && !dps_skips(p);
-	return strcmp(dps_type_name(&p->type), k->name) == 0 &&
+	return strcmp(dps_type_name(&p->type), k->name) == 0 && !p->filtered &&
 	       (k->policy == POLICY_ESP || !dps_skips(p));
 }
 
@@ -94,7 +94,8 @@ int others_check(const struct gpt *gpt, const struct verity_set *set, const stru
 static bool has_hash_partition(const struct gpt *gpt)
 {
 	for (size_t i = 0; i < gpt->n_partitions; i++)
-		if (uuid_equal(&gpt->partitions[i].type, dps_type(DPS_ROOT, DPS_HASH)))
+		if (!gpt->partitions[i].filtered &&
+		    uuid_equal(&gpt->partitions[i].type, dps_type(DPS_ROOT, DPS_HASH)))
 			return true;
 	return false;
 }

@@ -42,6 +42,17 @@ int proof_content(const struct verity_set *set, const struct verity_info *info,
 	return rc < 0 ? err_in(e, "content of '%s'", set->data->devname) : 0;
 }
 
+int proof_not_denied(const struct verity_set *set, const struct digests *denied, struct err *e)
+{
+	char text[2 * VERITY_MAX_HASH_BYTES + 1];
+
+	if (!digests_have(denied, (struct bytes){ set->root_hash, set->root_hash_bytes }))
+		return 0;
+	hex_encode(set->root_hash, set->root_hash_bytes, text);
+	return err_set(e, ERR_DENIED, 0, "slipway.conf denies the root hash of '%s' (%s), %s",
+		       set->data->label, set->data->devname, text);
+}
+
 int proof_signature(const struct verity_set *set, const struct anchors *anchors,
 		    struct signer *ret, struct err *e)
 {

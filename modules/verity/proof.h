@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "init/core/digests.h"
 #include "init/core/err.h"
 #include "modules/trust/anchors.h"
 #include "modules/verity/set.h"
@@ -26,6 +27,9 @@ int proof_superblock(const struct verity_set *set, unsigned sector_bytes,
  * other end of the tree. Errors: ERR_VERITY_CORRUPTED, ERR_MEMORY. */
 int proof_content(const struct verity_set *set, const struct verity_info *info,
 		  const struct proof_source *source, bool all, struct err *e);
+
+/* Is the root hash none of those (NULL: none) that nothing makes acceptable? Errors: ERR_DENIED. */
+int proof_not_denied(const struct verity_set *set, const struct digests *denied, struct err *e);
 
 /* Who signed the root hash? Errors: those of anchors_verify(). */
 int proof_signature(const struct verity_set *set, const struct anchors *anchors,

@@ -196,13 +196,21 @@ static int only_the_kernel(const struct volume_request *q, int kernel, struct er
 						"user space may not check it";
 
 	if (kernel == 0)
-		return err_set(
-			e, ERR_SIGNATURE_UNTRUSTED, 0,
-			"the kernel accepts the signature of '%s', but Secure Boot is off, and %s",
-			q->name, why);
+		return err_set(e, ERR_SIGNATURE_UNTRUSTED, 0,
+			       "the kernel accepts the signature of '%s', but %s, and %s", q->name,
+			       q->secure_boot ? "certificates are denied, and it does not say whose "
+						"it is" :
+						"Secure Boot is off",
+			       why);
 	return err_set(e, is_no_verdict(-kernel) ? ERR_VERITY_FAILED : ERR_SIGNATURE_UNTRUSTED,
 		       kernel == -EBUSY ? 0 : -kernel,
 		       "the kernel does not accept the signature of '%s', and %s", q->name, why);
+}
+
+/* The kernel does not say who signed, so where certificates are denied its yes is not enough. */
+static bool denies(const struct volume_request *q)
+{
+	return q->anchors && anchors_deny(q->anchors);
 }
 
 static bool has_certificates(const struct volume_request *q)
@@ -240,9 +248,14 @@ static int activate_unsigned(struct attempt *a, struct err *e)
 static int prove_signed(struct attempt *a, struct err *e)
 {
 	const struct volume_request *q = a->request;
-	int kernel = a->signer.known_to_kernel ? activate(a, true) : -ENOKEY;
+	int kernel;
 
-	if (kernel == 0 && q->secure_boot) {
+	if (a->ours == -(int)ERR_DENIED) {
+		*e = a->why;
+		return a->ours;
+	}
+	kernel = a->signer.known_to_kernel ? activate(a, true) : -ENOKEY;
+	if (kernel == 0 && q->secure_boot && !denies(q)) {
 		a->volume->proof = PROOF_KERNEL;
 		return 0;
 	}
@@ -324,7 +337,10 @@ static int check_device(struct attempt *a, struct err *e)
 static int start(struct attempt *a, struct err *e)
 {
 	const struct volume_request *q = a->request;
+	int rc = proof_not_denied(q->set, q->denied_root_hashes, e);
 
+	if (rc < 0)
+		return rc;
 	if (!q->set->root_hash_bytes || !q->set->hash)
 		return err_set(e, ERR_ROOT_UNPROTECTED, 0,
 			       "nothing proves the content of '%s' (%s)", q->set->data->label,

@@ -32,6 +32,7 @@ struct volume_request {
 	const struct anchors *anchors;
 	bool secure_boot;      /* else the kernel's yes is no proof: db is unprotected */
 	bool allow_user_space; /* systemd.allow_userspace_verity= */
+	const struct digests *denied_root_hashes; /* NULL: none */
 	bool root_hash_trusted; /* set->root_hash came from a trusted command line */
 	enum on_corruption on_corruption;
 	/* Called when all is checked but what the kernel has to say: returns when it can, or
@@ -43,7 +44,7 @@ struct volume_request {
 /* Parses the superblock, checks the signature (the kernel's word comes first, then our
  * certificates), awaits the driver, activates, checks that the device verifies, reads from it.
  * A signature that is there and bad fails, whatever else would suffice.
- * Errors: ERR_SIGNATURE_*, ERR_VERITY_*, ERR_NAME_TAKEN. Nothing stays active
+ * Errors: ERR_SIGNATURE_*, ERR_VERITY_*, ERR_DENIED, ERR_NAME_TAKEN. Nothing stays active
  * on failure. */
 int volume_prove(const struct volume_request *request, struct volume **ret, struct err *e);
 

@@ -87,7 +87,7 @@ static void loads(void **state)
 		int rc;
 
 		make(c->lines, root);
-		rc = anchors_load(root, &a, &e);
+		rc = anchors_load(root, NULL, &a, &e);
 		tree_remove(root);
 		assert_code(rc, &e, c->code, c->name);
 		if (rc == 0 && anchors_count(a) != c->n)
@@ -131,7 +131,7 @@ static const struct verify_case {
 	{ "pss", RSA, ERR_SIGNATURE_MALFORMED, NULL },
 };
 
-static struct anchors *load(unsigned which)
+static struct anchors *load_but(unsigned which, const struct digests *denied)
 {
 	char lines[6][64], root[32];
 	const char *tree[7] = { NULL };
@@ -146,9 +146,14 @@ static struct anchors *load(unsigned which)
 			n++;
 		}
 	make(tree, root);
-	assert_code(anchors_load(root, &a, &e), &e, ERR_NONE, "load");
+	assert_code(anchors_load(root, denied, &a, &e), &e, ERR_NONE, "load");
 	tree_remove(root);
 	return a;
+}
+
+static struct anchors *load(unsigned which)
+{
+	return load_but(which, NULL);
 }
 
 static struct bytes read_data(const char *name, const char *suffix)
@@ -208,6 +213,45 @@ static void tells_the_signer(void **state)
 	free_bytes(content);
 	free_bytes(der);
 	free_bytes(expected);
+}
+
+/* The denied one is p256; its key signs nothing any more, and others are as they were. */
+static void denies(void **state)
+{
+	static const struct verify_case cases[] = {
+		{ "p256", RSA | P256, ERR_DENIED, NULL },
+		{ "no-certificate", RSA | P256, ERR_DENIED, NULL },
+		{ "no-certificate", P256, ERR_DENIED, NULL },
+		{ "rsa2048", RSA | P256, ERR_NONE, NULL },
+		{ "attacker", RSA | P256, ERR_SIGNATURE_UNTRUSTED, NULL },
+		{ "attached", RSA | P256, ERR_SIGNATURE_MALFORMED, NULL },
+		{ "p256", RSA, ERR_SIGNATURE_UNTRUSTED, NULL },
+		{ "p256", 0, ERR_SIGNATURE_UNTRUSTED, NULL },
+	};
+	struct bytes content = read_data("content", ""), hex = read_data("p256.sha256", "");
+	struct digests denied = { 0 };
+	char text[65];
+
+	(void)state;
+	snprintf(text, sizeof(text), "%.64s", (const char *)hex.p);
+	assert_true(digests_add(&denied, text, 32, 32));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct verify_case *c = &cases[i];
+		struct bytes der = read_data(c->signature, ".p7");
+		struct anchors *a = load_but(c->anchors, &denied);
+		struct signer got = { 0 };
+		struct err e = { 0 };
+
+		assert_true(anchors_deny(a));
+		assert_int_equal(anchors_count(a), __builtin_popcount(c->anchors));
+		assert_code(anchors_verify(a, der, content, &got, &e), &e, c->code, c->signature);
+		if (c->code == ERR_DENIED && !strstr(e.what, text))
+			fail_msg("does not say which certificate: %s", e.what);
+		anchors_free(a);
+		free_bytes(der);
+	}
+	free_bytes(content);
+	free_bytes(hex);
 }
 
 /* Whatever byte of the signature or the content is changed, cut off or added, it no longer holds. */
@@ -313,6 +357,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(loads), UNIT_TEST(verifies), UNIT_TEST(tells_the_signer),
+		UNIT_TEST(denies),
 		UNIT_TEST(every_byte_counts), UNIT_TEST(finds_the_keyring),
 		UNIT_TEST(knows_what_the_kernel_holds), UNIT_TEST(seals_what_may_be_sealed),
 	};

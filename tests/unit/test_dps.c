@@ -53,6 +53,26 @@ static void type_names(void **state)
 	}
 }
 
+static void label_versions(void **state)
+{
+	static const struct { const char *label, *minimum; enum err_code code; } labels[] = {
+		{ "os_3.2", "3.2", ERR_NONE }, { "os_3.10", "3.2", ERR_NONE },
+		{ "os_3.1", "3.2", ERR_ROLLBACK }, { "os_99_3.1", "3.2", ERR_ROLLBACK },
+		{ "os_", "1", ERR_ROLLBACK }, { "os", "1", ERR_NONE }, { "", "1", ERR_NONE },
+		{ "os_1", "", ERR_NONE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(labels) / sizeof(*labels); i++) {
+		struct partition p = { .number = 1 };
+		struct err e = { 0 };
+
+		snprintf(p.label, sizeof(p.label), "%s", labels[i].label);
+		assert_code(dps_check_version(&p, labels[i].minimum, &e), &e, labels[i].code,
+			    labels[i].label);
+	}
+}
+
 static void native_types(void **state)
 {
 	char name[64];
@@ -220,7 +240,7 @@ static void choosing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT_TEST(type_names), UNIT_TEST(native_types), UNIT_TEST(choosing),
+		UNIT_TEST(type_names), UNIT_TEST(label_versions), UNIT_TEST(native_types), UNIT_TEST(choosing),
 	};
 
 	return cmocka_run_group_tests_name("dps", tests, NULL, NULL);

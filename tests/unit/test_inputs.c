@@ -81,7 +81,7 @@ static void refusals(void **state)
 		{ "roothash=xyz", ERR_CMDLINE },
 		{ "usrhash=" HASH, ERR_UNSUPPORTED },
 		{ "mount.usr=dissect", ERR_UNSUPPORTED },
-		{ "systemd.image-filter=root=a_*", ERR_UNSUPPORTED },
+		{ "systemd.image-filter=root=a_*", ERR_NONE },
 		{ "systemd.restrict_filesystem_access=yes", ERR_UNSUPPORTED },
 		{ "rd.luks.name=x=y", ERR_UNSUPPORTED },
 		{ "ostree=/ostree/boot.1/x", ERR_UNSUPPORTED },
@@ -151,6 +151,42 @@ static void values(void **state)
 	assert_string_equal(o.image_policy, "-");
 }
 
+static void lockdown_states(void **state)
+{
+	static const struct { const char *text; int level; } states[] = {
+		{ "[none] integrity confidentiality\n", LOCKDOWN_NONE },
+		{ "none [integrity] confidentiality\n", LOCKDOWN_INTEGRITY },
+		{ "none integrity [confidentiality]\n", LOCKDOWN_CONFIDENTIALITY },
+		{ "none integrity confidentiality\n", -1 }, { "", -1 }, { "[]", -1 }, { "[none", -1 },
+		{ "[all]", -1 }, { "[confidentialityandmore]", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
+		enum lockdown got = LOCKDOWN_NONE;
+		bool known = lockdown_parse_state(states[i].text, &got);
+
+		assert_int_equal(known ? (int)got : -1, states[i].level);
+	}
+}
+
+/* One too many would not be denied: it must not be accepted. */
+static void denies_as_many_as_fit(void **state)
+{
+	static const char line[] = "deny-root-hash=" HASH "\n";
+	char text[(DIGESTS_MAX + 1) * sizeof(line)] = "";
+	struct config c;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < DIGESTS_MAX; i++)
+		strcat(text, line);
+	assert_int_equal(config_parse(text, strlen(text), &c, &e), 0);
+	assert_int_equal(c.denied_root_hashes.n, DIGESTS_MAX);
+	strcat(text, line);
+	assert_int_equal(config_parse(text, strlen(text), &c, &e), -ERR_CONFIG);
+}
+
 static void configuration(void **state)
 {
 	static const struct { const char *text; enum err_code code; } cases[] = {
@@ -163,6 +199,21 @@ static void configuration(void **state)
 		{ "device-timeout=0\n", ERR_CONFIG },
 		{ "corruption=ignore\n", ERR_CONFIG },
 		{ "failure=shell\n", ERR_CONFIG },
+		{ "deny-certificate=" HASH "\n", ERR_NONE },
+		{ "deny-certificate=" HASH "00\n", ERR_CONFIG },
+		{ "deny-certificate=0123\n", ERR_CONFIG },
+		{ "deny-certificate=\n", ERR_CONFIG },
+		{ "deny-root-hash=" HASH HASH "\n", ERR_NONE },
+		{ "deny-root-hash=" HASH HASH "00\n", ERR_CONFIG },
+		{ "deny-root-hash=0011223344556677889900112233\n", ERR_CONFIG },
+		{ "minimum-version=3.2~rc1\n", ERR_NONE },
+		{ "minimum-version=\n", ERR_CONFIG },
+		{ "minimum-version=a b\n", ERR_CONFIG },
+		{ "minimum-version=a_1\n", ERR_CONFIG },
+		{ "secure-boot=required\n", ERR_NONE },
+		{ "secure-boot=yes\n", ERR_CONFIG },
+		{ "lockdown=integrity\n", ERR_NONE },
+		{ "lockdown=all\n", ERR_CONFIG },
 	};
 	struct config c;
 	struct err e;
@@ -210,7 +261,7 @@ static void efi_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT_TEST(words), UNIT_TEST(refusals), UNIT_TEST(values), UNIT_TEST(configuration),
+		UNIT_TEST(words), UNIT_TEST(refusals), UNIT_TEST(values), UNIT_TEST(lockdown_states), UNIT_TEST(denies_as_many_as_fit), UNIT_TEST(configuration),
 		UNIT_TEST(efi_text),
 	};
 

@@ -208,11 +208,99 @@ static void narrows_the_rest(void **state)
 	assert_int_equal(policy_check(&p, POLICY_ROOT, USE_VERITY, READ_ONLY, "root", &e), 0);
 }
 
+/* The cases of systemd's own test, with what they are there; "" is ignore, as "-". */
+static void agrees_with_systemd(void **state)
+{
+	static const struct { const char *text; unsigned all; } same[] = {
+		{ "", USE_IGNORE }, { "-", USE_IGNORE }, { "*", USE_OPEN }, { "~", USE_ABSENT },
+		{ "=absent", USE_ABSENT }, { "=open", USE_OPEN }, { "=", USE_OPEN }, { "=-", USE_OPEN },
+		{ "=ignore", USE_IGNORE }, { "=absent+unused", USE_IGNORE },
+		{ "=unused+absent", USE_IGNORE }, { "root=ignore:=ignore", USE_IGNORE },
+		{ "=verity+signed+encrypted+encryptedwithintegrity+unprotected+unused+absent", USE_OPEN },
+	};
+	static const char *const bad[] = {
+		"pfft", "\303\266\303\244\303\274\303\237", ":", "a=", "=a", "==",
+		"root=verity:root=encrypted", "root=grbl", "wowza=grbl",
+	};
+	struct policy p;
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++) {
+		assert_code(policy_parse(same[i].text, &p, &e), &e, ERR_NONE, same[i].text);
+		assert_int_equal(p.use[POLICY_ROOT], same[i].all);
+		assert_int_equal(p.use[POLICY_USR], same[i].all);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_code(policy_parse(bad[i], &p, &e), &e, ERR_POLICY_SYNTAX, bad[i]);
+	assert_code(policy_parse("swap=open:root=signed+read-only-on+growfs-off:=absent", &p, &e), &e,
+		    ERR_NONE, "swap");
+	assert_int_equal(p.use[POLICY_SWAP], ANY_DATA);
+	assert_int_equal(p.use[POLICY_ROOT], USE_SIGNED);
+	assert_int_equal(p.use[POLICY_HOME], USE_ABSENT);
+	assert_int_equal(p.read_only[POLICY_ROOT], 1);
+	assert_int_equal(p.growfs[POLICY_ROOT], 0);
+}
+
+/* Its intersections; what comes of them allows the same as the third policy. */
+static void intersects_as_systemd(void **state)
+{
+	static const char *const all[][3] = {
+		{ "", "", "" }, { "-", "-", "-" }, { "*", "*", "*" }, { "~", "~", "~" },
+		{ "root=verity+signed", "root=signed+verity", "root=verity+signed" },
+		{ "root=verity+signed", "root=signed", "root=signed" },
+		{ "root=verity+signed", "root=verity", "root=verity" },
+		{ "root=open", "root=verity", "root=verity" },
+		{ "root=open", "=verity+ignore", "root=verity+ignore:=ignore" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		struct policy p, floor, expected;
+		struct err e = { 0 };
+
+		assert_int_equal(policy_parse(all[i][0], &p, &e), 0);
+		assert_int_equal(policy_parse(all[i][1], &floor, &e), 0);
+		assert_int_equal(policy_parse(all[i][2], &expected, &e), 0);
+		assert_code(policy_narrow(&p, &floor, &e), &e, ERR_NONE, all[i][0]);
+		assert_int_equal(p.use[POLICY_ROOT], expected.use[POLICY_ROOT]);
+		assert_int_equal(p.use[POLICY_HOME], expected.use[POLICY_HOME]);
+	}
+}
+
+static void tells_weak_ones(void **state)
+{
+	static const struct { const char *asked, *floor; bool is_weak; } all[] = {
+		{ "root=verity+signed+absent", "root=signed:=open", true },
+		{ "root=verity+signed", "root=signed:=open", true },
+		{ "*", "root=signed:=open", true },
+		{ "root=signed+unprotected", "root=signed+absent", true },
+		{ "root=signed", "root=signed:=open", false },
+		{ "root=signed+absent", "root=signed:=open", false },
+		{ "root=absent", "root=signed:=open", false },
+		{ "root=verity+signed", "root=verity+signed:=open", false },
+		{ "usr=verity", "root=signed:=open", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		struct policy p, floor;
+		struct err e = { 0 };
+
+		assert_int_equal(policy_parse(all[i].asked, &p, &e), 0);
+		assert_int_equal(policy_parse(all[i].floor, &floor, &e), 0);
+		if (policy_is_weak(&p, &floor) != all[i].is_weak)
+			fail_msg("'%s' under '%s'", all[i].asked, all[i].floor);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(parses), UNIT_TEST(refuses_bad_syntax), UNIT_TEST(checks),
 		UNIT_TEST(says_what_is_missing), UNIT_TEST(narrows), UNIT_TEST(narrows_the_rest),
+		UNIT_TEST(agrees_with_systemd), UNIT_TEST(intersects_as_systemd),
+		UNIT_TEST(tells_weak_ones),
 	};
 
 	return cmocka_run_group_tests_name("policy", tests, NULL, NULL);

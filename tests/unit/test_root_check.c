@@ -212,6 +212,32 @@ static void os_name_cases(void **state)
 	}
 }
 
+static void version_cases(void **state)
+{
+	static const struct { const char *text, *minimum; enum err_code code; } versions[] = {
+		{ "IMAGE_VERSION=3.2\n", "3.2", ERR_NONE },
+		{ "IMAGE_VERSION=\"10\"\n", "9", ERR_NONE },
+		{ "IMAGE_VERSION=3.2\n", "3.10", ERR_ROLLBACK },
+		{ "IMAGE_VERSION=3.2~rc1\n", "3.2", ERR_ROLLBACK },
+		{ "IMAGE_VERSION=9\nIMAGE_VERSION=1\n", "2", ERR_ROLLBACK },
+		{ "ID=x\nVERSION_ID=99\n", "1", ERR_ROLLBACK },
+		{ "IMAGE_VERSION=\n", "1", ERR_ROLLBACK },
+		{ "#IMAGE_VERSION=2\n", "1", ERR_ROLLBACK },
+		{ "", "", ERR_NONE },
+		{ "IMAGE_VERSION=0\n", "", ERR_NONE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(versions) / sizeof(*versions); i++) {
+		struct root_tree tree = { 0 };
+		struct err e = { 0 };
+
+		root_image_version(versions[i].text, tree.version, sizeof(tree.version));
+		assert_code(root_check_version(&tree, versions[i].minimum, &e), &e, versions[i].code,
+			    versions[i].text);
+	}
+}
+
 static void os_release_size(void **state)
 {
 	static const char *const lines[] = { SYSTEMD, NULL };
@@ -237,6 +263,7 @@ int main(void)
 		UNIT_TEST(tree_cases),
 		UNIT_TEST(programs),
 		UNIT_TEST(os_name_cases),
+		UNIT_TEST(version_cases),
 		UNIT_TEST(os_release_size),
 	};
 
