@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,8 @@ import pytest
 import lab
 import verified
 from expect import QUICKLY, boots, direct, refused
-from lab import gpt, paths
+from lab import ddi, demoroot, gpt, paths
+from lab.steps import digest, once
 from variants import variant
 
 
@@ -193,6 +196,13 @@ WORDS = [
           "assemble", "erofs", tpm=True),
     Words("policy-malformed", "systemd.image_policy=root=signed:usr", "POLICY_SYNTAX", tpm=True),
     Words("policy-unknown-flag", "systemd.image_policy=root=signed+trusted", "POLICY_SYNTAX"),
+    Words("filter", "systemd.image_filter=root=root-x86-64*:home=none"),
+    Words("filter-root", "systemd.image_filter=root=other_*", "ROOT_MISSING", "choose",
+          "hidden by systemd.image_filter"),
+    Words("filter-hash", "systemd.image_filter=root-verity=other", "ROOT_INCOMPLETE", "choose"),
+    Words("filter-signature", "systemd.image_filter=root-verity-sig=other", "SIGNATURE_MISSING",
+          "choose"),
+    Words("filter-malformed", "systemd.image_filter=root", "CMDLINE", says="no '='", tpm=True),
     Words("verity-off", "systemd.verity=no", "ROOT_UNPROTECTED", "choose"),
     Words("kernel-alone", "systemd.allow_userspace_verity=no", "SIGNATURE_UNTRUSTED", "prove",
           "user space may not"),
@@ -249,3 +259,98 @@ def test_root_hash_without_certificates(words, disguise, code, stage, demo, boot
         boots(got)
         assert got.record["root"]["proven_by"] == "roothash"
         assert got.record["trust"]["certificates"] == 0
+
+
+def fingerprint(name: str) -> str:
+    """The SHA-256 of a key's certificate, as OpenSSL says it."""
+    text = subprocess.run(["openssl", "x509", "-in", lab.key(name).cert, "-noout", "-fingerprint",
+                           "-sha256"], check=True, capture_output=True, text=True).stdout
+    return text.strip().partition("=")[2].replace(":", "").lower()
+
+
+@dataclass(frozen=True)
+class Conf:
+    """A slipway.conf that withdraws or demands something; no code: it boots all the same."""
+
+    name: str
+    conf: Callable[[str], str]  # of the root hash
+    code: str = ""
+    stage: str = ""
+    says: str = ""
+    words: str = ""
+    certs: bool = True
+    tpm: bool = False
+
+
+CONFS = [
+    Conf("deny-signer", lambda h: f"deny-certificate={fingerprint('verity')}", "DENIED", "prove",
+         "certificate", tpm=True),
+    Conf("deny-another-signer", lambda h: f"deny-certificate={fingerprint('attacker')}"),
+    Conf("deny-root-hash", lambda h: f"deny-root-hash={h}", "DENIED", "prove", "root hash"),
+    Conf("deny-root-hash-named", lambda h: f"deny-root-hash={h}", "DENIED", "prove", "root hash",
+         "roothash={roothash}", certs=False),
+    Conf("deny-another-root-hash", lambda h: f"deny-root-hash={wrong(h)}"),
+    Conf("secure-boot", lambda h: "secure-boot=required", "SECURE_BOOT", "firmware", "UEFI"),
+    Conf("lockdown-missing", lambda h: "lockdown=integrity", "SECURE_BOOT", "firmware", "'none'"),
+    Conf("lockdown-lower", lambda h: "lockdown=confidentiality", "SECURE_BOOT", "firmware",
+         "'integrity'", "lockdown=integrity"),
+    Conf("lockdown", lambda h: "lockdown=integrity", words="lockdown=integrity"),
+    Conf("no-version", lambda h: "minimum-version=1", "ROLLBACK", "check", "no IMAGE_VERSION"),
+]
+
+
+@pytest.mark.parametrize("case", CONFS, ids=lambda case: case.name)
+def test_settings(case, demo, boot, tmp_path):
+    """The demo's disk, and an initrd that was told more."""
+    image = lab.initrd(tmp_path / "initrd.zst", conf=QUICKLY + case.conf(demo.roothash) + "\n",
+                       certs=None if case.certs else ())
+    words = case.words.format(roothash=demo.roothash)
+    got = boot(direct(demo.disk, words, tpm=case.tpm, initrd=image))
+    if case.code:
+        refused(got, case.code, case.stage, case.says)
+    else:
+        boots(got)
+    if case.name == "lockdown":
+        assert got.record["lockdown"] == "integrity"
+
+
+def versioned() -> list[lab.Part]:
+    """The demo's root as version 5."""
+    folder, key = paths.LAB / "root-version-5", lab.key("verity")
+
+    def make(new: Path) -> None:
+        stage = Path(tempfile.mkdtemp(prefix="versioned-", dir=paths.LAB))
+        tree, image = stage / "tree", stage / "root.img"
+        subprocess.run(["cp", "-a", demoroot.root_tree(), tree], check=True)
+        with (tree / "usr/lib/os-release").open("a") as release:
+            release.write("IMAGE_VERSION=5\n")
+        ddi.cut(image, lab.repart(tree, image, key=key), new)
+        shutil.rmtree(stage)
+
+    once(folder, digest("version 1", lab.root_parts()[0].roothash, key.cert), "root DDI, version 5",
+         make)
+    return ddi.load_parts(folder)
+
+
+VERSIONS = [  # the label, the minimum, then code, stage and what is said
+    ("enough", "demo_5", "5", "", "", ""),
+    ("no-label", DATA, "4.9", "", "", ""),
+    ("old-label", "demo_4", "5", "ROLLBACK", "choose", "'4'"),
+    ("relabelled", "demo_99", "6", "ROLLBACK", "check", "IMAGE_VERSION '5'"),
+]
+
+
+@pytest.mark.parametrize("label,minimum,code,stage,says", [case[1:] for case in VERSIONS],
+                         ids=[case[0] for case in VERSIONS])
+def test_versions(label, minimum, code, stage, says, demo, boot, tmp_path):
+    """A root that was good once, with a label that anybody can write."""
+    disk = lab.make_disk(tmp_path / "disk.img", parts=versioned())
+    disk.entry(DATA).label = label
+    disk.rewrite_table()
+    conf = QUICKLY + f"minimum-version={minimum}\n"
+    got = boot(direct(disk.path, initrd=lab.initrd(tmp_path / "initrd.zst", conf=conf)))
+    if code:
+        refused(got, code, stage, says)
+    else:
+        boots(got)
+        assert got.record["image_version"] == "5"
