@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
-from lab import Result, Spec, appliance
+from lab import Result, Spec, appliance, key
 from lab.tpm import extend, word_digest
 
 # The first words of the root's own systemd; also where these tests end a machine.
@@ -29,6 +30,13 @@ def direct(disk: Path, append: str = "", *, tpm: bool = False, **more) -> Spec:
     if tpm:
         append += " " + MEASURE
     return appliance.direct(disk, append=append, tpm="on" if tpm else "none", **more)
+
+
+def fingerprint(name: str) -> str:
+    """The SHA-256 of a key's certificate, as OpenSSL says it."""
+    text = subprocess.run(["openssl", "x509", "-in", key(name).cert, "-noout", "-fingerprint",
+                           "-sha256"], check=True, capture_output=True, text=True).stdout
+    return text.strip().partition("=")[2].replace(":", "").lower()
 
 
 def boots(got: Result, warning: str = "", start: dict[str, str] | None = None) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 import chain
-from expect import RUNNING, boots, refused
+from expect import RUNNING, boots, fingerprint, refused
 from lab import disk
 
 HELLO = {"usr/share/hello": b"hello\n"}
@@ -118,6 +118,31 @@ def test_bad_ones_are_skipped_and_the_root_boots(lab, demo, boot, tmp_path):
     warned = "\n".join(got.record["warnings"])
     assert all(f"extension '{name}' skipped: " in warned for name in BAD), warned
     assert all(got.seen(f"extension '{name}' skipped") for name in BAD), got.explain()
+
+
+def root_hash(path):
+    """The root hash of a signed image, as its signature partition names it."""
+    return re.search(rb'"rootHash":"([0-9a-f]+)"', path.read_bytes()).group(1).decode()
+
+
+def test_denied_ones_are_skipped(lab, demo, boot, tmp_path):
+    """By their root hash, or because of who signed; the certificates know both signers."""
+    made = {"good": make(lab, tmp_path, "good"),
+            "withdrawn": make(lab, tmp_path, "withdrawn", files={"usr/share/other": b"other\n"}),
+            "disowned": make(lab, tmp_path, "disowned", key="attacker")}
+    certs = tuple(lab.key(name).cert for name in ("verity", "attacker"))
+    for denied in (False, True):
+        conf = (f"deny-root-hash={root_hash(made['withdrawn'])}\n"
+                f"deny-certificate={fingerprint('attacker')}\n") if denied else "tpm=optional\n"
+        plain = lab.initrd(tmp_path / f"plain-{denied}", conf=conf, certs=certs)
+        image = chain.handed_over(plain, list(made.values()), tmp_path / f"initrd-{denied}")
+        got = boot(lab.direct(demo.disk, initrd=image, until=RUNNING))
+        boots(got)
+        bad = {"withdrawn": UNPROVEN, "disowned": UNPROVEN} if denied else {}
+        assert verdicts(got) == dict.fromkeys(made, "merged") | bad
+        if denied:
+            assert "denies the root hash" in got.extension("withdrawn")["why"]
+            assert "denies the certificate" in got.extension("disowned")["why"]
 
 
 def test_a_word_leaves_them_out(lab, demo, boot, tmp_path):

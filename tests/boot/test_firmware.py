@@ -5,7 +5,7 @@ import json
 import pytest
 
 import chain
-from expect import RUNNING, boots, refused
+from expect import RUNNING, boots, fingerprint, refused
 from lab import disk, firmware, tools, tree
 
 OTHER_ESP = "e5b00000-51b1-4a7e-9d3a-0000000000d2"
@@ -77,6 +77,42 @@ def test_kernel_as_the_only_judge(lab, demo, boot, tmp_path, kind, signer, good)
         assert got.record["trust"]["certificates"] == 0
     else:
         refused(got, "SIGNATURE_UNTRUSTED", "prove", start=uki.start)
+
+
+WITHDRAWN = [  # what of the initrd's certificates, who is denied, then code and what is said
+    pytest.param((), "attacker", "SIGNATURE_UNTRUSTED", "does not say whose", id="unknown-signer"),
+    pytest.param(("db",), "db", "DENIED", "certificate", id="denied-signer"),
+    pytest.param(("db",), "attacker", "", "", id="another"),
+]
+
+
+@pytest.mark.parametrize("certs, denied, code, says", WITHDRAWN)
+def test_kernel_cannot_rescue_what_is_denied(lab, demo, boot, tmp_path, certs, denied, code, says):
+    """A root by a key of db, which the kernel trusts: it does not say which one that was."""
+    conf = f"deny-certificate={fingerprint(denied)}\nfailure-delay=0\n"
+    name = f"denies-{denied}-{len(certs)}"
+    image = chain.initrd(name, certs=tuple(lab.key(c).cert for c in certs), conf=conf)
+    uki = chain.uki(name, image)
+    parts = chain.signed_again(demo.parts, lab.key("db"), tmp_path / "parts")
+    disk = lab.make_disk(tmp_path / "disk.img", uki=uki.path, parts=parts)
+    got = boot(chain.chain(disk.path))
+    if code:
+        refused(got, code, "prove", says, start=uki.start)
+    else:
+        boots(got, start=uki.start)
+        assert got.record["root"]["proven_by"] == "certificate"
+
+
+@pytest.mark.parametrize("kind", ["enforcing", "off"])
+def test_secure_boot_can_be_demanded(lab, boot, tmp_path, kind):
+    image = chain.initrd("demands-secure-boot", conf="secure-boot=required\nfailure-delay=0\n")
+    uki = chain.uki("demands-secure-boot", image)
+    disk = lab.make_disk(tmp_path / "disk.img", uki=uki.path)
+    got = boot(chain.chain(disk.path, firmware=kind))
+    if kind == "enforcing":
+        boots(got, start=uki.start)
+    else:
+        refused(got, "SECURE_BOOT", "firmware", "does not enforce", start=uki.start)
 
 
 def from_memory(demo, uki, words=""):

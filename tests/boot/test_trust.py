@@ -16,7 +16,7 @@ import pytest
 
 import lab
 import verified
-from expect import QUICKLY, boots, direct, refused
+from expect import QUICKLY, boots, direct, fingerprint, refused
 from lab import ddi, demoroot, gpt, paths
 from lab.steps import digest, once
 from variants import variant
@@ -259,13 +259,6 @@ def test_root_hash_without_certificates(words, disguise, code, stage, demo, boot
         boots(got)
         assert got.record["root"]["proven_by"] == "roothash"
         assert got.record["trust"]["certificates"] == 0
-
-
-def fingerprint(name: str) -> str:
-    """The SHA-256 of a key's certificate, as OpenSSL says it."""
-    text = subprocess.run(["openssl", "x509", "-in", lab.key(name).cert, "-noout", "-fingerprint",
-                           "-sha256"], check=True, capture_output=True, text=True).stdout
-    return text.strip().partition("=")[2].replace(":", "").lower()
 
 
 @dataclass(frozen=True)
