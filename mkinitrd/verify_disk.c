@@ -78,6 +78,13 @@ static void check_signature(struct verify *v, const struct verity_set *set, cons
 	char text[2 * FINGERPRINT_BYTES + 1];
 	struct err e = { 0 };
 
+	if (v->config.denied_certificates.n &&
+	    (!v->options.allow_user_space || !v->anchors || !anchors_count(v->anchors))) {
+		report_add(&v->report, VERDICT_FAIL, name,
+			   "slipway.conf denies certificates, and nothing may say who signed this: "
+			   "pack certificates, and leave out systemd.allow_userspace_verity=");
+		return;
+	}
 	if (v->kernel_decides || !v->options.allow_user_space || !v->anchors ||
 	    !anchors_count(v->anchors)) {
 		report_add(&v->report, VERDICT_NOTE, name,

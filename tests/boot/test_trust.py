@@ -229,6 +229,12 @@ def test_words(case, demo, boot):
         assert got.record["root"]["proven_by"] == "certificate"
 
 
+def test_weak_policy_is_called_weak(demo, boot):
+    """It cannot loosen the floor, but the host reads it as it stands."""
+    weak = "systemd.image_policy=root=verity+signed+absent:=open"
+    boots(boot(direct(demo.disk, weak)), warning="verity.signed.absent.* is weak")
+
+
 def wrong(roothash: str) -> str:
     """A root hash that differs in its last digit."""
     return roothash[:-1] + ("0" if roothash[-1] != "0" else "1")

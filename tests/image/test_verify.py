@@ -319,6 +319,18 @@ DISKS = [
          words=("--cmdline", "dm_verity.require_signatures=1")),
     Disk("user space may not", "whether the kernel trusts the signer cannot be seen here", verdict="note",
          words=("--cmdline", "systemd.allow_userspace_verity=no")),
+    Disk("another signer is denied", image=put(CONF, b"deny-certificate=" + b"00" * 32 + b"\n")),
+    Disk("nobody tells who signed", "nothing may say who signed this",
+         image=lambda t: drop(CERT)(put(CONF, b"deny-certificate=" + b"00" * 32 + b"\n")(t))),
+    Disk("user space may not tell who signed", "nothing may say who signed this",
+         image=put(CONF, b"deny-certificate=" + b"00" * 32 + b"\n"),
+         words=("--cmdline", "systemd.allow_userspace_verity=no")),
+    Disk("a version is demanded", "IMAGE_VERSION", image=put(CONF, b"minimum-version=1\n"),
+         verdict="skip"),
+    Disk("filter", "(ROOT_MISSING)", words=("--cmdline", "systemd.image_filter=root=other")),
+    Disk("filter that is none", "(CMDLINE)", words=("--cmdline", "systemd.image_filter=other=*")),
+    Disk("weak policy", "is weak", verdict="note",
+         words=("--cmdline", "systemd.image_policy=root=verity+signed+absent:=open")),
     Disk("no verity", "systemd.verity=no asks for a root without proof", words=("--cmdline", "systemd.verity=no")),
     Disk("another root is asked for", "(ROOT_MISSING)", words=("--cmdline", "root=PARTLABEL=other")),
     Disk("root hash of another", "(ROOT_INCOMPLETE)", words=("--cmdline", "roothash=" + "ab" * 32)),
@@ -338,7 +350,7 @@ def test_disk(case, demo, tree, tmp_path):
     image = store(listed(case.image(tree)), tmp_path / "image")
     done = verify(image, "--kernel", demo.vmlinuz, "--ddi", disk.path, *case.words)
     disk.path.unlink()
-    would_boot = not case.says or case.verdict == "note"
+    would_boot = not case.says or case.verdict in ("note", "skip")
     assert done.status == (0 if would_boot else 1), done.lines
     if case.verdict == "any FAIL":
         assert done.fails()
