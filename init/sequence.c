@@ -9,10 +9,10 @@
 static const struct stage sequence[] = {
 	/* First: every later decision may depend on a word or a setting. */
 	{ "inputs", stage_inputs, NULL },
-	/* Before a file that may be missing is used: it would look like another fault. */
-	{ "initrd", stage_initrd, NULL },
 	/* Drivers load in the background from here on, beside all that follows. */
 	{ "kernel", stage_kernel, undo_kernel },
+	/* Before anything is missed for want of a file: it would look like another fault. */
+	{ "initrd", stage_initrd, NULL },
 	/* After the kernel: the EFI variables' file system may be a module. */
 	{ "firmware", stage_firmware, NULL },
 	/* Before anything that must be measured: a late TPM is awaited, never skipped. */

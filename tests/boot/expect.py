@@ -20,7 +20,7 @@ _KERNEL_SAYS = re.compile(r"\[ *\d+\.\d+\].*")
 _PROMPT = re.compile(r"^\S*[#$](?: |$)|login: ?$|\(initramfs\)|^dracut:|"
                      r"Press Enter for maintenance|Give root password|emergency (?:mode|shell)")
 # What PCR 11 has been told when a stage fails; before `enter`, nothing.
-_BEFORE_ENTER = ("early", "inputs", "initrd", "kernel", "firmware", "tpm", "enter")
+_BEFORE_ENTER = ("early", "inputs", "kernel", "initrd", "firmware", "tpm", "enter")
 
 
 def direct(disk: Path, append: str = "", *, tpm: bool = False, **more) -> Spec:
