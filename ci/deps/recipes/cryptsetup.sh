@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# libcryptsetup for verity, LUKS, plain and integrity; foreign disk formats answer "not supported".
+# libcryptsetup for verity, LUKS 2, plain and integrity; older and foreign disk formats answer "not supported".
 set -eux
 
-for format in tcrypt bitlk fvault2 loopaes; do
-	python3 "$DEPS/stub" "lib/$format/$format"
+# Of LUKS 1 the header is called otherwise than the driver
+cp lib/luks1/luks.h lib/luks1/keymanage.h
+for format in tcrypt/tcrypt bitlk/bitlk fvault2/fvault2 loopaes/loopaes luks1/keymanage; do
+	python3 "$DEPS/stub" "lib/$format"
 done
 
 # Debug messages are a tenth of the library; what goes wrong is said by errors
