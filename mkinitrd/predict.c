@@ -366,6 +366,18 @@ static int take_smbios(const struct predict_input *in, struct boot_parts *b, str
 		    "SMBIOS", e);
 }
 
+/* Behind all that others measure. */
+static int separate(struct prediction *p, struct err *e)
+{
+	struct pcr *const pcrs[] = { &p->boot_loader, &p->kernel_initrd, &p->kernel_config,
+				     &p->sysexts };
+	int rc = 0;
+
+	for (size_t i = 0; i < N_OF(pcrs) && rc == 0; i++)
+		rc = pcr_extend_text(pcrs[i], "os-separator", e);
+	return rc;
+}
+
 int predict(struct predict_input *in, struct prediction *ret, struct err *e)
 {
 	SCOPED(boot_parts_done) struct boot_parts b = { 0 };
@@ -391,6 +403,8 @@ int predict(struct predict_input *in, struct prediction *ret, struct err *e)
 		rc = predict_config(&b, &p, e);
 	if (rc == 0)
 		rc = predict_kernel(&b, &p, e);
+	if (rc == 0 && in->os_separator)
+		rc = separate(&p, e);
 	if (rc == 0)
 		*ret = p;
 	return rc;

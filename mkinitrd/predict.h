@@ -3,6 +3,8 @@
  * systemd-stub 257 to 260 starts the kernel, that starts slipway. Pure: no TPM, no I/O. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "init/core/bytes.h"
 #include "init/core/err.h"
 #include "mkinitrd/pcr.h"
@@ -29,6 +31,7 @@ struct predict_input {
 	struct stub_list beside[N_COMPANIONS]; /* are sorted */
 	const char *smbios_cmdline; /* io.systemd.stub.kernel-cmdline-extra; NULL if none */
 	unsigned banks;             /* as in struct pcr */
+	bool os_separator;          /* pcr-scheme=261 in the initrd's slipway.conf */
 };
 
 struct prediction {

@@ -28,6 +28,7 @@ static const char help[] =
 	"      --global-addon FILE       an addon in /loader/addons\n"
 	"      --global-credential FILE  a credential in /loader/credentials\n"
 	"      --smbios-cmdline TEXT     words added to the command line by SMBIOS\n"
+	"      --pcr-scheme 257|261      as in the initrd's slipway.conf (default: 257)\n"
 	"      --bank NAME,...           sha1, sha256, sha384, sha512 (default: all)\n"
 	"      --phases PATH,...         PCR 11 when these were entered (WORD:WORD...)\n"
 	"      --sign KEY                print signatures of those, as .pcrsig has them\n"
@@ -38,11 +39,15 @@ static const char help[] =
 	"Options that name a file beside the UKI may be repeated. Exit status: 0, 1 if it\n"
 	"cannot be told, 2 if the command line is wrong. See slipway-mkinitrd(8).\n";
 
-enum { OPT_UKI = 256, OPT_SMBIOS, OPT_BANK, OPT_JSON, OPT_PHASES, OPT_SIGN, OPT_PUBLIC_KEY, OPT_BESIDE };
+enum {
+	OPT_UKI = 256, OPT_SMBIOS, OPT_SCHEME, OPT_BANK, OPT_JSON, OPT_PHASES, OPT_SIGN,
+	OPT_PUBLIC_KEY, OPT_BESIDE
+};
 
 static const struct option long_options[] = {
 	{ "uki", required_argument, NULL, OPT_UKI },
 	{ "smbios-cmdline", required_argument, NULL, OPT_SMBIOS },
+	{ "pcr-scheme", required_argument, NULL, OPT_SCHEME },
 	{ "bank", required_argument, NULL, OPT_BANK },
 	{ "phases", required_argument, NULL, OPT_PHASES },
 	{ "sign", required_argument, NULL, OPT_SIGN },
@@ -132,6 +137,14 @@ static int parse_phases(char *text, struct request *r, struct err *e)
 	return 0;
 }
 
+static int parse_scheme(const char *text, bool *ret, struct err *e)
+{
+	*ret = strcmp(text, "261") == 0;
+	if (!*ret && strcmp(text, "257") != 0)
+		return err_set(e, ERR_CONFIG, 0, "--pcr-scheme '%.32s' is not 257 or 261", text);
+	return 0;
+}
+
 static int parse_option(struct request *r, int option, const char *word, struct err *e)
 {
 	switch (option) {
@@ -141,6 +154,8 @@ static int parse_option(struct request *r, int option, const char *word, struct 
 	case OPT_SMBIOS:
 		r->in.smbios_cmdline = optarg;
 		return 0;
+	case OPT_SCHEME:
+		return parse_scheme(optarg, &r->in.os_separator, e);
 	case OPT_BANK:
 		return parse_banks(optarg, &r->in.banks, e);
 	case OPT_PHASES:

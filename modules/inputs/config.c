@@ -25,6 +25,12 @@ static bool set_tpm(struct config *c, const char *value)
 	return false;
 }
 
+static bool set_pcr_scheme(struct config *c, const char *value)
+{
+	c->os_separator = strcmp(value, "261") == 0;
+	return c->os_separator || strcmp(value, "257") == 0;
+}
+
 static bool set_failure(struct config *c, const char *value)
 {
 	return failure_action_parse(value, &c->failure);
@@ -107,6 +113,7 @@ static const struct {
 } keys[] = {
 	{ "image-policy", set_policy },
 	{ "tpm", set_tpm },
+	{ "pcr-scheme", set_pcr_scheme },
 	{ "failure", set_failure },
 	{ "failure-delay", set_failure_delay },
 	{ "device-timeout", set_timeout },

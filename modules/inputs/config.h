@@ -3,6 +3,7 @@
  * Spec: slipway.conf(5). Pure. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "init/core/digests.h"
@@ -21,6 +22,7 @@ enum tpm_need {
 struct config {
 	char image_policy[1024]; /* the floor; "" for the default */
 	enum tpm_need tpm;
+	bool os_separator; /* pcr-scheme=261: PCRs that the initrd does not use are closed, too */
 	enum failure_action failure;
 	unsigned failure_delay_s;
 	unsigned timeout_s; /* for a device */

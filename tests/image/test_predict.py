@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import lab
-from lab import paths, tree
+from lab import paths, tpm, tree
 
 DEMO = paths.DEMO
 BANKS = ["sha1", "sha256", "sha384", "sha512"]
@@ -100,6 +100,7 @@ def test_what_cannot_be_predicted(tmp_path, content, says):
     (("--uki",), 2, "needs a value"),
     (("--uki", "/nowhere/uki.efi"), 1, "'/nowhere/uki.efi': No such file"),
     (("--uki", "{uki}", "--bank", "md5"), 2, "--bank 'md5'"),
+    (("--uki", "{uki}", "--pcr-scheme", "260"), 2, "--pcr-scheme '260'"),
     (("--uki", "{uki}", "more"), 2, "'more' is no option"),
     (("--uki", "{uki}", "--tpm"), 2, "'--tpm' is unknown"),
     (("--uki", "{uki}", "--sysext", "/nowhere/x.raw"), 1, "/nowhere/x.raw"),
@@ -137,6 +138,17 @@ def test_only_the_phases_that_are_asked_for():
     assert [line.split("\t")[1] for line in some[1:]] == ["4", "9", "11", "11", "12", "13"]
     assert some[3:5] == [next(line for line in lines if line.endswith("\t" + path))
                          for path in ("enter-initrd:leave-initrd", "-")]
+
+
+def test_the_scheme_with_separators():
+    """One more word in four of the five PCRs."""
+    values = [{(v["bank"], v["pcr"], v.get("phase")): v["value"] for v in json.loads(
+        predict("--json", "--uki", DEMO / "uki.efi", "--pcr-scheme", scheme).stdout)}
+        for scheme in ("257", "261")]
+    assert values[1] == {
+        (bank, pcr, phase): value if pcr == 11 else
+        tpm.extend(bank, value, tpm.word_digest(bank, "os-separator"))
+        for (bank, pcr, phase), value in values[0].items()}
 
 
 def test_only_the_banks_that_are_asked_for():
