@@ -44,6 +44,8 @@ int stage_leave(struct boot *b, struct err *e)
 	if (rc >= 0)
 		rc = boot_measure(b, "leave-initrd", "phase", e);
 	if (rc >= 0 && b->tpm)
+		rc = tpm_check_starts(b->tpm, e);
+	if (rc >= 0 && b->tpm)
 		rc = tpm_read(b->tpm, PHASE_PCR, &final, e);
 	if (rc >= 0 && b->tpm)
 		record_pcr(b->record, &final);

@@ -14,6 +14,7 @@
 #include "modules/inputs/extra.h"
 #include "modules/inputs/manifest.h"
 #include "modules/inputs/unpacked.h"
+#include "modules/tpm/srk.h"
 
 #define CONFIG "/etc/slipway.conf"
 
@@ -272,12 +273,35 @@ static int separate(struct boot *b, struct err *e)
 	return rc;
 }
 
+/* A host that finds the files does not make the key itself: from systemd 259 on it could not,
+ * as this phase has ended by then. Nothing here needs the key. */
+static void leave_srk(struct boot *b)
+{
+	struct srk srk;
+	struct err e;
+	int rc;
+
+	if (!b->tpm || !b->config.srk)
+		return;
+	rc = srk_get(b->tpm, &srk, &e);
+	if (rc >= 0 && srk.was_made)
+		log_info("made a storage root key in the TPM");
+	if (rc >= 0)
+		rc = srk_write(&srk, "/run/systemd", &e);
+	if (rc < 0)
+		log_warning("%s: the host gets no storage root key, continuing", e.what);
+}
+
 int stage_enter(struct boot *b, struct err *e)
 {
 	int rc = boot_measure(b, "enter-initrd", "phase", e);
 
+	if (rc >= 0 && b->tpm)
+		rc = tpm_close_unused(b->tpm, PHASE_PCR, "os-separator", e);
 	if (rc >= 0 && b->config.os_separator)
 		rc = separate(b, e);
+	if (rc >= 0)
+		leave_srk(b);
 	if (rc >= 0)
 		rc = extra_stage(e);
 	return rc < 0 ? rc : import_credentials(b, e);

@@ -31,6 +31,12 @@ static bool set_pcr_scheme(struct config *c, const char *value)
 	return c->os_separator || strcmp(value, "257") == 0;
 }
 
+static bool set_srk(struct config *c, const char *value)
+{
+	c->srk = strcmp(value, "yes") == 0;
+	return c->srk || strcmp(value, "no") == 0;
+}
+
 static bool set_failure(struct config *c, const char *value)
 {
 	return failure_action_parse(value, &c->failure);
@@ -114,6 +120,7 @@ static const struct {
 	{ "image-policy", set_policy },
 	{ "tpm", set_tpm },
 	{ "pcr-scheme", set_pcr_scheme },
+	{ "srk", set_srk },
 	{ "failure", set_failure },
 	{ "failure-delay", set_failure_delay },
 	{ "device-timeout", set_timeout },

@@ -22,6 +22,7 @@ enum tpm_need {
 struct config {
 	char image_policy[1024]; /* the floor; "" for the default */
 	enum tpm_need tpm;
+	bool srk; /* storage root key for the host; made where there is none */
 	bool os_separator; /* pcr-scheme=261: PCRs that the initrd does not use are closed, too */
 	enum failure_action failure;
 	unsigned failure_delay_s;
@@ -38,8 +39,8 @@ struct config {
 
 #define CONFIG_DEFAULTS                                                                \
 	{                                                                              \
-		.tpm = TPM_ANNOUNCED, .failure = FAILURE_REBOOT, .failure_delay_s = 10, \
-		.timeout_s = 90, .panic_on_corruption = true,                          \
+		.tpm = TPM_ANNOUNCED, .srk = true, .failure = FAILURE_REBOOT,          \
+		.failure_delay_s = 10, .timeout_s = 90, .panic_on_corruption = true,   \
 	}
 
 /* Lines of "key=value"; '#' starts a comment line. Everything has a default.

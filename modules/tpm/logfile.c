@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
+#include "init/core/log.h"
 
 int logfile_begin(struct logfile *f, const char *path, struct err *e)
 {
@@ -26,8 +29,16 @@ int logfile_begin(struct logfile *f, const char *path, struct err *e)
 
 int logfile_append(struct logfile *f, const void *record, size_t n, struct err *e)
 {
-	if (write_full(f->fd, record, n) < 0 || fsync(f->fd) < 0)
-		return err_set(e, ERR_SYSTEM, errno, "append to the event log");
+	off_t end = lseek(f->fd, 0, SEEK_END);
+
+	if (end < 0 || write_full(f->fd, record, n) < 0 || fsync(f->fd) < 0) {
+		int why = errno;
+
+		/* No reader gets past half a record. */
+		if (end >= 0 && ftruncate(f->fd, end) < 0)
+			log_debug("the event log ends with a part of a record: %s", strerror(errno));
+		return err_set(e, ERR_SYSTEM, why, "append to the event log");
+	}
 	if (!f->was_incomplete && fchmod(f->fd, 0600) < 0)
 		return err_set(e, ERR_SYSTEM, errno, "take back the mark on the event log");
 	return 0;

@@ -24,7 +24,8 @@ struct logfile {
  * lasts until logfile_close(). Errors: ERR_SYSTEM. */
 int logfile_begin(struct logfile *f, const char *path, struct err *e);
 
-/* Appends the record and takes the mark back. Errors: ERR_SYSTEM; the mark stays. */
+/* Appends the record and takes the mark back. Errors: ERR_SYSTEM; then the log has nothing
+ * of the record, and the mark stays. */
 int logfile_append(struct logfile *f, const void *record, size_t n, struct err *e);
 
 void logfile_close(struct logfile *f);

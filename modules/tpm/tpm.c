@@ -4,22 +4,19 @@
 #include <mbedtls/md.h>
 #include <stdio.h>
 #include <string.h>
-#include <tss2/tss2_esys.h>
 #include <tss2/tss2_tcti_device.h>
 
 #include "init/core/cleanup.h"
 #include "init/core/clock.h"
 #include "init/core/file.h"
 #include "init/core/log.h"
+#include "modules/tpm/context.h"
 #include "modules/tpm/eventlog.h"
 #include "modules/tpm/logfile.h"
 #include "modules/tpm/tcti.h"
 
-/* The device is read with a time limit: a TPM that hangs costs this once to open it and
- * once for a command, then every further command fails at once. The kernel's driver has
- * its own limit for each command, so closing the device does not hang either. */
 enum {
-	COMMAND_MS = 30000,
+	MAX_ATTEMPTS = 5,
 	PROBE_MS = 1000, /* the library waits no longer when it opens the device */
 };
 
@@ -38,29 +35,26 @@ static const struct bank known_banks[TPM_MAX_BANKS] = {
 	{ TPM_BANK_SHA512, TPM2_ALG_SHA512, MBEDTLS_MD_SHA512, "sha512", 64 },
 };
 
-struct tpm {
-	TSS2_TCTI_CONTEXT *tcti;
-	ESYS_CONTEXT *esys;
-	const struct bank *banks[TPM_MAX_BANKS];
-	size_t n_banks;
-	char *log_path;
-	char boot_id[33];
-	bool log_failed; /* said so once */
-};
-
 static void tpm_drop(struct tpm **t)
 {
 	tpm_close(*t);
 }
 
-static void esys_free(void *p)
+TSS2_RC tpm_bare_code(TSS2_RC rc)
 {
-	Esys_Free(*(void **)p);
+	rc &= ~TSS2_RC_LAYER_MASK;
+	return rc & TPM2_RC_FMT1 ? rc & (TPM2_RC_FMT1 | 0x3f) : rc;
+}
+
+/* It has done nothing yet, and takes the same command again. */
+static bool is_busy(TSS2_RC rc)
+{
+	return rc == TPM2_RC_RETRY || rc == TPM2_RC_YIELDED || rc == TPM2_RC_TESTING;
 }
 
 static const char *explain(TSS2_RC rc)
 {
-	switch (rc & ~TSS2_RC_LAYER_MASK) {
+	switch (tpm_bare_code(rc)) {
 	case TPM2_RC_LOCKOUT:
 		return "it is locked out after wrong passwords and recovers in its own time";
 	case TPM2_RC_INITIALIZE:
@@ -71,6 +65,11 @@ static const char *explain(TSS2_RC rc)
 	case TPM2_RC_YIELDED:
 	case TPM2_RC_TESTING:
 		return "it stayed busy";
+	case TPM2_RC_BAD_AUTH:
+	case TPM2_RC_AUTH_FAIL:
+		return "its owner has set a password";
+	case TPM2_RC_HIERARCHY:
+		return "the firmware has disabled its owner's hierarchy";
 	case TSS2_BASE_RC_TRY_AGAIN:
 		return "it does not answer";
 	case TSS2_BASE_RC_IO_ERROR:
@@ -80,45 +79,55 @@ static const char *explain(TSS2_RC rc)
 	}
 }
 
-static int failed(struct err *e, TSS2_RC rc, const char *doing)
+int tpm_failed(struct err *e, TSS2_RC rc, const char *doing)
 {
 	return err_set(e, ERR_TPM_FAILED, 0, "the TPM cannot %s: %s (0x%08x)", doing, explain(rc),
 		       (unsigned)rc);
 }
 
-/* True while the answer to a command that was sent has to be waited for. The
- * library itself sends five times what the TPM is too busy for. */
-static bool must_wait(TSS2_RC rc, uint64_t deadline_ms)
+bool tpm_must_wait(TSS2_RC rc, uint64_t deadline_ms)
 {
 	return (rc & ~TSS2_RC_LAYER_MASK) == TSS2_BASE_RC_TRY_AGAIN && now_ms() < deadline_ms;
 }
 
-/* Sends a command and waits for its answer, but not for ever as the library's
- * own synchronous calls do. */
-#define RUN(t, rc, send, receive)                                              \
-	do {                                                                   \
-		uint64_t deadline_ms_ = now_ms() + COMMAND_MS;                 \
-                                                                               \
-		(rc) = (send);                                                 \
-		if ((rc) != TSS2_RC_SUCCESS)                                   \
-			break;                                                 \
-		do {                                                           \
-			Esys_SetTimeout((t)->esys, ms_until(deadline_ms_));    \
-			(rc) = (receive);                                      \
-		} while (must_wait((rc), deadline_ms_));                       \
-	} while (0)
+static TSS2_RC run_once(struct tpm *t, const uint8_t *command, size_t n, uint64_t deadline_ms,
+			struct tpm_answer *ret)
+{
+	TSS2_RC rc = Tss2_Tcti_Transmit(t->tcti, n, command);
+
+	if (rc != TSS2_RC_SUCCESS)
+		return rc;
+	do {
+		ret->n = sizeof(ret->bytes);
+		rc = Tss2_Tcti_Receive(t->tcti, &ret->n, ret->bytes, ms_until(deadline_ms));
+	} while (tpm_must_wait(rc, deadline_ms));
+	if (rc != TSS2_RC_SUCCESS)
+		return rc;
+	return ret->n < 10 ? TSS2_TCTI_RC_IO_ERROR : be32(ret->bytes + 6);
+}
+
+TSS2_RC tpm_run(struct tpm *t, const uint8_t *command, size_t n, unsigned limit_ms,
+		struct tpm_answer *ret)
+{
+	uint64_t deadline_ms = now_ms() + limit_ms;
+	TSS2_RC rc = run_once(t, command, n, deadline_ms, ret);
+
+	for (unsigned i = 1; i < MAX_ATTEMPTS && is_busy(rc); i++)
+		rc = run_once(t, command, n, deadline_ms, ret);
+	return rc;
+}
 
 static int get_banks(struct tpm *t, TPML_PCR_SELECTION *ret, struct err *e)
 {
-	SCOPED(esys_free) TPMS_CAPABILITY_DATA *data = NULL;
+	SCOPED(tpm_esys_free) TPMS_CAPABILITY_DATA *data = NULL;
 	TSS2_RC rc;
 
-	RUN(t, rc,
+	TPM_RUN(t, rc,
 	    Esys_GetCapability_Async(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
 				     TPM2_CAP_PCRS, 0, 1),
 	    Esys_GetCapability_Finish(t->esys, NULL, &data));
 	if (rc != TSS2_RC_SUCCESS || data->capability != TPM2_CAP_PCRS)
-		return failed(e, rc, "list its PCR banks");
+		return tpm_failed(e, rc, "list its PCR banks");
 	*ret = data->data.assignedPCR;
 	return 0;
 }
@@ -143,15 +152,15 @@ static int read_bank(struct tpm *t, const struct bank *bank, unsigned pcr, struc
 		.count = 1,
 		.pcrSelections = { { .hash = bank->algorithm, .sizeofSelect = 3 } },
 	};
-	SCOPED(esys_free) TPML_DIGEST *values = NULL;
+	SCOPED(tpm_esys_free) TPML_DIGEST *values = NULL;
 	TSS2_RC rc;
 
 	wanted.pcrSelections[0].pcrSelect[pcr / 8] = (BYTE)(1u << pcr % 8);
-	RUN(t, rc,
+	TPM_RUN(t, rc,
 	    Esys_PCR_Read_Async(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &wanted),
 	    Esys_PCR_Read_Finish(t->esys, NULL, NULL, &values));
 	if (rc != TSS2_RC_SUCCESS)
-		return failed(e, rc, "read a PCR");
+		return tpm_failed(e, rc, "read a PCR");
 	if (values->count != 1 || values->digests[0].size != bank->n_bytes)
 		return err_set(e, ERR_TPM_FAILED, 0, "the TPM has no PCR %u in bank '%s'", pcr,
 			       bank->name);
@@ -182,7 +191,7 @@ static int take_given(struct tpm *t, const TPML_PCR_SELECTION *assigned, uint32_
 			return err_set(e, ERR_TPM_FAILED, 0,
 				       "the firmware uses PCR bank '%s', the TPM does not have it",
 				       bank->name);
-		t->banks[t->n_banks++] = bank;
+		t->used.at[t->used.n++] = bank;
 		banks &= ~bank->bit;
 	}
 	if (banks)
@@ -193,26 +202,31 @@ static int take_given(struct tpm *t, const TPML_PCR_SELECTION *assigned, uint32_
 
 static int find_good(struct tpm *t, const TPML_PCR_SELECTION *assigned, unsigned pcr, struct err *e)
 {
-	const struct bank *full[TPM_MAX_BANKS];
-	size_t n_full = 0;
+	struct banks full = { .n = 0 };
 
 	for (size_t i = 0; i < TPM_MAX_BANKS; i++)
 		if (is_full(assigned, known_banks[i].algorithm))
-			full[n_full++] = &known_banks[i];
-	for (size_t i = 0; i < n_full; i++) {
+			full.at[full.n++] = &known_banks[i];
+	for (size_t i = 0; i < full.n; i++) {
 		struct tpm_digest d;
-		int rc = read_bank(t, full[i], pcr, &d, e);
+		int rc = read_bank(t, full.at[i], pcr, &d, e);
 
 		if (rc < 0)
 			return rc;
 		if (was_measured(&d))
-			t->banks[t->n_banks++] = full[i];
+			t->used.at[t->used.n++] = full.at[i];
 	}
-	if (t->n_banks == 0) {
-		memcpy(t->banks, full, n_full * sizeof(*full));
-		t->n_banks = n_full;
-	}
+	if (t->used.n == 0)
+		t->used = full;
 	return 0;
+}
+
+static bool has_bank(const struct banks *banks, const struct bank *bank)
+{
+	for (size_t i = 0; i < banks->n; i++)
+		if (banks->at[i] == bank)
+			return true;
+	return false;
 }
 
 static int choose_banks(struct tpm *t, uint32_t banks, unsigned pcr, struct err *e)
@@ -228,8 +242,11 @@ static int choose_banks(struct tpm *t, uint32_t banks, unsigned pcr, struct err 
 		rc = take_given(t, &assigned, banks, e);
 	if (rc < 0)
 		return rc;
-	if (t->n_banks == 0)
+	if (t->used.n == 0)
 		return err_set(e, ERR_TPM_FAILED, 0, "the TPM has no PCR bank that can be used");
+	for (size_t i = 0; i < TPM_MAX_BANKS; i++)
+		if (is_full(&assigned, known_banks[i].algorithm) && !has_bank(&t->used, &known_banks[i]))
+			t->unused.at[t->unused.n++] = &known_banks[i];
 	return 0;
 }
 
@@ -279,8 +296,10 @@ int tpm_open_tcti(TSS2_TCTI_CONTEXT *tcti, uint32_t banks, unsigned pcr, const c
 	tpm->tcti = tcti;
 	tss = Esys_Initialize(&tpm->esys, tcti, NULL);
 	if (tss != TSS2_RC_SUCCESS)
-		return failed(e, tss, "be opened");
+		return tpm_failed(e, tss, "be opened");
 	rc = choose_banks(tpm, banks, pcr, e);
+	if (rc >= 0)
+		rc = tpm_read_starts(tpm, &tpm->starts, e);
 	if (rc < 0)
 		return rc;
 	rc = prepare_log(tpm, log_path, e);
@@ -294,7 +313,7 @@ int tpm_open_tcti(TSS2_TCTI_CONTEXT *tcti, uint32_t banks, unsigned pcr, const c
  * What fails sooner than that is no question of time. */
 static TSS2_RC init_device(TSS2_TCTI_CONTEXT *tcti, size_t n, const char *device)
 {
-	uint64_t start_ms, deadline_ms = now_ms() + COMMAND_MS;
+	uint64_t start_ms, deadline_ms = now_ms() + TPM_COMMAND_MS;
 	TSS2_RC rc;
 
 	do {
@@ -317,7 +336,7 @@ int tpm_open(const char *device, uint32_t banks, unsigned pcr, const char *log_p
 		return err_set(e, ERR_MEMORY, 0, "open the TPM '%s'", device);
 	rc = init_device(tcti, n, device);
 	if (rc != TSS2_RC_SUCCESS) {
-		(void)failed(e, rc, "be opened");
+		(void)tpm_failed(e, rc, "be opened");
 		return err_in(e, "TPM '%s'", device);
 	}
 	return tpm_open_tcti(ptr_take(&tcti), banks, pcr, log_path, ret, e);
@@ -343,10 +362,10 @@ static bool is_plain(const char *text)
 	return strlen(text) < TPM_MAX_TEXT_BYTES;
 }
 
-static int hash(const struct tpm *t, const char *text, struct measurement *ret, struct err *e)
+static int hash(const struct banks *banks, const char *text, struct measurement *ret, struct err *e)
 {
-	for (size_t i = 0; i < t->n_banks; i++) {
-		const struct bank *bank = t->banks[i];
+	for (size_t i = 0; i < banks->n; i++) {
+		const struct bank *bank = banks->at[i];
 		struct tpm_digest *d = &ret->digests[i];
 
 		d->bank = bank->name;
@@ -355,25 +374,26 @@ static int hash(const struct tpm *t, const char *text, struct measurement *ret, 
 			       strlen(text), d->bytes) != 0)
 			return err_set(e, ERR_TPM_FAILED, 0, "hash '%s' with %s", text, bank->name);
 	}
-	ret->n_digests = t->n_banks;
+	ret->n_digests = banks->n;
 	snprintf(ret->text, sizeof(ret->text), "%s", text);
 	return 0;
 }
 
-static int extend(struct tpm *t, const struct measurement *m, struct err *e)
+static int extend(struct tpm *t, const struct banks *banks, const struct measurement *m,
+		  struct err *e)
 {
 	TPML_DIGEST_VALUES values = { .count = (uint32_t)m->n_digests };
 	TSS2_RC rc;
 
 	for (size_t i = 0; i < m->n_digests; i++) {
-		values.digests[i].hashAlg = t->banks[i]->algorithm;
+		values.digests[i].hashAlg = banks->at[i]->algorithm;
 		memcpy(&values.digests[i].digest, m->digests[i].bytes, m->digests[i].n_bytes);
 	}
-	RUN(t, rc,
+	TPM_RUN(t, rc,
 	    Esys_PCR_Extend_Async(t->esys, ESYS_TR_PCR0 + m->pcr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
 				  ESYS_TR_NONE, &values),
 	    Esys_PCR_Extend_Finish(t->esys));
-	return rc == TSS2_RC_SUCCESS ? 0 : failed(e, rc, "extend a PCR");
+	return rc == TSS2_RC_SUCCESS ? 0 : tpm_failed(e, rc, "extend a PCR");
 }
 
 /* What is measured counts, with or without its record. */
@@ -409,13 +429,13 @@ int tpm_measure(struct tpm *t, unsigned pcr, const char *text, const char *event
 	if (pcr >= TPM_N_PCRS || !is_plain(text))
 		return err_set(e, ERR_TPM_FAILED, 0, "the text cannot be measured into PCR %u",
 			       pcr);
-	rc = hash(t, text, &m, e);
+	rc = hash(&t->used, text, &m, e);
 	if (rc < 0)
 		return rc;
 	if (logfile_begin(&log, t->log_path, &log_error) < 0)
 		warn_about_log(t, &log_error);
 	/* Without an answer nobody knows whether the PCR was extended: the mark stays. */
-	rc = extend(t, &m, e);
+	rc = extend(t, &t->used, &m, e);
 	if (rc < 0)
 		return err_in(e, "measuring '%s' into PCR %u", text, pcr);
 	if (log.fd >= 0 && append(t, &log, &m, event_type, &log_error) < 0)
@@ -424,14 +444,30 @@ int tpm_measure(struct tpm *t, unsigned pcr, const char *text, const char *event
 	return 0;
 }
 
+int tpm_close_unused(struct tpm *t, unsigned pcr, const char *text, struct err *e)
+{
+	struct measurement m = { .pcr = pcr };
+	int rc = t->unused.n ? hash(&t->unused, text, &m, e) : 0;
+
+	if (rc < 0 || t->unused.n == 0)
+		return rc;
+	rc = extend(t, &t->unused, &m, e);
+	if (rc < 0)
+		return err_in(e, "closing PCR %u in unused banks", pcr);
+	for (size_t i = 0; i < m.n_digests; i++)
+		log_info("closed PCR %u in bank '%s', which the firmware does not use", pcr,
+			 m.digests[i].bank);
+	return 0;
+}
+
 int tpm_read(struct tpm *t, unsigned pcr, struct measurement *ret, struct err *e)
 {
-	struct measurement m = { .pcr = pcr, .n_digests = t->n_banks };
+	struct measurement m = { .pcr = pcr, .n_digests = t->used.n };
 
 	if (pcr >= TPM_N_PCRS)
 		return err_set(e, ERR_TPM_FAILED, 0, "there is no PCR %u", pcr);
-	for (size_t i = 0; i < t->n_banks; i++) {
-		int rc = read_bank(t, t->banks[i], pcr, &m.digests[i], e);
+	for (size_t i = 0; i < t->used.n; i++) {
+		int rc = read_bank(t, t->used.at[i], pcr, &m.digests[i], e);
 
 		if (rc < 0)
 			return rc;

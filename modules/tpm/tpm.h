@@ -43,7 +43,15 @@ int tpm_open(const char *device, uint32_t banks, unsigned pcr, const char *log_p
 int tpm_measure(struct tpm *t, unsigned pcr, const char *text, const char *event_type,
 		struct measurement *ret, struct err *e);
 
-/* Reads pcr in all banks. Errors: ERR_TPM_FAILED. */
+/* Extends pcr with the hash of the text in the banks that the TPM has and the firmware does
+ * not use: else anybody could later bring it there to any value, as signed policies know one
+ * for every bank. Not logged, as no log speaks of these banks. Errors: ERR_TPM_FAILED. */
+int tpm_close_unused(struct tpm *t, unsigned pcr, const char *text, struct err *e);
+
+/* Reads pcr in all banks that are used. Errors: ERR_TPM_FAILED. */
 int tpm_read(struct tpm *t, unsigned pcr, struct measurement *ret, struct err *e);
+
+/* That the TPM was not reset since tpm_open(). Errors: ERR_TPM_FAILED. */
+int tpm_check_starts(struct tpm *t, struct err *e);
 
 void tpm_close(struct tpm *t);

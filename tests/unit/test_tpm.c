@@ -5,146 +5,13 @@
 
 #include <fcntl.h>
 #include <json-c/json.h>
-#include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <termios.h>
-#include <tss2/tss2_esys.h>
 #include <unistd.h>
 
 #include "init/core/bytes.h"
-#include "init/core/cleanup.h"
-#include "modules/tpm/tcti.h"
-#include "tests/unit/tree.h"
-
-enum { ALL_BANKS = TPM_BANK_SHA1 | TPM_BANK_SHA256 | TPM_BANK_SHA384 | TPM_BANK_SHA512 };
-
-struct wire {
-	TSS2_TCTI_CONTEXT_COMMON_V2 common;
-	int fd;                 /* of swtpm, or -1 */
-	struct bytes answer;    /* instead: the answer to everything */
-	struct bytes after;     /* from the second command on, if set */
-	unsigned *n_sent;
-};
-
-static TSS2_RC wire_transmit(TSS2_TCTI_CONTEXT *c, size_t n, const uint8_t *p)
-{
-	struct wire *w = (struct wire *)c;
-
-	if (w->n_sent && (*w->n_sent)++ == 1 && w->after.p)
-		w->answer = w->after;
-	return w->fd < 0 || write_full(w->fd, p, n) == 0 ? TSS2_RC_SUCCESS : TSS2_TCTI_RC_IO_ERROR;
-}
-
-static TSS2_RC wire_receive(TSS2_TCTI_CONTEXT *c, size_t *n, uint8_t *p, int32_t timeout_ms)
-{
-	struct wire *w = (struct wire *)c;
-	struct pollfd ready = { .fd = w->fd, .events = POLLIN };
-	ssize_t got;
-
-	/* No wait for ever: a TPM that hangs must not hang the boot. */
-	assert_in_range(timeout_ms, 0, 30000);
-	if (!p) {
-		*n = 4096;
-		return TSS2_RC_SUCCESS;
-	}
-	if (w->fd < 0) {
-		if (!w->answer.p)
-			return TSS2_TCTI_RC_IO_ERROR;
-		memcpy(p, w->answer.p, w->answer.n);
-		*n = w->answer.n;
-		return TSS2_RC_SUCCESS;
-	}
-	if (poll(&ready, 1, timeout_ms) != 1)
-		return TSS2_TCTI_RC_TRY_AGAIN;
-	got = read(w->fd, p, *n); /* swtpm writes an answer at once */
-	if (got < 10)
-		return TSS2_TCTI_RC_IO_ERROR;
-	*n = (size_t)got;
-	return TSS2_RC_SUCCESS;
-}
-
-static void wire_finalize(TSS2_TCTI_CONTEXT *c)
-{
-	fd_close(&((struct wire *)c)->fd);
-}
-
-static TSS2_TCTI_CONTEXT *wire_new(const struct wire *from)
-{
-	struct wire *w = malloc(sizeof(*w));
-
-	assert_non_null(w);
-	*w = *from;
-	w->common.v1.magic = 0x736c697077617900;
-	w->common.v1.version = 2;
-	w->common.v1.transmit = wire_transmit;
-	w->common.v1.receive = wire_receive;
-	w->common.v1.finalize = wire_finalize;
-	return (TSS2_TCTI_CONTEXT *)w;
-}
-
-/* One running swtpm with its folder. */
-struct emulator {
-	char root[32], log[64];
-	int fd; /* the tests' end, duplicated for each connection */
-	pid_t pid;
-};
-
-static void run_swtpm(int fd, const char *root)
-{
-	char fd_text[16], state[64];
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	snprintf(fd_text, sizeof(fd_text), "%d", fd);
-	snprintf(state, sizeof(state), "dir=%s", root);
-	execlp("swtpm", "swtpm", "socket", "--tpm2", "--fd", fd_text, "--tpmstate", state, "--flags",
-	       "not-need-init,startup-clear", (char *)NULL);
-	_exit(127);
-}
-
-/* False if there is no swtpm here. */
-static bool emulator_start(struct emulator *em)
-{
-	static const char *const nothing[] = { NULL };
-	int pair[2];
-
-	if (system("command -v swtpm >/dev/null") != 0)
-		return false;
-	tree_make(nothing, em->root);
-	snprintf(em->log, sizeof(em->log), "%s/run/log/measure.log", em->root);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	em->pid = fork();
-	assert_true(em->pid >= 0);
-	if (em->pid == 0) {
-		close(pair[0]);
-		run_swtpm(pair[1], em->root);
-	}
-	close(pair[1]);
-	em->fd = pair[0];
-	return true;
-}
-
-static void emulator_stop(struct emulator *em)
-{
-	close(em->fd);
-	kill(em->pid, SIGKILL);
-	waitpid(em->pid, NULL, 0);
-	tree_remove(em->root);
-}
-
-static struct tpm *connect_to(const struct emulator *em, uint32_t banks)
-{
-	struct wire w = { .fd = dup(em->fd) };
-	struct tpm *t = NULL;
-	struct err e;
-
-	assert_code(tpm_open_tcti(wire_new(&w), banks, 11, em->log, &t, &e), &e, ERR_NONE, "open");
-	return t;
-}
+#include "tests/unit/emulator.h"
 
 /* PCR 11 after enter-initrd and leave-initrd, computed with Python's hashlib. */
 static const struct { const char *bank, *entered, *left; } expected[] = {
@@ -312,7 +179,6 @@ static void extend_counts_without_log(void **state)
 	emulator_stop(&em);
 }
 
-#define BYTES(text) { (const uint8_t *)(text), sizeof(text) - 1 }
 #define ANSWER(rc) BYTES("\x80\x01\0\0\0\x0a" rc)
 /* GetCapability: sha1 has no PCRs, sha256 has all, sha384 lacks one. */
 #define BANKS BYTES("\x80\x01\0\0\0\x25\0\0\0\0" "\0\0\0\0\x05\0\0\0\x03" \

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* context.h - an open TPM, for the files of this folder alone. */
+#pragma once
+
+#include <stdbool.h>
+#include <tss2/tss2_esys.h>
+
+#include "init/core/clock.h"
+#include "modules/tpm/tpm.h"
+
+/* The device is read with a time limit: a TPM that hangs costs this once to open it and
+ * once for a command, then every further command fails at once. The kernel's driver has
+ * its own limit for each command, so closing the device does not hang either. */
+enum { TPM_COMMAND_MS = 30000 };
+
+struct bank;
+
+struct banks {
+	const struct bank *at[TPM_MAX_BANKS];
+	size_t n;
+};
+
+/* How often the TPM was reset, and restarted without a reset, in its life. */
+struct tpm_starts {
+	uint32_t resets, restarts;
+};
+
+struct tpm {
+	TSS2_TCTI_CONTEXT *tcti;
+	ESYS_CONTEXT *esys;
+	struct banks used, unused; /* both are full; the firmware measures into the first */
+	char *log_path;
+	char boot_id[33];
+	bool log_failed; /* said so once */
+	struct tpm_starts starts;
+};
+
+/* The code without its layer, and without the number of the handle, parameter or session. */
+TSS2_RC tpm_bare_code(TSS2_RC rc);
+
+/* Returns -ERR_TPM_FAILED: the TPM cannot do this, and why. */
+int tpm_failed(struct err *e, TSS2_RC rc, const char *doing);
+
+/* True while the answer to a command that was sent has to be waited for. The
+ * library itself sends five times what the TPM is too busy for. */
+bool tpm_must_wait(TSS2_RC rc, uint64_t deadline_ms);
+
+/* Errors: ERR_TPM_FAILED. */
+int tpm_read_starts(struct tpm *t, struct tpm_starts *ret, struct err *e);
+
+static inline uint32_t be32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* For what the library allocated. */
+static inline void tpm_esys_free(void *p)
+{
+	Esys_Free(*(void **)p);
+}
+
+struct tpm_answer {
+	size_t n;
+	uint8_t bytes[1024]; /* with the header */
+};
+
+/* Runs one command that is given as it goes over the wire, at most limit_ms: for what the
+ * library does too, but with ten times as much code. A busy TPM is asked five times.
+ * Returns the TPM's code or that of the transport. */
+TSS2_RC tpm_run(struct tpm *t, const uint8_t *command, size_t n, unsigned limit_ms,
+		struct tpm_answer *ret);
+
+/* Sends a command of the library and waits for its answer, but not for ever as the library's
+ * own synchronous calls do. */
+#define TPM_RUN(t, rc, send, receive)                                          \
+	do {                                                                   \
+		uint64_t deadline_ms_ = now_ms() + TPM_COMMAND_MS;             \
+                                                                               \
+		(rc) = (send);                                                 \
+		if ((rc) != TSS2_RC_SUCCESS)                                   \
+			break;                                                 \
+		do {                                                           \
+			Esys_SetTimeout((t)->esys, ms_until(deadline_ms_));    \
+			(rc) = (receive);                                      \
+		} while (tpm_must_wait((rc), deadline_ms_));                   \
+	} while (0)
