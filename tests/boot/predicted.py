@@ -13,7 +13,7 @@ PCRS = (4, 9, 11, 12, 13)
 Values = dict[tuple, str]  # (bank, PCR), of PCR 11 (bank, PCR, phase) -> hex
 
 
-def values(inputs: Iterable[tuple[str, Path]], words: str = "") -> Values:
+def values(inputs: Iterable[tuple[str, Path | str]], words: str = "") -> Values:
     """The prediction for these options and the files that they name."""
     options = [w for option, path in inputs for w in (f"--{option}", path)]
     said = steps.run([paths.MKINITRD, "predict", "--json", "--smbios-cmdline", words, *options])

@@ -6,8 +6,10 @@ import re
 import pytest
 
 import chain
+import predicted
 from expect import MEASURE, RUNNING, boots, measured, refused
 from lab import tpm
+from lab.judge import READY
 
 REQUIRED, OPTIONAL = "tpm=required\n", "tpm=optional\n"
 # Each is on the console when the named thing has happened and the next has not.
@@ -174,3 +176,58 @@ def test_no_word_turns_measuring_off(lab, demo, boot):
     got = boot(chain.chain(demo.disk, words="systemd.tpm2_measured_os=no"))
     boots(got, warning="systemd.tpm2_measured_os=no' is ignored", start=uki.start)
     assert got.record["tpm"] == "in use" and got.record["firmware"]["stub_measured"] is True
+
+
+SEPARATED = (0, 1, 2, 3, 4, 5, 6, 7, 9, 12, 13, 14)
+
+
+@pytest.fixture(scope="module")
+def separated(lab, demo, tmp_path_factory):
+    """The full chain to the running system, with PCRs as systemd 261's initrd leaves them."""
+    uki = chain.uki("pcr-scheme", chain.initrd("pcr-scheme", conf="pcr-scheme=261\n"))
+    image = tmp_path_factory.mktemp("disk") / "disk.img"
+    disk = lab.make_disk(image, uki=uki.path)
+    got = lab.boot(chain.chain(disk.path, words="slipway.demo=pcrlock", name="test_tpm_separated",
+                               banks=("sha1", "sha256"), until=""))
+    image.unlink()
+    assert got.end == "poweroff" and got.report, got.explain()
+    return uki, got
+
+
+def test_os_separator_beside_the_first_word(separated):
+    """Each PCR is what both logs come to, and what was said before the boot."""
+    uki, got = separated
+    firmware = tpm.firmware_events(
+        got.report.raw("/sys/kernel/security/tpm0/binary_bios_measurements"))
+    ours = tpm.userspace_events(got.report.raw("/run/log/systemd/tpm2-measure.log"))
+    assert not tpm.differences(got.report.pcrs, firmware + ours) and not tpm.wrong_words(ours)
+    assert [(e.pcr, e.text, e.content["eventType"]) for e in ours[: len(SEPARATED) + 2]] == [
+        (11, "enter-initrd", "phase"), *((n, "os-separator", "os-separator") for n in SEPARATED),
+        (11, "leave-initrd", "phase")]
+    told = predicted.at_phase(predicted.values([("uki", uki.path), ("pcr-scheme", "261")],
+                                               "slipway.failure_delay=0 slipway.demo=pcrlock"), READY)
+    for bank, inside in got.report.pcrs.items():
+        assert {n: inside[n] for n in predicted.PCRS} == {n: told[bank, n] for n in predicted.PCRS}
+
+
+def test_pcrlock_takes_the_separators(separated):
+    """Version 257 has no name for these events, and comes to the right values nevertheless."""
+    said = separated[1].report.text("pcrlock")
+    found = re.findall(r"^ *(\d+) # .* os-separator$", said, re.M)
+    assert list(map(int, found)) == list(SEPARATED), said
+    values = re.findall(r"^ *(\d+) # .* ([0-9a-f]{64}) ([0-9a-f]{64})$", said, re.M)
+    assert len(values) == 24, said
+    assert [n for n, told, real in values if told != real] in ([], ["10"])
+
+
+def test_the_host_takes_the_storage_root_key(separated):
+    """Its early unit has nothing to do, and its later one finds our file right."""
+    _, got = separated
+    assert not got.report.failed_units
+    for name in ("pem", "tpm2b_public"):
+        assert re.search(rf"^-r--r--r-- 0:0 \d+ /run/systemd/tpm2-srk-public-key.{name}",
+                         got.report.text("run_files"), re.M), name
+    assert got.seen("made a storage root key in the TPM")
+    journal = got.report.text("journal")
+    assert "TPM SRK Setup skipped, unmet condition check" in journal
+    assert "SRK already stored in the TPM" in journal

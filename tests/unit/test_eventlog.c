@@ -2,8 +2,10 @@
 #define _GNU_SOURCE
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <json-c/json.h>
 #include <stdlib.h>
+#include <sys/file.h>
 
 #include "modules/tpm/eventlog.h"
 #include "modules/tpm/logfile.h"
@@ -113,10 +115,35 @@ static void file_is_marked_while_behind(void **state)
 	tree_remove(root);
 }
 
+/* Others wait until the record is there, so that records stand in the order of extends. */
+static void file_is_locked_while_behind(void **state)
+{
+	static const char *const nothing[] = { NULL };
+	struct logfile f = LOGFILE_CLOSED;
+	char root[32], path[64];
+	struct err e;
+	int other;
+
+	(void)state;
+	tree_make(nothing, root);
+	snprintf(path, sizeof(path), "%s/log", root);
+	assert_code(logfile_begin(&f, path, &e), &e, ERR_NONE, "begin");
+	other = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(flock(other, LOCK_EX | LOCK_NB), -1);
+	assert_int_equal(errno, EWOULDBLOCK);
+	assert_code(logfile_append(&f, "one", 3, &e), &e, ERR_NONE, "append");
+	assert_int_equal(flock(other, LOCK_EX | LOCK_NB), -1);
+	logfile_close(&f);
+	assert_int_equal(flock(other, LOCK_EX | LOCK_NB), 0);
+	close(other);
+	tree_remove(root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(format), UNIT_TEST(format_largest), UNIT_TEST(file_is_marked_while_behind),
+		UNIT_TEST(file_is_locked_while_behind),
 	};
 
 	return cmocka_run_group_tests_name("eventlog", tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <json-c/json.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -179,6 +180,117 @@ static void extend_counts_without_log(void **state)
 	emulator_stop(&em);
 }
 
+/* The TPM is off between two commands. */
+static void resets_are_noticed(void **state)
+{
+	static const struct { const char *name, *flags; enum err_code measure, check; const char *says; }
+	cases[] = {
+		{ "none", NULL, ERR_NONE, ERR_NONE, "" },
+		{ "started again", "not-need-init,startup-clear", ERR_NONE, ERR_TPM_FAILED,
+		  "was reset in the middle of the boot" },
+		{ "not started", "not-need-init", ERR_TPM_FAILED, ERR_TPM_FAILED,
+		  "the firmware has not started it" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct emulator em;
+		struct measurement m;
+		struct err e = { 0 };
+		struct tpm *t;
+
+		if (!emulator_start(&em))
+			skip();
+		t = connect_to(&em, TPM_BANK_SHA256);
+		assert_code(tpm_measure(t, 11, "enter-initrd", "phase", &m, &e), &e, ERR_NONE, "enter");
+		if (cases[i].flags) {
+			emulator_power_off(&em);
+			emulator_power_on(&em, cases[i].flags);
+		}
+		assert_code(tpm_measure(t, 11, "leave-initrd", "phase", &m, &e), &e, cases[i].measure,
+			    cases[i].name);
+		assert_code(tpm_check_starts(t, &e), &e, cases[i].check, cases[i].name);
+		if (!strstr(e.what, cases[i].says))
+			fail_msg("case '%s' says '%s'", cases[i].name, e.what);
+		tpm_close(t);
+		emulator_stop(&em);
+	}
+}
+
+/* Of two banks the firmware measured into one. The other is of no use to anybody then. */
+static void closes_banks_that_are_not_used(void **state)
+{
+	static const struct { const char *name; uint32_t banks; } cases[] = {
+		{ "found", 0 }, { "given", TPM_BANK_SHA256 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct measurement m, before, after;
+		struct emulator em;
+		struct tpm *t;
+		struct err e;
+
+		if (!emulator_start(&em))
+			skip();
+		t = connect_to(&em, TPM_BANK_SHA256);
+		assert_code(tpm_measure(t, 11, "as a stub does", "phase", &m, &e), &e, ERR_NONE, "stub");
+		tpm_close(t);
+		t = connect_to(&em, cases[i].banks);
+		assert_code(tpm_read(t, 11, &before, &e), &e, ERR_NONE, "before");
+		assert_int_equal(before.n_digests, 1);
+		assert_code(tpm_close_unused(t, 11, "os-separator", &e), &e, ERR_NONE, cases[i].name);
+		assert_code(tpm_read(t, 11, &after, &e), &e, ERR_NONE, "after");
+		assert_memory_equal(before.digests[0].bytes, after.digests[0].bytes, 32);
+		tpm_close(t);
+		t = connect_to(&em, ALL_BANKS);
+		assert_code(tpm_close_unused(t, 11, "os-separator", &e), &e, ERR_NONE, "nothing to do");
+		assert_code(tpm_read(t, 11, &after, &e), &e, ERR_NONE, "all");
+		for (size_t k = 0; k < 4; k++)
+			assert_false(bytes_are_zero(after.digests[k].bytes, after.digests[k].n_bytes));
+		tpm_close(t);
+		emulator_stop(&em);
+	}
+}
+
+/* A file system that takes a part of the record: the PCR counts, the log stays readable and
+ * says that it is not whole, also when there is room again. */
+static void log_on_a_full_file_system(void **state)
+{
+	struct rlimit old, full;
+	struct emulator em;
+	struct measurement m;
+	struct tpm *t;
+	struct stat st;
+	struct err e;
+	char log[8192];
+	const char *at = log;
+
+	(void)state;
+	if (!emulator_start(&em))
+		skip();
+	t = connect_to(&em, ALL_BANKS);
+	assert_code(tpm_measure(t, 11, "enter-initrd", "phase", &m, &e), &e, ERR_NONE, "enter");
+	assert_int_equal(stat(em.log, &st), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	full = (struct rlimit){ .rlim_cur = (rlim_t)st.st_size + 20, .rlim_max = old.rlim_max };
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+	assert_code(tpm_measure(t, 11, "leave-initrd", "phase", &m, &e), &e, ERR_NONE, "full");
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	check_pcr(t, true);
+	assert_code(tpm_measure(t, 11, "later", "phase", &m, &e), &e, ERR_NONE, "room again");
+	assert_int_equal(stat(em.log, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 01600);
+	assert_true(file_read_text(em.log, log, sizeof(log)) > 0);
+	strcat(log, "\n"); /* cut with the white space */
+	check_record(&at, "enter-initrd", 4);
+	check_record(&at, "later", 4);
+	assert_string_equal(at, "");
+	tpm_close(t);
+	emulator_stop(&em);
+}
+
 #define ANSWER(rc) BYTES("\x80\x01\0\0\0\x0a" rc)
 /* GetCapability: sha1 has no PCRs, sha256 has all, sha384 lacks one. */
 #define BANKS BYTES("\x80\x01\0\0\0\x25\0\0\0\0" "\0\0\0\0\x05\0\0\0\x03" \
@@ -311,6 +423,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(measures_and_logs), UNIT_TEST(finds_the_banks_in_use),
 		UNIT_TEST(refuses_what_the_log_cannot_show), UNIT_TEST(extend_counts_without_log),
+		UNIT_TEST(resets_are_noticed), UNIT_TEST(closes_banks_that_are_not_used),
+		UNIT_TEST(log_on_a_full_file_system),
 		UNIT_TEST(faults_have_their_words), UNIT_TEST(no_device),
 		UNIT_TEST(waits_for_a_slow_device),
 	};
