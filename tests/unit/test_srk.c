@@ -62,6 +62,8 @@ static void shows_what_others_show(void **state)
 		assert_string_equal(pem, k.pem);
 		memcpy(more, k.p, k.n);
 		assert_int_equal(to_pem(more, k.n + 1, pem), -ERR_UNSUPPORTED);
+		more[1]++; /* no size here ends with 0xff */
+		assert_int_equal(to_pem(more, k.n + 1, pem), -ERR_UNSUPPORTED);
 		for (size_t n = 0; n < k.n; n++) {
 			assert_int_equal(to_pem(k.p, n, pem), -ERR_UNSUPPORTED);
 			/* Of one piece, and still cut off. */
