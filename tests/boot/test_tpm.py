@@ -141,13 +141,22 @@ def test_tpm_that_stalls_is_capped_when_it_is_back(lab, demo, boot):
     """It extends 'leave-initrd' when nobody waits for that any more: then the cap must follow."""
     got = boot(lab.direct(demo.disk, append=MEASURE, tpm="on", until=RUNNING, when=[
         lab.When(ENTERED, pause_tpm=True),
-        lab.When("erofs: .* mounted with root inode", after=10, pause_tpm=False)]))
+        lab.When("erofs: .* mounted with root inode", after=10, pause_tpm=False)],
+        **conf("srk=no\n")))
     assert got.failure == "TPM_FAILED" and got.record["failure"]["stage"] == "leave", got.explain()
     assert got.end == "reboot" and not got.seen(RUNNING)
     assert [m["text"] for m in got.record["measurements"]] == ["enter-initrd", "slipway-failed"]
     capped = [pcr_11("enter-initrd", *late, "slipway-failed") for late in ([], ["leave-initrd"])]
     assert got.pcrs["sha256"][11] in capped, got.explain()
     assert got.record["pcr"]["digests"]["sha256"] == got.pcrs["sha256"][11]
+
+
+def test_tpm_that_stalls_at_its_key_is_waited_for(lab, demo, boot):
+    """Some need long to make one; what is measured is as ever."""
+    got = boot(lab.direct(demo.disk, append=MEASURE, tpm="on", until=RUNNING, when=[
+        lab.When(ENTERED, pause_tpm=True), lab.When(ENTERED, after=10, pause_tpm=False)]))
+    boots(got)
+    assert got.seen(RUNNING) - got.seen(ENTERED) > 9, "it was not paused"
 
 
 def test_event_log_in_the_running_system(lab, demo, boot):
@@ -168,6 +177,15 @@ def test_event_log_in_the_running_system(lab, demo, boot):
     mode = re.search(r"^(\S+) 0:0 \d+ /run/log/systemd/tpm2-measure.log",
                      got.report.text("run_files"), re.M)
     assert mode and mode[1] == "-rw-------", "the sticky bit would say that a record is missing"
+
+
+@pytest.mark.parametrize("settings, made", [("", True), ("srk=no\n", False)],
+                         ids=["default", "no"])
+def test_storage_root_key_is_made_unless_told_not_to(lab, demo, boot, settings, made):
+    got = boot(lab.direct(demo.disk, append=MEASURE, tpm="on", until=RUNNING, **conf(settings)))
+    boots(got)
+    assert bool(got.seen("enter: made a storage root key in the TPM")) == made, got.explain()
+    assert not got.record.get("warnings"), got.record["warnings"]
 
 
 def test_no_word_turns_measuring_off(lab, demo, boot):
