@@ -191,6 +191,20 @@ static int write_place(const struct place *at, const sigset_t *signals, unsigned
 	return 0;
 }
 
+/* Who started us may have said, as nohup(1) does, that one does not matter. */
+static void choose_signals(sigset_t *ret)
+{
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+
+	sigemptyset(ret);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		struct sigaction now;
+
+		if (sigaction(ends[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			sigaddset(ret, ends[i]);
+	}
+}
+
 int output_write(const char *path, unsigned mode, const void *p, size_t n, struct err *e)
 {
 	sigset_t signals, before;
@@ -200,10 +214,7 @@ int output_write(const char *path, unsigned mode, const void *p, size_t n, struc
 	if (rc < 0)
 		return rc;
 	/* They wait until nothing is half done: it takes no longer than the disk. */
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGHUP);
+	choose_signals(&signals);
 	sigprocmask(SIG_BLOCK, &signals, &before);
 	rc = write_place(&at, &signals, mode, p, n, e);
 	sigprocmask(SIG_SETMASK, &before, NULL);

@@ -48,8 +48,10 @@ def out(tmp_path) -> Path:
     return path
 
 
-def strace(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["strace", "-qq", *map(str, words)], capture_output=True, text=True)
+def strace(*words: object, signals: str = "--default-signal") -> subprocess.CompletedProcess[str]:
+    """The signals are as a shell has them, whoever started the tests."""
+    return subprocess.run(["env", signals, "strace", "-qq", *map(str, words)],
+                          capture_output=True, text=True)
 
 
 def points(words: list[str], out: Path, log: Path) -> list[tuple[str, int]]:
@@ -98,6 +100,15 @@ def test_interrupted(words, out, number, call):
     assert done.returncode == -number
     assert out.read_bytes() == OLD
     assert [p.name for p in out.parent.iterdir()] == ["initrd"]
+
+
+@pytest.mark.parametrize("name", ["INT", "TERM", "HUP"])
+def test_goes_on_where_signals_are_ignored(words, new, out, name):
+    """As under nohup, or in the background of a script."""
+    done = strace("-e", "trace=fsync", "-e", f"inject=fsync:signal={name}:when=1", MKINITRD,
+                  *words, "--output", out, signals=f"--ignore-signal={name}")
+    assert done.returncode == 0
+    assert out.read_bytes() == new
 
 
 def test_interrupted_too_late(words, new, out):
