@@ -200,7 +200,7 @@ check-image: all ## what the image builder makes
 
 check-boot: all ## boots, and twins that must not boot, in QEMU
 	$(Q)tests/lib/slipway-lab demo
-	$(Q)$(PYTEST) -n 2 --junitxml=build/junit/boot.xml tests/boot
+	$(Q)$(PYTEST) -n 2 --dist loadgroup --junitxml=build/junit/boot.xml tests/boot
 
 lint: $(MANPAGES) $(HOST_DEPS)/lib/libmbedcrypto.a build/gen/libraries.def ## layers, C, scripts, man pages, spelling
 	$(Q)ci/lint $(MANPAGES)

@@ -17,6 +17,7 @@ from lab import attest, paths, tpm
 from lab.attest import Evidence
 from lab.judge import READY
 
+pytestmark = pytest.mark.xdist_group("attest")  # all judge one machine
 NONCE = bytes(range(20))
 BANKS = ("sha1", "sha256")
 WORDS = "slipway.demo=stay"  # shutting down would measure more than the report has

@@ -13,6 +13,7 @@ import predicted
 from expect import RUNNING
 from lab import appliance, tools, tree
 
+pytestmark = pytest.mark.xdist_group("predict")  # all look at one machine
 BANKS = ("sha1", "sha256", "sha384")
 ADDON_STUB = "/usr/lib/systemd/boot/efi/addonx64.efi.stub"
 EXTRA = appliance.EXTENSIONS_ON_ESP

@@ -196,6 +196,7 @@ def test_no_word_turns_measuring_off(lab, demo, boot):
     assert got.record["tpm"] == "in use" and got.record["firmware"]["stub_measured"] is True
 
 
+ONE_MACHINE = pytest.mark.xdist_group("separated")
 SEPARATED = (0, 1, 2, 3, 4, 5, 6, 7, 9, 12, 13, 14)
 
 
@@ -212,6 +213,7 @@ def separated(lab, demo, tmp_path_factory):
     return uki, got
 
 
+@ONE_MACHINE
 def test_os_separator_beside_the_first_word(separated):
     """Each PCR is what both logs come to, and what was said before the boot."""
     uki, got = separated
@@ -228,6 +230,7 @@ def test_os_separator_beside_the_first_word(separated):
         assert {n: inside[n] for n in predicted.PCRS} == {n: told[bank, n] for n in predicted.PCRS}
 
 
+@ONE_MACHINE
 def test_pcrlock_takes_the_separators(separated):
     """Version 257 has no name for these events, and comes to the right values nevertheless."""
     said = separated[1].report.text("pcrlock")
@@ -238,6 +241,7 @@ def test_pcrlock_takes_the_separators(separated):
     assert [n for n, told, real in values if told != real] in ([], ["10"])
 
 
+@ONE_MACHINE
 def test_the_host_takes_the_storage_root_key(separated):
     """Its early unit has nothing to do, and its later one finds our file right."""
     _, got = separated
