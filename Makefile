@@ -196,7 +196,7 @@ check-component: $(COMPONENT) | build/junit ## the hand-over for real, in namesp
 	$(Q)ci/run-unit $(COMPONENT)
 
 check-image: all ## what the image builder makes
-	$(Q)$(PYTEST) --junitxml=build/junit/image.xml tests/image
+	$(Q)$(PYTEST) -n 2 --junitxml=build/junit/image.xml tests/image
 
 check-boot: all ## boots, and twins that must not boot, in QEMU
 	$(Q)tests/lib/slipway-lab demo

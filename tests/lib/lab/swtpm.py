@@ -11,7 +11,6 @@ import socket
 import struct
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,15 +27,13 @@ class Swtpm:
         self.socket_path = folder / "tpm.sock"
         copy = folder / "tpm"
         shutil.copytree(state, copy)
-        self.process = subprocess.Popen(
-            ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={copy}", "--flags", "startup-clear",
-             "--ctrl", f"type=unixio,path={self.socket_path}"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
-        while not self.socket_path.exists():  # swtpm tells nobody when it is ready
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise LabError("swtpm did not start")
-            time.sleep(0.005)
+        # It tells nobody when it is ready; with a socket of ours, who comes before that waits.
+        with socket.create_server(str(self.socket_path), family=socket.AF_UNIX) as door:
+            self.process = subprocess.Popen(
+                ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={copy}", "--flags",
+                 "startup-clear", "--ctrl", f"type=unixio,fd={door.fileno()}"],
+                pass_fds=[door.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL)
 
     def kill(self) -> None:
         """End it at once, as a TPM that stops answering."""
