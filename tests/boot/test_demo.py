@@ -8,6 +8,7 @@ import pytest
 import predicted
 from lab.judge import READY, judge
 
+pytestmark = pytest.mark.xdist_group("demo")  # all but one judge one machine
 WORDS = "slipway.demo=pcrlock"
 
 
