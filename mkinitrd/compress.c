@@ -5,7 +5,6 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,14 +72,6 @@ int compression_parse(const char *text, struct compression *ret, struct err *e)
 		       "'%.40s' is no compression; these are: none, zstd or zstd:1 to zstd:%d, lz4 or "
 		       "lz4:1 to lz4:%d",
 		       text, methods[COMPRESSION_ZSTD].max_level, methods[COMPRESSION_LZ4].max_level);
-}
-
-char *compression_format(const struct compression *c, char ret[static COMPRESSION_TEXT_BYTES])
-{
-	if (c->method == COMPRESSION_NONE)
-		return strcpy(ret, "none");
-	snprintf(ret, COMPRESSION_TEXT_BYTES, "%s:%d", methods[c->method].name, c->level);
-	return ret;
 }
 
 unsigned compress_threads(void)

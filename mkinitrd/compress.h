@@ -21,10 +21,6 @@ struct compression {
  * without one. Errors: ERR_CONFIG. */
 int compression_parse(const char *text, struct compression *ret, struct err *e);
 
-/* As compression_parse() reads it. Returns ret. */
-enum { COMPRESSION_TEXT_BYTES = 16 };
-char *compression_format(const struct compression *c, char ret[static COMPRESSION_TEXT_BYTES]);
-
 /* Compresses p[0..n) into one frame; zstd adds its size and a checksum. The same input,
  * method, level and versions of the libraries give the same bytes on every machine, and
  * with every number of threads (at least 1; lz4 uses one). The caller frees *ret.
