@@ -10,8 +10,10 @@
 #include "init/core/cleanup.h"
 #include "init/core/log.h"
 
-/* More than any file has bytes. */
-#define DRIVER_HEAD_START (UINT64_C(1) << 40)
+/* More than all that can be loaded has bytes. */
+#define URGENCY_STEP (UINT64_C(1) << 40)
+
+enum { MAX_LISTED = 64 }; /* that have an order; the rest comes after them */
 
 struct edge {
 	struct module *to;
@@ -127,7 +129,7 @@ static int module_new(struct graph *g, struct kmod_module *kmod, struct module *
 		m->errnum = ENOENT;
 	else
 		m->n_bytes = (uint64_t)st.st_size;
-	m->rank = g->head_start + m->n_bytes;
+	m->rank = g->urgency + m->n_bytes;
 	m->next = g->modules;
 	g->modules = m;
 	g->n_modules++;
@@ -135,10 +137,22 @@ static int module_new(struct graph *g, struct kmod_module *kmod, struct module *
 	return 0;
 }
 
+/* Raises m to a rank, and what it needs with it. */
+static void raise_rank(struct graph *g, struct module *m, uint64_t rank)
+{
+	if (m->state == MODULE_DONE || m->rank >= rank)
+		return;
+	m->rank = rank;
+	for (struct module *n = g->modules; n; n = n->next)
+		for (size_t i = 0; i < n->n_dependents; i++)
+			if (n->dependents[i].to == m)
+				raise_rank(g, n, n->n_bytes + rank);
+}
+
 /* Makes m wait for needed. Edges only lead to modules that were complete before
  * m is, so there are no circles: a soft dependency that would close one finds
  * its module RESOLVING. Returns 0 or an errno. */
-static int wait_for(struct module *m, struct module *needed, bool soft)
+static int wait_for(struct graph *g, struct module *m, struct module *needed, bool soft)
 {
 	struct edge *edges;
 
@@ -151,8 +165,7 @@ static int wait_for(struct module *m, struct module *needed, bool soft)
 		return ENOMEM;
 	edges[needed->n_dependents++] = (struct edge){ m, soft };
 	needed->dependents = edges;
-	if (needed->rank < needed->n_bytes + m->rank)
-		needed->rank = needed->n_bytes + m->rank;
+	raise_rank(g, needed, needed->n_bytes + m->rank);
 	m->n_waiting++;
 	return 0;
 }
@@ -173,7 +186,7 @@ static int add_needed(struct graph *g, struct module *m, struct kmod_list *list,
 		int errnum = add_module(g, kmod, depth + 1, &needed);
 
 		if (!errnum && needed)
-			errnum = wait_for(m, needed, soft);
+			errnum = wait_for(g, m, needed, soft);
 		if (!first && !soft)
 			first = errnum;
 	}
@@ -201,8 +214,10 @@ static int add_module(struct graph *g, struct kmod_module *kmod, unsigned depth,
 	int state, errnum;
 
 	*ret = m;
-	if (m)
+	if (m) {
+		raise_rank(g, m, g->urgency + m->n_bytes);
 		return 0;
+	}
 	state = kmod_module_get_initstate(kmod);
 	if (state == KMOD_MODULE_BUILTIN || state == KMOD_MODULE_LIVE)
 		return 0;
@@ -230,7 +245,7 @@ static void add_post(struct graph *g, struct module *m)
 	SCOPED(list_drop) struct kmod_list *post = ptr_take(&m->post);
 	struct kmod_list *at;
 
-	g->head_start = 0;
+	g->urgency = 0;
 	kmod_list_foreach(at, post) {
 		SCOPED(module_drop) struct kmod_module *kmod = kmod_module_get_module(at);
 		struct module *unused;
@@ -251,7 +266,15 @@ static int filter_blacklisted(struct graph *g, struct kmod_list **list)
 	return 0;
 }
 
-int graph_add(struct graph *g, const char *wish, bool device, struct matches *ret, struct err *e)
+static uint64_t urgency_of(struct graph *g, enum wish_kind kind)
+{
+	if (kind == WISH_LISTED)
+		return URGENCY_STEP * (g->n_listed < MAX_LISTED ? MAX_LISTED - g->n_listed++ : 0);
+	return URGENCY_STEP * (MAX_LISTED + (uint64_t)kind);
+}
+
+int graph_add(struct graph *g, const char *wish, enum wish_kind kind, struct matches *ret,
+	      struct err *e)
 {
 	SCOPED(list_drop) struct kmod_list *list = NULL;
 	struct kmod_list *at;
@@ -260,8 +283,8 @@ int graph_add(struct graph *g, const char *wish, bool device, struct matches *re
 	/* Lists that are not there at all make libkmod fail: nothing is known then. */
 	if (!g->kmod || kmod_module_new_from_lookup(g->kmod, wish, &list) < 0)
 		return 0;
-	g->head_start = device ? DRIVER_HEAD_START : 0;
-	if (device && list && filter_blacklisted(g, &list) < 0)
+	g->urgency = urgency_of(g, kind);
+	if (kind == WISH_DEVICE && list && filter_blacklisted(g, &list) < 0)
 		return err_set(e, ERR_MEMORY, 0, "find the modules for '%s'", wish);
 	kmod_list_foreach(at, list) {
 		SCOPED(module_drop) struct kmod_module *kmod = kmod_module_get_module(at);

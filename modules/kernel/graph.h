@@ -28,15 +28,23 @@ enum module_state {
 	MODULE_DONE,      /* errnum says how it ended */
 };
 
+/* Why something is to be loaded, the least urgent first. */
+enum wish_kind {
+	WISH_LISTED,  /* by name; each before those that are listed after it */
+	WISH_DEVICE,  /* by modalias; a driver, whose hardware takes its time while the CPU checks
+		       * the next one. May be blacklisted. */
+	WISH_AWAITED, /* by name; somebody waits for it right now */
+};
+
 /* Owned by the graph. */
 struct module {
 	const char *name, *path, *options;
 	enum module_state state;
 	int errnum;
 	uint64_t n_bytes; /* of the file */
-	/* n_bytes and the highest rank that waits for it: the kernel hashes and
-	 * copies every byte, so what holds up most is loaded first. Drivers go before
-	 * all else: their hardware takes its time while the CPU checks the next one. */
+	/* The urgency of who wished for it, n_bytes and the highest rank that waits
+	 * for it: the kernel hashes and copies every byte, so of equally urgent ones
+	 * what holds up most is loaded first. */
 	uint64_t rank;
 	size_t n_waiting; /* dependencies that are not done */
 	struct edge *dependents;
@@ -51,7 +59,8 @@ struct graph {
 	struct kmod_ctx *kmod;
 	struct module *modules;
 	size_t n_modules;
-	uint64_t head_start; /* in rank, of the modules that are being added */
+	size_t n_listed;
+	uint64_t urgency; /* in rank, of the modules that are being added */
 };
 
 /* What a name or alias stands for. Modules that are built in, or were loaded by
@@ -71,9 +80,9 @@ int graph_open(struct graph *g, const char *modules, const char *const *config, 
 void graph_done(struct graph *g);
 
 /* Adds the modules that wish, a name or an alias, stands for, with all that they
- * need. device: it is the modalias of one, whose driver may be blacklisted and
- * otherwise goes first. Errors: ERR_MODULES, ERR_MEMORY. */
-int graph_add(struct graph *g, const char *wish, bool device, struct matches *ret, struct err *e);
+ * need, or makes them more urgent. Errors: ERR_MODULES, ERR_MEMORY. */
+int graph_add(struct graph *g, const char *wish, enum wish_kind kind, struct matches *ret,
+	      struct err *e);
 
 /* The ready module with the highest rank, LOADING from now on; NULL if none. */
 struct module *graph_take(struct graph *g);

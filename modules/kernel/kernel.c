@@ -46,7 +46,7 @@ static void want_driver(void *arg, const char *modalias)
 	struct kernel *k = arg;
 	struct err e;
 
-	if (loader_want(k->loader, modalias, true, &e) < 0)
+	if (loader_want(k->loader, modalias, WISH_DEVICE, &e) < 0)
 		log_warning("%s; the device stays without this driver", e.what);
 }
 
@@ -226,7 +226,7 @@ void kernel_want(struct kernel *k, const char *const *names, size_t n)
 	struct err e;
 
 	for (size_t i = 0; i < n; i++) {
-		int rc = loader_want(k->loader, names[i], false, &e);
+		int rc = loader_want(k->loader, names[i], WISH_LISTED, &e);
 
 		if (rc < 0)
 			log_warning("%s; continuing without", e.what);

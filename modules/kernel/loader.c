@@ -11,7 +11,6 @@
 #include "init/core/cleanup.h"
 #include "init/core/clock.h"
 #include "init/core/log.h"
-#include "modules/kernel/graph.h"
 
 #ifndef MODULE_INIT_COMPRESSED_FILE
 #define MODULE_INIT_COMPRESSED_FILE 4 /* Linux 5.17 */
@@ -230,21 +229,22 @@ int loader_open(const struct loader_setup *setup, struct news *news, struct load
 }
 
 /* Needs the lock. */
-static int add(struct loader *l, const char *wish, bool device, struct matches *ret, struct err *e)
+static int add(struct loader *l, const char *wish, enum wish_kind kind, struct matches *ret,
+	       struct err *e)
 {
-	int rc = graph_add(&l->graph, wish, device, ret, e);
+	int rc = graph_add(&l->graph, wish, kind, ret, e);
 
 	/* Also what was added before an error. */
 	wake_workers(l, 0);
 	return rc < 0 ? rc : ret->known;
 }
 
-int loader_want(struct loader *l, const char *wish, bool device, struct err *e)
+int loader_want(struct loader *l, const char *wish, enum wish_kind kind, struct err *e)
 {
 	struct matches matches;
 	LOCKED(l);
 
-	return add(l, wish, device, &matches, e);
+	return add(l, wish, kind, &matches, e);
 }
 
 struct wanted {
@@ -284,7 +284,7 @@ int loader_require(struct loader *l, const char *wish, uint64_t deadline_ms, str
 	int rc;
 
 	pthread_mutex_lock(&l->lock);
-	rc = add(l, wish, false, &w.matches, e);
+	rc = add(l, wish, WISH_AWAITED, &w.matches, e);
 	pthread_mutex_unlock(&l->lock);
 	if (rc <= 0)
 		return rc;

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "modules/kernel/graph.h"
 #include "modules/kernel/kernel.h"
 #include "modules/kernel/thread.h"
 
@@ -32,13 +33,12 @@ int loader_spread(struct loader *l, struct err *e);
 /* Reads the module lists again. Errors as above. */
 int loader_reload(struct loader *l, struct err *e);
 
-/* Queues what wish stands for. device: it is a device's modalias, which a
- * blacklist may exclude. Returns 1, 0 if there is no such module, or ERR_MODULES,
- * ERR_MEMORY. */
-int loader_want(struct loader *l, const char *wish, bool device, struct err *e);
+/* Queues what wish stands for. Returns 1, 0 if there is no such module, or
+ * ERR_MODULES, ERR_MEMORY. */
+int loader_want(struct loader *l, const char *wish, enum wish_kind kind, struct err *e);
 
-/* As loader_want(), and waits for the modules: of several one must load, before the
- * deadline. */
+/* Queues what wish stands for, more urgent than all else, and waits for it: of
+ * several modules one must load, before the deadline. */
 int loader_require(struct loader *l, const char *wish, uint64_t deadline_ms, struct err *e);
 
 /* As kernel_loaded(). */

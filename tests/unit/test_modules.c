@@ -76,7 +76,7 @@ static void graph_cases(void **state)
 		char order[256];
 
 		assert_code(graph_open(&g, "tests/data/modules/first", config, &e), &e, ERR_NONE, "open");
-		assert_code(graph_add(&g, cases[i].wish, cases[i].device, &matches, &e), &e, ERR_NONE,
+		assert_code(graph_add(&g, cases[i].wish, cases[i].device ? WISH_DEVICE : WISH_LISTED, &matches, &e), &e, ERR_NONE,
 			    cases[i].wish);
 		drain(&g, cases[i].fail, order, sizeof(order));
 		if (strcmp(order, cases[i].order) != 0)
@@ -98,59 +98,75 @@ static void graph_keeps_what_it_has(void **state)
 	char order[256];
 
 	(void)state;
-	assert_code(graph_add(&g, "top", false, &m, &e), &e, ERR_NONE, "no lists");
+	assert_code(graph_add(&g, "top", WISH_LISTED, &m, &e), &e, ERR_NONE, "no lists");
 	assert_false(m.known);
 	assert_code(graph_open(&g, "tests/data/modules/first", config, &e), &e, ERR_NONE, "open");
-	assert_code(graph_add(&g, "disk", false, &m, &e), &e, ERR_NONE, "disk");
+	assert_code(graph_add(&g, "disk", WISH_LISTED, &m, &e), &e, ERR_NONE, "disk");
 	assert_string_equal(m.modules[0]->options, "speed=3 colour=red");
-	assert_code(graph_add(&g, "top", false, &m, &e), &e, ERR_NONE, "top");
+	assert_code(graph_add(&g, "top", WISH_LISTED, &m, &e), &e, ERR_NONE, "top");
 	drain(&g, "top", order, sizeof(order));
-	assert_code(graph_add(&g, "top", false, &m, &e), &e, ERR_NONE, "top again");
+	assert_code(graph_add(&g, "top", WISH_LISTED, &m, &e), &e, ERR_NONE, "top again");
 	assert_int_equal(graph_count_ready(&g), 0);
 	/* New lists: what was loaded stays so, what failed may be tried again. */
 	assert_code(graph_open(&g, "tests/data/modules/extended", config, &e), &e, ERR_NONE, "again");
-	assert_code(graph_add(&g, "fs-latefs", false, &m, &e), &e, ERR_NONE, "late");
+	assert_code(graph_add(&g, "fs-latefs", WISH_LISTED, &m, &e), &e, ERR_NONE, "late");
 	drain(&g, NULL, order, sizeof(order));
 	assert_string_equal(order, "late");
-	assert_code(graph_add(&g, "top", false, &m, &e), &e, ERR_NONE, "top at last");
-	assert_code(graph_add(&g, "widow", false, &m, &e), &e, ERR_NONE, "widow");
+	assert_code(graph_add(&g, "top", WISH_LISTED, &m, &e), &e, ERR_NONE, "top at last");
+	assert_code(graph_add(&g, "widow", WISH_LISTED, &m, &e), &e, ERR_NONE, "widow");
 	drain(&g, NULL, order, sizeof(order));
-	assert_string_equal(order, "gone widow top");
+	assert_string_equal(order, "top gone widow");
 	graph_done(&g);
 }
 
-/* hash_fast is larger than helper, which holds up disk. */
-static void what_holds_up_most_goes_first(void **state)
+struct wishes {
+	const char *name; /* what the order shows */
+	struct {
+		const char *wish;
+		enum wish_kind kind;
+	} add[3];
+	const char *order;
+};
+
+#define DISK "pci:v00001AF4d00001001sv1"
+
+static const struct wishes orders[] = {
+	{ "what is listed first goes first",
+	  { { "hash-fast", WISH_LISTED }, { "disk", WISH_LISTED } },
+	  "hash_fast helper disk after" },
+	{ "of drivers what holds up most, not what is found first",
+	  { { "hash-fast", WISH_DEVICE }, { "disk", WISH_DEVICE } },
+	  "helper disk hash_fast after" },
+	{ "a driver goes before what is listed",
+	  { { "left", WISH_LISTED }, { DISK, WISH_DEVICE } },
+	  "helper disk base left after" },
+	{ "a driver that is listed is as urgent, and so is what it needs",
+	  { { "left", WISH_LISTED }, { "disk", WISH_LISTED }, { DISK, WISH_DEVICE } },
+	  "helper disk base left after" },
+	{ "what is awaited goes before drivers",
+	  { { "left", WISH_LISTED }, { DISK, WISH_DEVICE }, { "left", WISH_AWAITED } },
+	  "base left helper disk after" },
+};
+
+static void the_urgent_goes_first(void **state)
 {
-	struct graph g = { 0 };
-	struct matches m;
-	struct err e;
-	char order[256];
-
 	(void)state;
-	assert_code(graph_open(&g, "tests/data/modules/first", config, &e), &e, ERR_NONE, "open");
-	assert_code(graph_add(&g, "hash-fast", false, &m, &e), &e, ERR_NONE, "hash");
-	assert_code(graph_add(&g, "disk", false, &m, &e), &e, ERR_NONE, "disk");
-	drain(&g, NULL, order, sizeof(order));
-	assert_string_equal(order, "helper disk hash_fast after");
-	graph_done(&g);
-}
+	for (size_t i = 0; i < sizeof(orders) / sizeof(*orders); i++) {
+		const struct wishes *w = &orders[i];
+		struct graph g = { 0 };
+		struct matches m;
+		struct err e;
+		char order[256];
 
-/* Hardware takes its time while the CPU checks the next signature. */
-static void drivers_go_first(void **state)
-{
-	struct graph g = { 0 };
-	struct matches m;
-	struct err e;
-	char order[256];
-
-	(void)state;
-	assert_code(graph_open(&g, "tests/data/modules/first", config, &e), &e, ERR_NONE, "open");
-	assert_code(graph_add(&g, "left", false, &m, &e), &e, ERR_NONE, "left");
-	assert_code(graph_add(&g, "pci:v00001AF4d00001001sv1", true, &m, &e), &e, ERR_NONE, "disk");
-	drain(&g, NULL, order, sizeof(order));
-	assert_string_equal(order, "helper disk base left after");
-	graph_done(&g);
+		assert_code(graph_open(&g, "tests/data/modules/first", config, &e), &e, ERR_NONE, "open");
+		for (size_t j = 0; j < 3 && w->add[j].wish; j++)
+			assert_code(graph_add(&g, w->add[j].wish, w->add[j].kind, &m, &e), &e,
+				    ERR_NONE, w->add[j].wish);
+		drain(&g, NULL, order, sizeof(order));
+		if (strcmp(order, w->order) != 0)
+			fail_msg("%s: loaded '%s', expected '%s'", w->name, order, w->order);
+		graph_done(&g);
+	}
 }
 
 /* Two modules meet in insert(): each says so, and waits for the other. */
@@ -266,7 +282,7 @@ static void loader_reloads(void **state)
 	assert_code(news_init(&news, &e), &e, ERR_NONE, "news");
 	assert_code(loader_open(&setup, &news, &l, &e), &e, ERR_NONE, "open");
 	assert_int_equal(loader_spread(l, &e), 0); /* nothing to spread yet */
-	assert_int_equal(loader_want(l, "late", false, &e), 0);
+	assert_int_equal(loader_want(l, "late", WISH_LISTED, &e), 0);
 	assert_int_equal(loader_loaded(l, &loads), 0);
 	snprintf(target, sizeof(target), "%s/tests/data/modules/extended", getcwd(cwd, sizeof(cwd)));
 	assert_int_equal(symlink(target, lists), 0);
@@ -311,7 +327,7 @@ static void loader_closes_in_flight(void **state)
 	sem_init(&go_on, 0, 0);
 	assert_code(news_init(&news, &e), &e, ERR_NONE, "news");
 	assert_code(loader_open(&setup, &news, &l, &e), &e, ERR_NONE, "open");
-	assert_int_equal(loader_want(l, "left", true, &e), 1);
+	assert_int_equal(loader_want(l, "left", WISH_DEVICE, &e), 1);
 	assert_int_equal(wait_up_to_10_s(&started), 0);
 	assert_int_equal(pthread_create(&helper, NULL, let_go, NULL), 0);
 	close_loader(l);
@@ -334,7 +350,7 @@ static void loader_leaves_what_is_stuck(void **state)
 	sem_init(&go_on, 0, 0);
 	assert_code(news_init(&news, &e), &e, ERR_NONE, "news");
 	assert_code(loader_open(&setup, &news, &l, &e), &e, ERR_NONE, "open");
-	assert_int_equal(loader_want(l, "base", true, &e), 1);
+	assert_int_equal(loader_want(l, "base", WISH_DEVICE, &e), 1);
 	assert_int_equal(wait_up_to_10_s(&started), 0);
 	assert_code(loader_require(l, "base", now_ms() + 20, &e), &e, ERR_MODULES, "require");
 	assert_non_null(strstr(e.what, "load module 'base'"));
@@ -388,7 +404,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(graph_cases), UNIT_TEST(graph_keeps_what_it_has),
-		UNIT_TEST(what_holds_up_most_goes_first), UNIT_TEST(drivers_go_first),
+		UNIT_TEST(the_urgent_goes_first),
 		UNIT_TEST(loader_works_in_parallel), UNIT_TEST(loader_requires),
 		UNIT_TEST(loader_reloads), UNIT_TEST(loader_closes_in_flight),
 		UNIT_TEST(loader_leaves_what_is_stuck), UNIT_TEST(news_are_not_missed),
