@@ -16,6 +16,7 @@
 #include "modules/inputs/firmware.h"
 #include "modules/kernel/kernel.h"
 #include "modules/tpm/tpm.h"
+#include "modules/trust/verdict.h"
 #include "modules/verity/set.h"
 #include "modules/verity/volume.h"
 
@@ -254,6 +255,25 @@ void record_set(struct record *r, const struct disk *d, const struct verity_set 
 
 	for (size_t i = 0; i < d->gpt.n_partitions; i++)
 		put_partition(a, &d->gpt.partitions[i], s ? s->verdicts.why[i] : NULL);
+}
+
+void record_policy(struct record *r, const struct policy *p, const struct policy_verdicts *all)
+{
+	struct json_object *a = all->n ? array(r, "policy") : NULL;
+
+	for (size_t i = 0; i < all->n; i++) {
+		const struct policy_verdict *v = &all->of[i];
+		struct json_object *o = append(a);
+		char text[POLICY_WORDS_BYTES];
+
+		put(o, "stage", r ? json_object_get(json_object_object_get(r->stage, "name")) : NULL);
+		put_text(o, "partition", policy_designator_name(v->designator));
+		put_text(o, "found", verdict_found(p, v, text, sizeof(text)));
+		put_text(o, "allowed", policy_words(p, v->designator, text, sizeof(text)));
+		put_text(o, "rule", verdict_rule(p, v));
+		put_text(o, "of", verdict_source(p, v));
+		put_text(o, "verdict", v->refused ? "refused" : "accepted");
+	}
 }
 
 void record_root(struct record *r, const struct volume *v, const char *filesystem)

@@ -17,6 +17,8 @@ struct extensions;
 struct firmware;
 struct measurement;
 struct module_load;
+struct policy;
+struct policy_verdicts;
 struct verity_set;
 struct volume;
 
@@ -38,6 +40,8 @@ void record_modules(struct record *r, const struct module_load *m, size_t n);
 void record_disk(struct record *r, const struct disk *d);
 /* s is NULL if no set could be chosen: then the partitions have no verdicts. */
 void record_set(struct record *r, const struct disk *d, const struct verity_set *s);
+/* What the policy said in this stage. */
+void record_policy(struct record *r, const struct policy *p, const struct policy_verdicts *all);
 void record_root(struct record *r, const struct volume *v, const char *filesystem);
 /* version is its IMAGE_VERSION, "" if it has none. */
 void record_os(struct record *r, const char *os, const char *version, const char *init);

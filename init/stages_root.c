@@ -126,6 +126,7 @@ int stage_choose(struct boot *b, struct err *e)
 		.root_hash = o->root_hash_bytes ? o->root_hash : NULL,
 		.root_hash_bytes = o->root_hash_bytes,
 	};
+	struct policy_verdicts verdicts;
 	int rc;
 
 	if (!o->verity)
@@ -136,7 +137,11 @@ int stage_choose(struct boot *b, struct err *e)
 	if (rc < 0)
 		return rc;
 	rc = dps_check_version(b->set.data, b->config.minimum_version, e);
-	return rc < 0 ? rc : verity_set_check(&b->disk.gpt, &b->set, &b->policy, e);
+	if (rc < 0)
+		return rc;
+	rc = verity_set_check(&b->disk.gpt, &b->set, &b->policy, &verdicts, e);
+	record_policy(b->record, &b->policy, &verdicts);
+	return rc;
 }
 
 void undo_choose(struct boot *b)
@@ -166,12 +171,14 @@ int stage_prove(struct boot *b, struct err *e)
 		.await_driver = await_verity,
 		.arg = b->kernel,
 	};
+	struct policy_verdicts achieved = { 0 };
 	int rc = volume_prove(&request, &b->root, e);
 
 	/* What was achieved counts, not what the disk seemed to promise. */
 	if (rc >= 0)
-		rc = policy_check(&b->policy, POLICY_ROOT, volume_uses(b->root),
-				  b->set.data->attributes, b->set.data->label, e);
+		rc = policy_judge(&b->policy, POLICY_ROOT, volume_uses(b->root),
+				  b->set.data->attributes, b->set.data->label, &achieved, e);
+	record_policy(b->record, &b->policy, &achieved);
 	return rc;
 }
 
@@ -206,10 +213,12 @@ int stage_assemble(struct boot *b, struct err *e)
 		.options = *b->options.root_flags ? b->options.root_flags : NULL,
 		.volatile_mode = b->options.volatile_mode,
 	};
+	struct policy_verdicts verdict = { 0 };
 	int rc = find_filesystem(b, type, e);
 
 	if (rc >= 0)
-		rc = policy_check_filesystem(&b->policy, POLICY_ROOT, type, e);
+		rc = policy_judge_filesystem(&b->policy, POLICY_ROOT, type, &verdict, e);
+	record_policy(b->record, &b->policy, &verdict);
 	if (rc >= 0)
 		rc = kernel_require(b->kernel, type, e);
 	if (rc >= 0 && b->options.volatile_mode == VOLATILE_OVERLAY)

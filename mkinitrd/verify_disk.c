@@ -176,8 +176,27 @@ static void check_filesystem(struct verify *v, const struct verify_medium *m, ui
 			   v->kmod ? ", whose driver is there" : "");
 }
 
+/* In the words of the record of a boot. */
+static void explain_policy(struct verify *v, const struct verify_medium *m,
+			   const struct policy_verdicts *all)
+{
+	/* One that could not be read has no rules, and that was said. */
+	for (size_t i = 0; i < all->n && v->policy.use[POLICY_ROOT]; i++) {
+		const struct policy_verdict *at = &all->of[i];
+		char found[POLICY_WORDS_BYTES], allowed[POLICY_WORDS_BYTES];
+
+		report_add(&v->report, at->refused ? VERDICT_FAIL : VERDICT_OK, m->name,
+			   "image policy: '%s' is '%s', and the %s rule of the %s allows '%s'",
+			   policy_designator_name(at->designator),
+			   verdict_found(&v->policy, at, found, sizeof(found)),
+			   verdict_rule(&v->policy, at), verdict_source(&v->policy, at),
+			   policy_words(&v->policy, at->designator, allowed, sizeof(allowed)));
+	}
+}
+
 static void check_root(struct verify *v, const struct verify_medium *m, const struct verity_set *set)
 {
+	struct policy_verdicts verdicts;
 	uint64_t at, n_bytes;
 	struct err e = { 0 };
 
@@ -190,13 +209,14 @@ static void check_root(struct verify *v, const struct verify_medium *m, const st
 		report_add(&v->report, VERDICT_SKIP, m->name,
 			   "whether IMAGE_VERSION in it is '%s' or newer was not looked at",
 			   v->config.minimum_version);
-	if (verity_set_check(&m->gpt, set, &v->policy, &e) < 0)
+	if (verity_set_check(&m->gpt, set, &v->policy, &verdicts, &e) < 0)
 		report_error(&v->report, m->name, &e);
 	else
 		report_add(&v->report, VERDICT_OK, m->name, "root is partition %u '%s', %s",
 			   set->data->number, set->data->label,
 			   set->signature ? "with hash and signature partition" :
 					    "with hash partition, bound by roothash=");
+	explain_policy(v, m, &verdicts);
 	if (set->root_hash_bytes && verify_set(v, set, m, &at, &n_bytes) == 0)
 		check_filesystem(v, m, at, n_bytes);
 }

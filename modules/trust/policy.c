@@ -4,10 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* UAPI.2. The disk folder has them too, but trust knows no disks. */
-#define ATTR_GROWFS (UINT64_C(1) << 59)
-#define ATTR_READ_ONLY (UINT64_C(1) << 60)
-
 enum { USE_PROTECTED = USE_VERITY | USE_SIGNED | USE_ENCRYPTED | USE_ENCRYPTED_INTEGRITY };
 
 static const char *const designator_names[POLICY_N_DESIGNATORS] = {
@@ -45,6 +41,7 @@ struct rule {
 	uint16_t use, filesystems;
 	uint8_t read_only, growfs; /* MAY_BE_* */
 	bool given;
+	uint8_t where; /* enum policy_rule */
 };
 
 static const struct flag_word {
@@ -84,6 +81,11 @@ int policy_designator(const char *name)
 			 POLICY_N_DESIGNATORS);
 }
 
+const char *policy_designator_name(enum policy_designator d)
+{
+	return designator_names[d];
+}
+
 static bool add_flag(struct rule *r, struct word w)
 {
 	int i = word_find(w, use_names, N_OF(use_names));
@@ -110,7 +112,7 @@ static bool add_flag(struct rule *r, struct word w)
 /* Parses "flag+flag"; an empty text or "-" has no flags. */
 static int parse_flags(struct word text, struct rule *ret, struct err *e)
 {
-	struct rule r = { .given = true };
+	struct rule r = { .given = true, .where = RULE_EXPLICIT };
 
 	if (text.n && !word_is(text, "-"))
 		for (const char *p = text.p, *end = text.p + text.n;; p++) {
@@ -157,7 +159,7 @@ static int parse_rules(const char *text, struct rule rules[static POLICY_N_DESIG
 {
 	struct rule *fallback = &rules[POLICY_N_DESIGNATORS];
 
-	*fallback = (struct rule){ .use = USE_IGNORE };
+	*fallback = (struct rule){ .use = USE_IGNORE, .where = RULE_DEFAULT };
 	if (!*text || strcmp(text, "-") == 0)
 		return 0;
 	if (strcmp(text, "*") == 0) {
@@ -225,9 +227,11 @@ static struct rule implied_rule(const struct rule rules[static POLICY_N_DESIGNAT
 						  otherwise),
 				.read_only = of->read_only,
 				.growfs = of->growfs,
+				.where = RULE_DERIVED,
 			};
 		}
 	}
+	r.where = RULE_DEFAULT;
 	r.use &= (uint16_t)possible_uses(d);
 	if (!r.use)
 		r.use = USE_IGNORE;
@@ -242,7 +246,7 @@ static int8_t attribute_of(uint8_t may_be)
 int policy_parse(const char *text, struct policy *ret, struct err *e)
 {
 	struct rule rules[POLICY_N_DESIGNATORS + 1] = { 0 };
-	struct policy p;
+	struct policy p = { 0 };
 	int rc = parse_rules(text, rules, e);
 
 	if (rc < 0)
@@ -254,6 +258,7 @@ int policy_parse(const char *text, struct policy *ret, struct err *e)
 		p.filesystems[d] = r.filesystems;
 		p.read_only[d] = attribute_of(r.read_only);
 		p.growfs[d] = attribute_of(r.growfs);
+		p.rule[d] = r.where;
 		if (!p.use[d])
 			return err_set(e, ERR_POLICY_SYNTAX, 0,
 				       "image policy: rule for '%s' allows nothing it can be",
@@ -309,6 +314,9 @@ int policy_narrow(struct policy *p, const struct policy *floor, struct err *e)
 			return err_set(e, ERR_POLICY_REFUSED, 0,
 				       "the image policy contradicts this initrd's own for '%s'",
 				       designator_names[d]);
+		n.is_floors[d] = n.use[d] == floor->use[d];
+		if (n.is_floors[d])
+			n.rule[d] = floor->rule[d];
 	}
 	*p = n;
 	return 0;
@@ -345,10 +353,10 @@ int policy_check(const struct policy *p, enum policy_designator d, unsigned foun
 			       policy_uses(found, has, sizeof(has)));
 	if (!(found & ~(unsigned)USE_IGNORE))
 		return 0;
-	rc = check_attribute(p->read_only[d], attributes & ATTR_READ_ONLY, "read-only", name, e);
+	rc = check_attribute(p->read_only[d], attributes & POLICY_READ_ONLY, "read-only", name, e);
 	if (rc < 0)
 		return rc;
-	return check_attribute(p->growfs[d], attributes & ATTR_GROWFS, "growfs", name, e);
+	return check_attribute(p->growfs[d], attributes & POLICY_GROWFS, "growfs", name, e);
 }
 
 int policy_check_filesystem(const struct policy *p, enum policy_designator d,
@@ -363,16 +371,48 @@ int policy_check_filesystem(const struct policy *p, enum policy_designator d,
 		       filesystem, designator_names[d]);
 }
 
-char *policy_uses(unsigned use, char *ret, size_t max)
+static void append(const char *word, char *ret, size_t max)
 {
-	size_t used = 0;
+	size_t used = strlen(ret);
 
+	snprintf(ret + used, max - used, "%s%s", used ? "+" : "", word);
+}
+
+static void append_state(unsigned use, int read_only, int growfs, char *ret, size_t max)
+{
+	for (size_t i = 0; i < N_OF(use_names); i++)
+		if (use & 1u << i)
+			append(use_names[i], ret, max);
+	if (read_only >= 0)
+		append(read_only ? "read-only-on" : "read-only-off", ret, max);
+	if (growfs >= 0)
+		append(growfs ? "growfs-on" : "growfs-off", ret, max);
+}
+
+char *policy_state(unsigned use, int read_only, int growfs, char *ret, size_t max)
+{
 	if (!max)
 		return ret;
 	ret[0] = '\0';
-	for (size_t i = 0; i < N_OF(use_names); i++)
-		if (use & 1u << i && used < max)
-			used += (size_t)snprintf(ret + used, max - used, "%s%s", used ? "+" : "",
-						 use_names[i]);
+	append_state(use, read_only, growfs, ret, max);
+	return ret;
+}
+
+char *policy_uses(unsigned use, char *ret, size_t max)
+{
+	return policy_state(use, -1, -1, ret, max);
+}
+
+char *policy_words(const struct policy *p, enum policy_designator d, char *ret, size_t max)
+{
+	bool open = p->use[d] == possible_uses(d);
+
+	if (!max)
+		return ret;
+	snprintf(ret, max, "%s", open ? "open" : "");
+	append_state(open ? 0 : p->use[d], p->read_only[d], p->growfs[d], ret, max);
+	for (size_t i = 0; i < N_OF(filesystem_names); i++)
+		if (p->filesystems[d] & 1u << i)
+			append(filesystem_names[i], ret, max);
 	return ret;
 }

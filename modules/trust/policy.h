@@ -21,6 +21,11 @@ enum {
 	USE_IGNORE = USE_UNUSED | USE_ABSENT,
 };
 
+/* The attributes of UAPI.2 that rules are about. The disk folder has them too, but trust knows
+ * no disks. */
+#define POLICY_GROWFS (UINT64_C(1) << 59)
+#define POLICY_READ_ONLY (UINT64_C(1) << 60)
+
 enum policy_designator {
 	POLICY_ROOT, POLICY_USR, POLICY_HOME, POLICY_SRV, POLICY_ESP, POLICY_XBOOTLDR,
 	POLICY_SWAP, POLICY_ROOT_VERITY, POLICY_ROOT_VERITY_SIG, POLICY_USR_VERITY,
@@ -28,15 +33,27 @@ enum policy_designator {
 	POLICY_N_DESIGNATORS,
 };
 
+/* Where what a partition may be comes from. */
+enum policy_rule {
+	RULE_DEFAULT,  /* that for all which are not listed */
+	RULE_DERIVED,  /* of a hash or signature partition, from that of its data */
+	RULE_EXPLICIT, /* its own */
+};
+
 struct policy {
 	uint16_t use[POLICY_N_DESIGNATORS]; /* USE_*: never 0 */
 	uint16_t filesystems[POLICY_N_DESIGNATORS]; /* bit per known type; 0: any */
 	int8_t read_only[POLICY_N_DESIGNATORS]; /* 1 must be on, 0 must be off, -1 either */
 	int8_t growfs[POLICY_N_DESIGNATORS];
+	uint8_t rule[POLICY_N_DESIGNATORS]; /* enum policy_rule, of use */
+	bool is_floors[POLICY_N_DESIGNATORS]; /* that rule, after policy_narrow() */
 };
+
+enum { POLICY_WORDS_BYTES = 160 }; /* the longest, with its NUL */
 
 /* The designator of this name, or -1. */
 int policy_designator(const char *name);
+const char *policy_designator_name(enum policy_designator d);
 
 /* Parses the whole text; *ret holds every designator afterwards: listed, derived
  * (verity and signature partitions from their data) or default.
@@ -66,3 +83,10 @@ int policy_check_filesystem(const struct policy *p, enum policy_designator d,
 
 /* "verity+signed" for a set of USE_* flags; returns ret. */
 char *policy_uses(unsigned use, char *ret, size_t max);
+
+/* The same with attributes, 1 on, 0 off, -1 not to be said: "signed+read-only-on". */
+char *policy_state(unsigned use, int read_only, int growfs, char *ret, size_t max);
+
+/* All that the policy allows for d, in its own words: "signed+read-only-on+erofs", or
+ * "open" for whatever it can be; returns ret. */
+char *policy_words(const struct policy *p, enum policy_designator d, char *ret, size_t max);

@@ -60,13 +60,24 @@ static bool has(const struct gpt *gpt, enum role role)
 	return false;
 }
 
-/* What is not to be used is as good as absent, unless it must be absent; and the hash
- * of usr counts if the policy has a use for it. */
-static unsigned uses_of(const struct gpt *gpt, const struct kind *k, const struct partition *p,
-			unsigned allowed)
+/* Of the root's: the signature is not used if the policy can do without. */
+static bool is_used(const struct kind *k, const struct policy *policy)
 {
+	return k->policy == POLICY_ROOT_VERITY ||
+	       (k->policy == POLICY_ROOT_VERITY_SIG && !(policy->use[POLICY_ROOT] & USE_VERITY));
+}
+
+/* What is not to be used is as good as absent, unless it must be absent or the root needs it;
+ * and the hash of usr counts if the policy has a use for it. */
+static unsigned uses_of(const struct gpt *gpt, const struct kind *k, const struct partition *p,
+			const struct policy *policy)
+{
+	unsigned allowed = policy->use[k->policy];
+
 	if (!p)
 		return USE_ABSENT;
+	if (is_used(k, policy))
+		return k->use;
 	if (allowed & USE_UNUSED && !(allowed & ~(unsigned)USE_IGNORE))
 		return USE_UNUSED;
 	if (k->policy == POLICY_USR && allowed & (USE_VERITY | USE_SIGNED) && has(gpt, DPS_HASH))
@@ -75,18 +86,21 @@ static unsigned uses_of(const struct gpt *gpt, const struct kind *k, const struc
 }
 
 int others_check(const struct gpt *gpt, const struct verity_set *set, const struct policy *policy,
-		 struct err *e)
+		 struct policy_verdicts *ret, struct err *e)
 {
+	struct err later;
+	int rc = 0;
+
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
 		const struct kind *k = &kinds[i];
 		const struct partition *p = find(gpt, set, k);
-		unsigned found = uses_of(gpt, k, p, policy->use[k->policy]);
-		int rc = policy_check(policy, k->policy, found, p ? p->attributes : 0, k->name, e);
+		int judged = policy_judge(policy, k->policy, uses_of(gpt, k, p, policy),
+					  p ? p->attributes : 0, k->name, ret, rc < 0 ? &later : e);
 
-		if (rc < 0)
-			return rc;
+		if (rc == 0)
+			rc = judged;
 	}
-	return 0;
+	return rc;
 }
 
 /* Which one belongs to a root hash that nobody told cannot be known, but it shows that
@@ -111,17 +125,25 @@ static int no_root_hash(const struct gpt *gpt, const struct partition *data, str
 }
 
 int verity_set_check(const struct gpt *gpt, const struct verity_set *set,
-		     const struct policy *policy, struct err *e)
+		     const struct policy *policy, struct policy_verdicts *ret, struct err *e)
 {
-	int rc;
+	struct err root, others;
+	int root_rc, others_rc;
 
-	if (!set->root_hash_bytes)
+	*ret = (struct policy_verdicts){ 0 };
+	root_rc = policy_judge(policy, POLICY_ROOT, verity_set_uses(set), set->data->attributes,
+			       set->data->label, ret, &root);
+	others_rc = others_check(gpt, set, policy, ret, &others);
+	/* Whatever a policy allows. */
+	if (!set->root_hash_bytes) {
+		ret->of[0].refused = true;
 		return no_root_hash(gpt, set->data, e);
+	}
 	if (!set->signature && !(policy->use[POLICY_ROOT] & USE_VERITY))
 		return err_set(e, ERR_SIGNATURE_MISSING, 0,
 			       "partition %u '%s' has no signature, and the policy demands one",
 			       set->data->number, set->data->label);
-	rc = policy_check(policy, POLICY_ROOT, verity_set_uses(set), set->data->attributes,
-			  set->data->label, e);
-	return rc < 0 ? rc : others_check(gpt, set, policy, e);
+	if (root_rc < 0 || others_rc < 0)
+		*e = root_rc < 0 ? root : others;
+	return root_rc < 0 ? root_rc : others_rc;
 }

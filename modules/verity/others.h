@@ -4,19 +4,20 @@
 
 #include "init/core/err.h"
 #include "modules/disk/gpt.h"
-#include "modules/trust/policy.h"
+#include "modules/trust/verdict.h"
 #include "modules/verity/set.h"
 
 /* May the set be used as the root, and the disk beside it? Of the root, what its
- * table and signature promise. Pure. Errors: ERR_ROOT_UNPROTECTED, ERR_SIGNATURE_MISSING,
- * ERR_POLICY_REFUSED. */
+ * table and signature promise. *ret has the verdict on each, also after an error. Pure. Errors:
+ * ERR_ROOT_UNPROTECTED, ERR_SIGNATURE_MISSING, ERR_POLICY_REFUSED. */
 int verity_set_check(const struct gpt *gpt, const struct verity_set *set,
-		     const struct policy *policy, struct err *e);
+		     const struct policy *policy, struct policy_verdicts *ret, struct err *e);
 
 /* Checks each partition that discovery would use besides the root, or its absence,
  * by the table alone: a policy that one of them breaks refuses the whole image. What
  * home, srv, swap, tmp and var contain is for the host to look at, so any way in which
  * they may be there will do. Of several of a kind the first counts, of the root's hash
- * and signature those of the set. Pure. Errors: ERR_POLICY_REFUSED. */
+ * and signature those of the set. Adds all verdicts to *ret. Pure. Errors: ERR_POLICY_REFUSED,
+ * of the first that is refused. */
 int others_check(const struct gpt *gpt, const struct verity_set *set, const struct policy *policy,
-		 struct err *e);
+		 struct policy_verdicts *ret, struct err *e);

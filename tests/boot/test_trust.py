@@ -104,6 +104,19 @@ def test_demo_boots_directly(demo, boot):
     root = got.record["root"]
     assert (root["roothash"], root["proven_by"]) == (demo.roothash, "certificate")
     assert got.record["disk"]["name"] == "vda" and got.pcrs
+    assert said_of(got) == [  # all by rules of the initrd, as no word asked for less
+        ("choose", "esp", "unprotected", "open", "default", "initrd", "accepted"),
+        ("choose", "root", "verity+signed", "signed", "explicit", "initrd", "accepted"),
+        ("choose", "root-verity", *["unprotected"] * 2, "derived", "initrd", "accepted"),
+        ("choose", "root-verity-sig", *["unprotected"] * 2, "derived", "initrd", "accepted"),
+        ("prove", "root", "verity+signed", "signed", "explicit", "initrd", "accepted")]
+
+
+def said_of(got: lab.Result, *verdicts: str) -> list[tuple[str, ...]]:
+    """What the record has of the image policy, or only these verdicts, sorted."""
+    keys = ("stage", "partition", "found", "allowed", "rule", "of", "verdict")
+    return sorted(tuple(x[key] for key in keys) for x in got.record.get("policy", [])
+                  if not verdicts or x["verdict"] in verdicts)
 
 
 def test_kernel_is_not_asked_about_a_key_that_it_lacks(demo, boot):
@@ -181,6 +194,7 @@ class Words:
     stage: str = "trust"
     says: str = ""
     tpm: bool = False
+    policy: tuple[tuple[str, ...], ...] = ()  # what the record says is refused
 
 
 OTHER_HALF = "{roothash:.32}" + "5" * 32
@@ -191,9 +205,17 @@ WORDS = [
     Words("policy-unprotected", "systemd.image_policy=root=unprotected", "POLICY_REFUSED"),
     Words("policy-verity", "systemd.image_policy=root=verity", "POLICY_REFUSED", tpm=True),
     Words("policy-attribute", "systemd.image_policy=root=signed+read-only-off", "POLICY_REFUSED",
-          "choose", "read-only"),
+          "choose", "read-only", policy=(
+              ("choose", "root", "verity+signed+read-only-on", "signed+read-only-off", "explicit",
+               "initrd", "refused"),
+              *[("choose", part, "unprotected+read-only-on", "unprotected+read-only-off", "derived",
+                 "initrd", "refused") for part in ("root-verity", "root-verity-sig")])),
     Words("policy-filesystem", "systemd.image_policy=root=signed+ext4", "POLICY_REFUSED",
-          "assemble", "erofs", tpm=True),
+          "assemble", "erofs", tpm=True, policy=(
+              ("assemble", "root", "erofs", "signed+ext4", "explicit", "initrd", "refused"),)),
+    Words("policy-esp", "systemd.image_policy=root=signed:esp=absent:=open", "POLICY_REFUSED",
+          "choose", "'esp'", policy=(
+              ("choose", "esp", "unprotected", "absent", "explicit", "command line", "refused"),)),
     Words("policy-malformed", "systemd.image_policy=root=signed:usr", "POLICY_SYNTAX", tpm=True),
     Words("policy-unknown-flag", "systemd.image_policy=root=signed+trusted", "POLICY_SYNTAX"),
     Words("filter", "systemd.image_filter=root=root-x86-64*:home=none"),
@@ -227,6 +249,7 @@ def test_words(case, demo, boot):
     else:
         boots(got)
         assert got.record["root"]["proven_by"] == "certificate"
+    assert said_of(got, "refused") == sorted(case.policy)
 
 
 def test_weak_policy_is_called_weak(demo, boot):

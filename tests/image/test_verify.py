@@ -313,6 +313,12 @@ DISKS = [
     Disk("data in the middle", "(VERITY_CORRUPTED)", flip=(DATA, 31_000_000)),
     Disk("policy too strict", "(POLICY_REFUSED)", image=put(CONF, b"image-policy=root=encrypted\n")),
     Disk("policy wants ext4", "(POLICY_REFUSED)", image=put(CONF, b"image-policy=root=signed+ext4:=open\n")),
+    Disk("rule of the initrd", "'root' is 'verity+signed', and the explicit rule of the initrd allows 'encrypted'",
+         image=put(CONF, b"image-policy=root=encrypted\n")),
+    Disk("rule of the command line", "'esp' is 'unprotected', and the default rule of the command line allows 'absent'",
+         words=("--cmdline", "systemd.image_policy=root=signed:=absent")),
+    Disk("derived rule", "'root-verity' is 'unprotected', and the derived rule of the initrd allows 'unprotected'",
+         verdict="ok"),
     Disk("policy of the command line", "(POLICY_REFUSED)", words=("--cmdline", "systemd.image_policy=root=signed+growfs-on:=open")),
     Disk("rootfstype", "and rootfstype= says 'ext4'", words=("--cmdline", "rootfstype=ext4")),
     Disk("the kernel decides", "whether the kernel trusts the signer cannot be seen here", verdict="note",
@@ -350,7 +356,7 @@ def test_disk(case, demo, tree, tmp_path):
     image = store(listed(case.image(tree)), tmp_path / "image")
     done = verify(image, "--kernel", demo.vmlinuz, "--ddi", disk.path, *case.words)
     disk.path.unlink()
-    would_boot = not case.says or case.verdict in ("note", "skip")
+    would_boot = not case.says or case.verdict in ("ok", "note", "skip")
     assert done.status == (0 if would_boot else 1), done.lines
     if case.verdict == "any FAIL":
         assert done.fails()

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/unit/unit.h"
 
-#include "modules/trust/policy.h"
+#include "modules/trust/verdict.h"
 
 #define READ_ONLY (UINT64_C(1) << 60)
 #define GROWFS (UINT64_C(1) << 59)
@@ -294,13 +294,99 @@ static void tells_weak_ones(void **state)
 	}
 }
 
+static const struct explain_case {
+	const char *floor, *asked;
+	enum policy_designator d;
+	unsigned found;
+	uint64_t attributes;
+	const char *filesystem;
+	const char *says; /* found, allowed, rule, whose, verdict; "": nothing */
+} explain_cases[] = {
+	{ "root=signed:=open", "*", POLICY_ROOT, USE_VERITY | USE_SIGNED, 0, NULL,
+	  "verity+signed, signed, explicit, initrd, accepted" },
+	{ "root=signed:=open", "*", POLICY_ROOT, USE_VERITY, READ_ONLY, NULL,
+	  "verity, signed, explicit, initrd, refused" },
+	{ "root=signed:=open", "*", POLICY_ROOT_VERITY_SIG, PLAIN, 0, NULL,
+	  "unprotected, unprotected, derived, initrd, accepted" },
+	{ "root=signed:=open", "*", POLICY_ESP, PLAIN, 0, NULL,
+	  "unprotected, open, default, initrd, accepted" },
+	{ "root=signed:=open+growfs-off", "*", POLICY_HOME, PLAIN, 0, NULL,
+	  "unprotected+growfs-off, open+growfs-off, default, initrd, accepted" },
+	{ "root=signed:=open", "root=signed+absent:=ignore", POLICY_ROOT, USE_SIGNED, 0, NULL,
+	  "signed, signed, explicit, initrd, accepted" },
+	{ "root=signed:=open", "root=signed:=absent", POLICY_HOME, PLAIN, 0, NULL,
+	  "unprotected, absent, default, command line, refused" },
+	{ "root=signed:=open", "root=signed:home=encrypted", POLICY_HOME, USE_ABSENT, 0, NULL,
+	  "absent, encrypted, explicit, command line, refused" },
+	{ "root=verity+signed:=open", "root=signed", POLICY_ROOT_VERITY_SIG, PLAIN, 0, NULL,
+	  "unprotected, unprotected, derived, command line, accepted" },
+	{ "*", "*", POLICY_USR, USE_ABSENT, 0, NULL, "" },
+	{ "root=signed+read-only-on+growfs-off", "*", POLICY_ROOT, USE_SIGNED, GROWFS, NULL,
+	  "signed+read-only-off+growfs-on, signed+read-only-on+growfs-off, explicit, initrd, refused" },
+	{ "root=signed+read-only-on+absent", "*", POLICY_ROOT, USE_ABSENT, 0, NULL, "" },
+	{ "root=signed+xfs:=open", "root=signed+read-only-on+xfs+erofs:=open", POLICY_ROOT, 0, 0, "ext4",
+	  "ext4, signed+read-only-on+xfs, explicit, initrd, refused" },
+	{ "root=signed+erofs", "*", POLICY_ROOT, 0, 0, "erofs",
+	  "erofs, signed+erofs, explicit, initrd, accepted" },
+	{ "root=signed", "*", POLICY_ROOT, 0, 0, "erofs", "" },
+};
+
+static void explains(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(explain_cases) / sizeof(*explain_cases); i++) {
+		const struct explain_case *c = &explain_cases[i];
+		struct policy_verdicts all = { 0 };
+		struct policy floor, p;
+		struct err e = { 0 };
+		char found[POLICY_WORDS_BYTES], allowed[POLICY_WORDS_BYTES], got[512] = "";
+		int rc;
+
+		assert_int_equal(policy_parse(c->floor, &floor, &e), 0);
+		assert_int_equal(policy_parse(c->asked, &p, &e), 0);
+		assert_int_equal(policy_narrow(&p, &floor, &e), 0);
+		rc = c->filesystem ? policy_judge_filesystem(&p, c->d, c->filesystem, &all, &e) :
+				     policy_judge(&p, c->d, c->found, c->attributes, "x", &all, &e);
+		for (size_t k = 0; k < all.n; k++)
+			snprintf(got, sizeof(got), "%s, %s, %s, %s, %s",
+				 verdict_found(&p, &all.of[k], found, sizeof(found)),
+				 policy_words(&p, all.of[k].designator, allowed, sizeof(allowed)),
+				 verdict_rule(&p, &all.of[k]), verdict_source(&p, &all.of[k]),
+				 all.of[k].refused ? "refused" : "accepted");
+		if (strcmp(got, c->says) != 0 || (rc < 0) != (strstr(c->says, "refused") != NULL))
+			fail_msg("'%s' under '%s' says '%s'", c->asked, c->floor, got);
+	}
+}
+
+/* The longest words fit; in less room they are cut, and never too long. */
+static void words_fit(void **state)
+{
+	static const char all[] = "root=verity+signed+encrypted+encryptedwithintegrity+unprotected+unused+"
+				  "read-only-off+growfs-off+btrfs+erofs+ext4+f2fs+squashfs+vfat+xfs";
+	char whole[POLICY_WORDS_BYTES];
+	struct policy p;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(policy_parse(all, &p, &e), 0);
+	policy_words(&p, POLICY_ROOT, whole, sizeof(whole));
+	assert_string_equal(whole, all + strlen("root="));
+	for (size_t n = 1; n < sizeof(whole); n++) {
+		char cut[POLICY_WORDS_BYTES] = "";
+
+		policy_words(&p, POLICY_ROOT, cut, n);
+		assert_true(strlen(cut) < n);
+		assert_memory_equal(cut, whole, strlen(cut));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(parses), UNIT_TEST(refuses_bad_syntax), UNIT_TEST(checks),
 		UNIT_TEST(says_what_is_missing), UNIT_TEST(narrows), UNIT_TEST(narrows_the_rest),
 		UNIT_TEST(agrees_with_systemd), UNIT_TEST(intersects_as_systemd),
-		UNIT_TEST(tells_weak_ones),
+		UNIT_TEST(tells_weak_ones), UNIT_TEST(explains), UNIT_TEST(words_fit),
 	};
 
 	return cmocka_run_group_tests_name("policy", tests, NULL, NULL);

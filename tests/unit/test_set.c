@@ -279,6 +279,7 @@ static void check_others(const struct others_case *c)
 {
 	struct set_case all = { .partitions = { "d a v1", "h A v1h", "s aA v1s" } };
 	struct verity_set set;
+	struct policy_verdicts verdicts = { 0 };
 	struct policy policy;
 	struct err e = { 0 };
 	struct table t;
@@ -290,7 +291,7 @@ static void check_others(const struct others_case *c)
 	assert_int_equal(policy_parse(c->policy, &policy, &e), 0);
 	assert_int_equal(verity_set_match(&t.gpt, DPS_ROOT, &(struct verity_set_wish){ 0 }, t.candidates,
 					  t.n_candidates, &set, &e), 0);
-	rc = others_check(&t.gpt, &set, &policy, &e);
+	rc = others_check(&t.gpt, &set, &policy, &verdicts, &e);
 	assert_code(rc, &e, c->refused ? ERR_POLICY_REFUSED : ERR_NONE, c->policy);
 	if (rc < 0 && !strstr(e.what, c->refused))
 		fail_msg("policy '%s' says '%s'", c->policy, e.what);
@@ -304,10 +305,108 @@ static void others(void **state)
 		check_others(&others_cases[i]);
 }
 
+/* What systemd's own test says of an image with a signed root and nothing else, case by case. */
+static const struct verdict_case {
+	const char *policy;
+	enum err_code systemd, ours;
+} verdict_cases[] = {
+	{ "*", ERR_NONE, ERR_NONE },
+	{ "~", ERR_POLICY_REFUSED, ERR_POLICY_REFUSED },
+	{ "-", ERR_POLICY_REFUSED, ERR_POLICY_REFUSED },
+	{ "root=absent", ERR_POLICY_REFUSED, ERR_POLICY_REFUSED },
+	{ "swap=unprotected+encrypted+verity", ERR_POLICY_REFUSED, ERR_POLICY_REFUSED },
+	{ "root=verity", ERR_NONE, ERR_NONE },
+	{ "root=verity:root-verity-sig=unused+absent", ERR_NONE, ERR_NONE },
+	{ "root=verity:swap=absent", ERR_NONE, ERR_NONE },
+	{ "root=verity:swap=absent+unprotected", ERR_NONE, ERR_NONE },
+	{ "root=verity:root-verity=unused+absent", ERR_POLICY_REFUSED, ERR_POLICY_REFUSED },
+	{ "root=signed", ERR_NONE, ERR_NONE },
+	{ "root=signed:root-verity-sig=unused+absent", ERR_POLICY_REFUSED, ERR_POLICY_REFUSED },
+	{ "root=signed:root-verity=unused+absent", ERR_POLICY_REFUSED, ERR_POLICY_REFUSED },
+	{ "root=encrypted", ERR_POLICY_REFUSED, ERR_POLICY_REFUSED },
+	/* The one difference: it would use the root without its proof. */
+	{ "root=unprotected", ERR_NONE, ERR_POLICY_REFUSED },
+};
+
+static void agrees_with_systemd(void **state)
+{
+	static const struct set_case image = { .partitions = { "d a v1", "h A v1h", "s aA v1s" } };
+	size_t n_different = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(verdict_cases) / sizeof(*verdict_cases); i++) {
+		const struct verdict_case *c = &verdict_cases[i];
+		struct policy_verdicts verdicts;
+		struct verity_set set;
+		struct policy policy;
+		struct err e = { 0 };
+		struct table t;
+		int rc;
+
+		build(&image, &t);
+		assert_int_equal(policy_parse(c->policy, &policy, &e), 0);
+		assert_int_equal(verity_set_match(&t.gpt, DPS_ROOT, &(struct verity_set_wish){ 0 },
+						  t.candidates, t.n_candidates, &set, &e), 0);
+		rc = verity_set_check(&t.gpt, &set, &policy, &verdicts, &e);
+		assert_code(rc, &e, c->ours, c->policy);
+		n_different += c->systemd != c->ours;
+		verity_set_done(&set);
+	}
+	assert_int_equal(n_different, 1);
+}
+
+/* Every partition has its verdict, also behind the first that is refused. */
+static void every_partition_has_a_verdict(void **state)
+{
+	static const struct {
+		const char *partitions[6], *policy, *said;
+		enum err_code code;
+	} all[] = {
+		{ { "d a v1", "h A v1h", "s aA v1s", "E e esp" }, "root=signed:=open",
+		  "root root-verity root-verity-sig esp", ERR_NONE },
+		{ { "d a v1", "h A v1h", "s aA v1s", "m m home" }, "root=signed:usr=verity:home=absent",
+		  "root root-verity root-verity-sig !usr !usr-verity !home", ERR_POLICY_REFUSED },
+		{ { "d a v1", "h A v1h", "s aA v1s", "w w swap" }, "root=signed",
+		  "root root-verity root-verity-sig swap", ERR_NONE },
+		{ { "d a v1", "h A v1h", "s aA v1s" }, "root=encrypted:srv=encrypted",
+		  "!root !root-verity !root-verity-sig !srv", ERR_POLICY_REFUSED },
+		/* Allowed, and yet never used. */
+		{ { "d a v1" }, "root=unprotected", "!root", ERR_ROOT_UNPROTECTED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		struct set_case disk = { 0 };
+		struct policy_verdicts verdicts;
+		struct verity_set set;
+		struct policy policy;
+		struct err e = { 0 };
+		char said[128] = "";
+		struct table t;
+		int rc;
+
+		memcpy(disk.partitions, all[i].partitions, sizeof(all[i].partitions));
+		build(&disk, &t);
+		assert_int_equal(policy_parse(all[i].policy, &policy, &e), 0);
+		assert_int_equal(verity_set_match(&t.gpt, DPS_ROOT, &(struct verity_set_wish){ 0 },
+						  t.candidates, t.n_candidates, &set, &e), 0);
+		rc = verity_set_check(&t.gpt, &set, &policy, &verdicts, &e);
+		assert_code(rc, &e, all[i].code, all[i].policy);
+		for (size_t k = 0; k < verdicts.n; k++)
+			snprintf(said + strlen(said), sizeof(said) - strlen(said), "%s%s%s", k ? " " : "",
+				 verdicts.of[k].refused ? "!" : "",
+				 policy_designator_name(verdicts.of[k].designator));
+		assert_string_equal(said, all[i].said);
+		verity_set_done(&set);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { UNIT_TEST(matches), UNIT_TEST(root_hash_lengths),
-					    UNIT_TEST(others) };
+	const struct CMUnitTest tests[] = {
+		UNIT_TEST(matches), UNIT_TEST(root_hash_lengths), UNIT_TEST(others),
+		UNIT_TEST(agrees_with_systemd), UNIT_TEST(every_partition_has_a_verdict),
+	};
 
 	return cmocka_run_group_tests_name("set", tests, NULL, NULL);
 }
