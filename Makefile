@@ -37,7 +37,7 @@ JUDGES := modules/inputs/cmdline.c modules/inputs/config.c modules/inputs/lockdo
 	modules/disk/dps.c modules/disk/filesystem.c modules/disk/gpt.c modules/disk/read.c \
 	modules/verity/filtered.c modules/verity/others.c modules/verity/proof.c modules/verity/set.c \
 	modules/verity/signature.c modules/verity/superblock.c modules/verity/tree.c \
-	modules/extension/judge.c modules/extension/metadata.c modules/extension/name.c \
+	modules/extension/class.c modules/extension/judge.c modules/extension/metadata.c modules/extension/name.c \
 	modules/extension/release.c modules/extension/tree.c
 MANPAGES := $(sort $(wildcard init/*.[5-8] mkinitrd/*.[5-8])) build/man/slipway-reasons.7
 HEADERS := $(sort $(wildcard init/*.h init/core/*.h init/core/*.def modules/*/*.h hooks/*.h mkinitrd/*.h \

@@ -204,6 +204,7 @@ void record_extensions(struct record *r, const struct extensions *x)
 		const struct extension_verdict *v = extensions_verdict(x, i);
 		struct json_object *o = append(a);
 
+		put_text(o, "class", v->class->name);
 		put_text(o, "name", v->name);
 		put_text(o, "verdict", v->merged ? "merged" : "skipped");
 		put_text(o, "code", v->merged ? NULL : err_name(v->code));

@@ -6,7 +6,6 @@
 #include <sys/utsname.h>
 
 #include "init/core/log.h"
-#include "modules/extension/judge.h"
 
 /* ---- trust ---- */
 
@@ -72,27 +71,34 @@ static void load_extension_drivers(struct boot *b)
 			log_info("%s", why.what);
 }
 
+/* Are there any of this class, and may they be merged? */
+static bool wants_extensions(enum extension_class_id id, bool allowed)
+{
+	const struct extension_class *class = &extension_classes[id];
+
+	if (!extensions_present(class))
+		return false;
+	if (!allowed)
+		log_info("rd.systemd.%s=no: %ss are not merged", class->name, class->long_name);
+	return allowed;
+}
+
 int stage_extend(struct boot *b, struct err *e)
 {
-	struct policy policy;
 	const struct extension_request request = {
+		.wanted = {
+			[SYSEXT] = wants_extensions(SYSEXT, b->options.sysext),
+			[CONFEXT] = wants_extensions(CONFEXT, b->options.confext),
+		},
 		.anchors = b->anchors,
-		.policy = &policy,
 		.denied_root_hashes = &b->config.denied_root_hashes,
 		.secure_boot = b->firmware.secure_boot,
 		.allow_user_space = b->options.allow_user_space,
 	};
 	int rc;
 
-	if (!extensions_present())
+	if (!request.wanted[SYSEXT] && !request.wanted[CONFEXT])
 		return 0;
-	if (!b->options.extensions) {
-		log_info("rd.systemd.sysext=no: extensions are not merged");
-		return 0;
-	}
-	rc = policy_parse(EXTENSION_POLICY, &policy, e);
-	if (rc < 0)
-		return rc;
 	load_extension_drivers(b);
 	rc = extensions_merge(&request, &b->extensions, e);
 	if (rc < 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A system extension: would it be proven, accepted and merged? */
+/* An extension: would it be proven, accepted and merged? */
 #include "mkinitrd/verify.h"
 
 #include <errno.h>
@@ -22,6 +22,7 @@ enum { COPY_BYTES = 1024 * 1024 };
 
 struct extension {
 	const char *path;
+	const struct extension_class *class;
 	char name[EXTENSION_NAME_BYTES];
 	struct verify_medium medium;
 	struct verity_set set;
@@ -45,13 +46,20 @@ static int failed(struct verify *v, const struct extension *x, const struct err 
 static int check_name(struct verify *v, struct extension *x)
 {
 	const char *slash = strrchr(x->path, '/');
+	const char *file = slash ? slash + 1 : x->path;
 
-	if (extension_name(slash ? slash + 1 : x->path, x->name) == NAME_SYSEXT)
-		return 0;
-	report_add(&v->report, VERDICT_FAIL, x->path,
-		   "is not called as a system extension is, so it would be left alone; name it "
-		   "NAME.sysext.raw");
-	return -1;
+	x->class = extension_class_of(file);
+	if (extension_name(file, x->class, x->name) != NAME_GOOD) {
+		report_add(&v->report, VERDICT_FAIL, x->path,
+			   "is not called as an extension is, so it would be left alone; name it "
+			   "NAME.sysext.raw or NAME.confext.raw");
+		return -1;
+	}
+	if (!(x->class->id == SYSEXT ? v->options.sysext : v->options.confext))
+		report_add(&v->report, VERDICT_NOTE, x->path,
+			   "would not be merged: the command line says rd.systemd.%s=no",
+			   x->class->name);
+	return 0;
 }
 
 static int choose(struct verify *v, struct extension *x)
@@ -59,12 +67,12 @@ static int choose(struct verify *v, struct extension *x)
 	static const struct verity_set_wish any = { 0 };
 	const struct gpt *gpt = &x->medium.gpt;
 	struct err e = { 0 };
-	int rc = verity_set_read(gpt, DPS_ROOT, &any, verify_medium_read, &x->medium, &x->set, &e);
+	int rc = policy_parse(x->class->policy, &x->policy, &e);
 
-	if (rc == -(int)ERR_ROOT_MISSING)
-		rc = verity_set_read(gpt, DPS_USR, &any, verify_medium_read, &x->medium, &x->set, &e);
 	if (rc >= 0)
-		rc = policy_parse(EXTENSION_POLICY, &x->policy, &e);
+		rc = verity_set_read(gpt, DPS_ROOT, &any, verify_medium_read, &x->medium, &x->set, &e);
+	if (rc == -(int)ERR_ROOT_MISSING && x->policy.use[POLICY_USR] & USE_SIGNED)
+		rc = verity_set_read(gpt, DPS_USR, &any, verify_medium_read, &x->medium, &x->set, &e);
 	if (rc >= 0)
 		rc = extension_check_set(&x->set, &x->policy, &e);
 	return rc < 0 ? failed(v, x, &e) : 0;
@@ -152,10 +160,10 @@ static int accept_tree(const struct verify *v, const struct extension *x, const 
 		return err_set(e, ERR_SYSTEM, errno, "open '%s'", top);
 	if (read_identity(v, &initrd, &unusable) < 0)
 		initrd = (struct release){ 0 }; /* as at boot: then only those for any system fit */
-	rc = metadata_read(fd, x->name, &release, e);
+	rc = metadata_read(fd, x->class, x->name, &release, e);
 	if (rc >= 0)
-		rc = release_match(&release, &initrd, x->name, e);
-	return rc < 0 ? rc : tree_check(fd, e);
+		rc = release_match(&release, &initrd, x->class, x->name, e);
+	return rc < 0 ? rc : tree_check(fd, x->class, e);
 }
 
 static void check_tree(struct verify *v, const struct extension *x)
@@ -187,9 +195,6 @@ void verify_extension(struct verify *v, const char *path)
 {
 	SCOPED(extension_done) struct extension x = { .path = path, .medium = { .fd = -1 } };
 
-	if (!v->options.extensions)
-		report_add(&v->report, VERDICT_NOTE, path,
-			   "would not be merged: the command line says rd.systemd.sysext=no");
 	if (check_name(v, &x) == 0 && verify_medium_open(v, path, &x.medium) == 0 &&
 	    choose(v, &x) == 0 && verify_set(v, &x.set, &x.medium, &x.at, &x.n_bytes) == 0 &&
 	    check_filesystem(v, &x) == 0)

@@ -10,11 +10,9 @@
 #include "init/core/log.h"
 #include "init/core/version.h"
 
-static int is_image(const struct dirent *d)
+static int is_visible(const struct dirent *d)
 {
-	char name[EXTENSION_NAME_BYTES];
-
-	return extension_name(d->d_name, name) != NAME_OTHER;
+	return d->d_name[0] != '.';
 }
 
 static bool is_listed(const struct found_list *list, const char *name)
@@ -25,20 +23,21 @@ static bool is_listed(const struct found_list *list, const char *name)
 	return false;
 }
 
-static void add(const char *directory, const char *file, struct found_list *list)
+static void add(const struct extension_class *class, const char *directory, const char *file,
+		struct found_list *list)
 {
 	struct found f = { .directory = directory };
 
-	switch (extension_name(file, f.name)) {
+	switch (extension_name(file, class, f.name)) {
 	case NAME_OTHER:
 		return;
-	case NAME_CONFEXT:
-		log_info("'%.200s' is no system extension, it is left alone", file);
+	case NAME_FOREIGN:
+		log_info("'%.200s' is no %s, it is left alone", file, class->long_name);
 		return;
 	case NAME_INVALID: /* may hold control characters: not printed */
 		log_warning("a file in '%s' has no valid extension name, it is skipped", directory);
 		return;
-	case NAME_SYSEXT:
+	case NAME_GOOD:
 		break;
 	}
 	if (is_listed(list, f.name)) {
@@ -53,10 +52,11 @@ static void add(const char *directory, const char *file, struct found_list *list
 	}
 }
 
-int discover(const char *directory, struct found_list *list, struct err *e)
+int discover(const struct extension_class *class, const char *directory, struct found_list *list,
+	     struct err *e)
 {
 	struct dirent **files = NULL;
-	int n = scandir(directory, &files, is_image, alphasort);
+	int n = scandir(directory, &files, is_visible, alphasort);
 
 	if (n < 0 && errno == ENOENT)
 		return 0;
@@ -64,7 +64,7 @@ int discover(const char *directory, struct found_list *list, struct err *e)
 		return err_set(e, errno == ENOMEM ? ERR_MEMORY : ERR_SYSTEM, errno, "list '%s'",
 			       directory);
 	for (int i = 0; i < n; i++) {
-		add(directory, files[i]->d_name, list);
+		add(class, directory, files[i]->d_name, list);
 		free(files[i]);
 	}
 	free(files);

@@ -20,11 +20,12 @@ struct found_list {
 	struct found at[MAX_EXTENSIONS];
 };
 
-/* Adds the *.raw of directory, in the order of their names. A name that is in the
+/* Adds the images of the class in directory, *.raw, in the order of their names. A name that is in the
  * list already stays as it is: earlier folders win. What is no extension's name,
  * or one too many, is logged. A missing folder is an empty one.
  * Errors: ERR_SYSTEM, ERR_MEMORY. */
-int discover(const char *directory, struct found_list *list, struct err *e);
+int discover(const struct extension_class *class, const char *directory, struct found_list *list,
+	     struct err *e);
 
 /* Orders the list by version_compare() of the names, oldest first. */
 void discover_sort(struct found_list *list);

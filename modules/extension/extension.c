@@ -17,11 +17,7 @@
 #include "modules/extension/release.h"
 #include "modules/extension/tree.h"
 
-/* Earlier folders win. */
-static const char *const folders[] = { "/.extra/sysext", "/.extra/global_sysext" };
-
 enum {
-	N_FOLDERS = sizeof(folders) / sizeof(*folders),
 	FILE_BYTES = EXTENSION_FILE_BYTES + 32, /* with the folder */
 	TOP_BYTES = 40,
 	MAX_RELEASE_BYTES = 64 * 1024,
@@ -31,33 +27,33 @@ struct extension {
 	char file[FILE_BYTES]; /* the image */
 	char top[TOP_BYTES];   /* where its tree starts */
 	struct image image;
-	bool has[N_HIERARCHIES];
+	bool has[MAX_HIERARCHIES];
 	struct extension_verdict verdict;
 };
 
 struct extensions {
 	bool workspace;
-	bool merged[N_HIERARCHIES];
+	bool merged[N_EXTENSION_CLASSES][MAX_HIERARCHIES];
 	size_t n;
-	struct extension at[]; /* oldest first */
+	struct extension at[]; /* by class, oldest first */
 };
 
-static bool folder_has_images(const char *path)
+static bool folder_has_images(const struct extension_class *class, const char *path)
 {
 	SCOPED(dir_close) DIR *d = opendir(path);
 	char name[EXTENSION_NAME_BYTES];
 	const struct dirent *entry;
 
 	while (d && (entry = readdir(d)))
-		if (extension_name(entry->d_name, name) == NAME_SYSEXT)
+		if (extension_name(entry->d_name, class, name) == NAME_GOOD)
 			return true;
 	return false;
 }
 
-bool extensions_present(void)
+bool extensions_present(const struct extension_class *class)
 {
-	for (size_t i = 0; i < N_FOLDERS; i++)
-		if (folder_has_images(folders[i]))
+	for (const char *const *folder = class->folders; *folder; folder++)
+		if (folder_has_images(class, *folder))
 			return true;
 	return false;
 }
@@ -67,38 +63,40 @@ static int accept_tree(struct extension *x, const struct release *initrd, struct
 {
 	SCOPED(fd_close) int fd = open(x->top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	SCOPED(release_done) struct release release = { 0 };
+	const struct extension_class *class = x->verdict.class;
 	const char *name = x->verdict.name;
 	int rc;
 
 	if (fd < 0)
 		return err_set(e, ERR_SYSTEM, errno, "open '%s'", x->top);
-	rc = metadata_read(fd, name, &release, e);
-	if (rc < 0 || (rc = release_match(&release, initrd, name, e)) < 0)
+	rc = metadata_read(fd, class, name, &release, e);
+	if (rc < 0 || (rc = release_match(&release, initrd, class, name, e)) < 0)
 		return rc;
-	rc = tree_check(fd, e);
+	rc = tree_check(fd, class, e);
 	if (rc < 0)
 		return rc;
-	for (size_t i = 0; i < N_HIERARCHIES; i++)
-		x->has[i] = tree_has(fd, tree_hierarchies[i] + 1);
+	for (size_t i = 0; class->hierarchies[i]; i++)
+		x->has[i] = tree_has(fd, class->hierarchies[i] + 1);
 	return 0;
 }
 
-static void begin(struct extension *x, const struct found *found, size_t index)
+static void begin(struct extension *x, const struct extension_class *class,
+		  const struct found *found, size_t index)
 {
-	*x = (struct extension){ .image = IMAGE_EMPTY };
+	*x = (struct extension){ .image = IMAGE_EMPTY, .verdict.class = class };
 	snprintf(x->file, sizeof(x->file), "%s/%s", found->directory, found->file);
 	snprintf(x->top, sizeof(x->top), MERGE_WORKSPACE "/%02zu", index);
 	snprintf(x->verdict.name, sizeof(x->verdict.name), "%s", found->name);
 }
 
-static int take(struct extension *x, const struct extension_request *request,
+static int take(struct extension *x, const struct image_rules *rules,
 		const struct release *initrd, struct err *e)
 {
-	int rc = image_prove(&x->image, x->file, request, x->verdict.root_hash, e);
+	int rc = image_prove(&x->image, x->file, rules, x->verdict.root_hash, e);
 
 	if (rc < 0)
 		return rc;
-	rc = image_mount(&x->image, x->top, request, e);
+	rc = image_mount(&x->image, x->top, rules, e);
 	if (rc == 0)
 		rc = accept_tree(x, initrd, e);
 	/* How dm-verity answers when content does not match its hash. */
@@ -108,13 +106,13 @@ static int take(struct extension *x, const struct extension_request *request,
 }
 
 /* Fills the verdict; a bad extension never stops the others. */
-static void judge(struct extension *x, const struct extension_request *request,
+static void judge(struct extension *x, const struct image_rules *rules,
 		  const struct release *initrd)
 {
 	struct extension_verdict *v = &x->verdict;
 	struct err e = { 0 };
 
-	if (take(x, request, initrd, &e) == 0) {
+	if (take(x, rules, initrd, &e) == 0) {
 		log_info("extension '%s' is proven and fits", v->name);
 		return;
 	}
@@ -124,7 +122,8 @@ static void judge(struct extension *x, const struct extension_request *request,
 	log_warning("extension '%s' skipped: %s", v->name, v->why);
 }
 
-static int merge_one(struct extensions *x, size_t hierarchy, struct err *e)
+static int merge_one(struct extensions *x, const struct extension_class *class, size_t hierarchy,
+		     struct err *e)
 {
 	struct layer layers[MAX_EXTENSIONS];
 	size_t n = 0;
@@ -133,23 +132,28 @@ static int merge_one(struct extensions *x, size_t hierarchy, struct err *e)
 	for (size_t i = 0; i < x->n; i++) {
 		const struct extension *ext = &x->at[i];
 
-		if (ext->verdict.code == ERR_NONE && ext->has[hierarchy])
+		if (ext->verdict.class == class && ext->verdict.code == ERR_NONE &&
+		    ext->has[hierarchy])
 			layers[n++] = (struct layer){ ext->verdict.name, ext->top };
 	}
 	if (n == 0)
 		return 0;
-	rc = merge_hierarchy(tree_hierarchies[hierarchy], layers, n, e);
-	x->merged[hierarchy] = rc == 0;
+	rc = merge_hierarchy(class, class->hierarchies[hierarchy], layers, n, e);
+	x->merged[class->id][hierarchy] = rc == 0;
 	return rc;
 }
 
 static int merge_all(struct extensions *x, struct err *e)
 {
-	for (size_t i = 0; i < N_HIERARCHIES; i++) {
-		int rc = merge_one(x, i, e);
+	for (size_t i = 0; i < N_EXTENSION_CLASSES; i++) {
+		const struct extension_class *class = &extension_classes[i];
 
-		if (rc < 0)
-			return rc;
+		for (size_t h = 0; class->hierarchies[h]; h++) {
+			int rc = merge_one(x, class, h, e);
+
+			if (rc < 0)
+				return rc;
+		}
 	}
 	for (size_t i = 0; i < x->n; i++)
 		x->at[i].verdict.merged = x->at[i].verdict.code == ERR_NONE;
@@ -170,10 +174,11 @@ static void read_initrd_release(struct release *ret)
 			    e.what);
 }
 
-static int find(struct found_list *list, struct err *e)
+/* The images of one class, oldest first. */
+static int find(const struct extension_class *class, struct found_list *list, struct err *e)
 {
-	for (size_t i = 0; i < N_FOLDERS; i++) {
-		int rc = discover(folders[i], list, e);
+	for (const char *const *folder = class->folders; *folder; folder++) {
+		int rc = discover(class, *folder, list, e);
 
 		if (rc < 0)
 			return rc;
@@ -182,7 +187,34 @@ static int find(struct found_list *list, struct err *e)
 	return 0;
 }
 
-static int merge_found(struct extensions *x, const struct found_list *list,
+static int find_all(const struct extension_request *request, struct found_list *lists,
+		    struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc >= 0 && i < N_EXTENSION_CLASSES; i++)
+		if (request->wanted[i])
+			rc = find(&extension_classes[i], &lists[i], e);
+	return rc;
+}
+
+static int judge_class(struct extensions *x, const struct extension_class *class,
+		       const struct found_list *list, const struct extension_request *request,
+		       const struct release *initrd, struct err *e)
+{
+	struct image_rules rules = { .class = class, .request = request };
+	int rc = policy_parse(class->policy, &rules.policy, e);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < list->n; i++, x->n++) {
+		begin(&x->at[x->n], class, &list->at[i], x->n);
+		judge(&x->at[x->n], &rules, initrd);
+	}
+	return 0;
+}
+
+static int merge_found(struct extensions *x, const struct found_list *lists,
 		       const struct extension_request *request, struct err *e)
 {
 	SCOPED(release_done) struct release initrd = { 0 };
@@ -192,29 +224,30 @@ static int merge_found(struct extensions *x, const struct found_list *list,
 		return rc;
 	x->workspace = true;
 	read_initrd_release(&initrd);
-	for (; x->n < list->n; x->n++) {
-		begin(&x->at[x->n], &list->at[x->n], x->n);
-		judge(&x->at[x->n], request, &initrd);
-	}
-	return merge_all(x, e);
+	for (size_t i = 0; rc >= 0 && i < N_EXTENSION_CLASSES; i++)
+		rc = judge_class(x, &extension_classes[i], &lists[i], request, &initrd, e);
+	return rc < 0 ? rc : merge_all(x, e);
 }
 
 int extensions_merge(const struct extension_request *request, struct extensions **ret,
 		     struct err *e)
 {
-	SCOPED(mem_free) struct found_list *list = calloc(1, sizeof(*list));
+	SCOPED(mem_free) struct found_list *lists = calloc(N_EXTENSION_CLASSES, sizeof(*lists));
 	struct extensions *x;
+	size_t n = 0;
 	int rc;
 
-	if (!list)
+	if (!lists)
 		return err_set(e, ERR_MEMORY, 0, "list the extensions: no memory");
-	rc = find(list, e);
+	rc = find_all(request, lists, e);
 	if (rc < 0)
 		return rc;
-	x = calloc(1, sizeof(*x) + list->n * sizeof(x->at[0]));
+	for (size_t i = 0; i < N_EXTENSION_CLASSES; i++)
+		n += lists[i].n;
+	x = calloc(1, sizeof(*x) + n * sizeof(x->at[0]));
 	if (!x)
-		return err_set(e, ERR_MEMORY, 0, "merge %zu extensions: no memory", list->n);
-	rc = list->n ? merge_found(x, list, request, e) : 0;
+		return err_set(e, ERR_MEMORY, 0, "merge %zu extensions: no memory", n);
+	rc = n ? merge_found(x, lists, request, e) : 0;
 	if (rc < 0) {
 		struct err ignored; /* the first failure is the one that counts */
 
@@ -242,9 +275,13 @@ int extensions_undo(struct extensions *x, struct err *e)
 	if (!x)
 		return 0;
 	/* On top first. What fails does not keep the rest from going. */
-	for (size_t i = N_HIERARCHIES; i > 0; i--)
-		if (x->merged[i - 1] && merge_undo(tree_hierarchies[i - 1], e) < 0)
+	for (size_t i = N_EXTENSION_CLASSES * MAX_HIERARCHIES; i-- > 0;) {
+		const struct extension_class *class = &extension_classes[i / MAX_HIERARCHIES];
+		size_t h = i % MAX_HIERARCHIES;
+
+		if (x->merged[class->id][h] && merge_undo(class->hierarchies[h], e) < 0)
 			rc = -(int)e->code;
+	}
 	for (size_t i = x->n; i > 0; i--)
 		image_close(&x->at[i - 1].image);
 	if (x->workspace)

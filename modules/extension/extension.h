@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* extension.h - system extensions laid over the initrd: proven, accepted, merged,
- * and undone before the switch. Spec: UAPI.3, systemd-sysext(8). */
+/* extension.h - system and configuration extensions laid over the initrd: proven, accepted,
+ * merged, and undone before the switch. Spec: UAPI.3, systemd-sysext(8). */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "init/core/err.h"
+#include "modules/extension/class.h"
 #include "modules/trust/anchors.h"
 #include "modules/trust/policy.h"
 #include "modules/verity/volume.h"
@@ -14,6 +15,7 @@
 struct extensions;
 
 struct extension_verdict {
+	const struct extension_class *class;
 	char name[128];
 	bool merged;
 	char root_hash[2 * VERITY_MAX_HASH_BYTES + 1]; /* "" if it never had one */
@@ -22,20 +24,20 @@ struct extension_verdict {
 };
 
 struct extension_request {
+	bool wanted[N_EXTENSION_CLASSES]; /* the others are not looked at */
 	const struct anchors *anchors;
-	const struct policy *policy; /* of extension images */
 	const struct digests *denied_root_hashes; /* NULL: none */
 	bool secure_boot, allow_user_space;
 };
 
-/* True if /.extra/sysext or /.extra/global_sysext holds any *.raw: whether the
- * modules for loop devices and overlays are needed at all. */
-bool extensions_present(void);
+/* True if one of the class's folders holds any *.raw: whether the modules for loop devices and
+ * overlays are needed at all. */
+bool extensions_present(const struct extension_class *class);
 
-/* Takes every *.raw from /.extra/sysext and /.extra/global_sysext: attaches it to a
- * loop device, proves its verity set with volume_prove(), mounts it (read-only,
- * nodev, nosuid) and only then reads its extension-release. What passes is merged by
- * one overlay each over /usr and /opt, newest name on top. A bad extension is
+/* Takes every *.raw from the folders of the wanted classes: attaches it to a loop device,
+ * proves its verity set with volume_prove(), mounts it (read-only, nodev, nosuid, and noexec
+ * for configuration) and only then reads its extension-release. What passes is merged by one
+ * overlay each over /usr and /opt, or over /etc, newest name on top. A bad extension is
  * skipped with a warning and a verdict; the rest merge. Errors: ERR_EXTENSION_MERGE
  * if the overlay itself cannot be made, ERR_SYSTEM and ERR_MEMORY if not even the
  * search can; everything is undone then. */

@@ -61,19 +61,21 @@ static int attach(const char *path, struct loop *ret, struct err *e)
 	return loop_attach(fd, ret, e);
 }
 
-static int choose(const struct disk *disk, struct verity_set *ret, struct err *e)
+static int choose(const struct disk *disk, const struct policy *policy, struct verity_set *ret,
+		  struct err *e)
 {
 	static const struct verity_set_wish any = { 0 };
 	int rc = verity_set_choose(disk, DPS_ROOT, &any, ret, e);
 
-	if (rc == -(int)ERR_ROOT_MISSING)
+	if (rc == -(int)ERR_ROOT_MISSING && policy->use[POLICY_USR] & USE_SIGNED)
 		rc = verity_set_choose(disk, DPS_USR, &any, ret, e);
 	return rc;
 }
 
 static int prove_set(struct image *image, const struct disk *disk, const struct verity_set *set,
-		     const struct extension_request *request, const char *root_hash, struct err *e)
+		     const struct image_rules *rules, const char *root_hash, struct err *e)
 {
+	const struct extension_request *request = rules->request;
 	/* A device-mapper name has 127 characters; 64 digits are all of a SHA-256. */
 	char name[80];
 	struct volume_request q = {
@@ -86,7 +88,7 @@ static int prove_set(struct image *image, const struct disk *disk, const struct 
 		.allow_user_space = request->allow_user_space,
 		.on_corruption = ON_CORRUPTION_ERROR, /* a boot goes on without it */
 	};
-	int rc = extension_check_set(set, request->policy, e);
+	int rc = extension_check_set(set, &rules->policy, e);
 
 	if (rc < 0)
 		return rc;
@@ -95,35 +97,36 @@ static int prove_set(struct image *image, const struct disk *disk, const struct 
 	if (rc < 0)
 		return rc;
 	image->designator = set->designator;
-	return policy_check(request->policy, extension_designator(set->designator),
+	return policy_check(&rules->policy, extension_designator(set->designator),
 			    volume_uses(image->volume), set->data->attributes, set->data->devname,
 			    e);
 }
 
-static int prove_loop(struct image *image, const struct extension_request *request,
-		      char *root_hash, struct err *e)
+static int prove_loop(struct image *image, const struct image_rules *rules, char *root_hash,
+		      struct err *e)
 {
 	SCOPED(disk_done) struct disk disk = { 0 };
 	SCOPED(verity_set_done) struct verity_set set = { 0 };
 	int rc = disk_read(image->loop.name, &disk, e);
 
-	if (rc < 0 || (rc = disk_agree(&disk, e)) < 0 || (rc = choose(&disk, &set, e)) < 0)
+	if (rc < 0 || (rc = disk_agree(&disk, e)) < 0 ||
+	    (rc = choose(&disk, &rules->policy, &set, e)) < 0)
 		return rc;
 	hex_encode(set.root_hash, set.root_hash_bytes, root_hash);
-	return prove_set(image, &disk, &set, request, root_hash, e);
+	return prove_set(image, &disk, &set, rules, root_hash, e);
 }
 
-int image_prove(struct image *image, const char *path, const struct extension_request *request,
+int image_prove(struct image *image, const char *path, const struct image_rules *rules,
 		char root_hash[static 2 * VERITY_MAX_HASH_BYTES + 1], struct err *e)
 {
 	int rc = attach(path, &image->loop, e);
 
 	if (rc == 0)
-		rc = prove_loop(image, request, root_hash, e);
+		rc = prove_loop(image, rules, root_hash, e);
 	return rc < 0 ? as_extension_error(e) : 0;
 }
 
-static int probe(const struct image *image, const struct extension_request *request,
+static int probe(const struct image *image, const struct image_rules *rules,
 		 char ret[static FILESYSTEM_NAME_BYTES], struct err *e)
 {
 	const char *path = volume_path(image->volume);
@@ -133,16 +136,16 @@ static int probe(const struct image *image, const struct extension_request *requ
 	if (fd < 0)
 		return err_set(e, ERR_SYSTEM, errno, "open '%s'", path);
 	rc = filesystem_probe(fd, 0, 0, ret, e);
-	return rc < 0 ? rc : extension_check_filesystem(ret, image->designator, request->policy, e);
+	return rc < 0 ? rc : extension_check_filesystem(ret, image->designator, &rules->policy, e);
 }
 
-int image_mount(struct image *image, const char *top, const struct extension_request *request,
+int image_mount(struct image *image, const char *top, const struct image_rules *rules,
 		struct err *e)
 {
-	static const unsigned long flags = MS_RDONLY | MS_NODEV | MS_NOSUID;
+	const unsigned long flags = MS_RDONLY | rules->class->flags;
 	const char *below = image->designator == DPS_USR ? "/usr" : "";
 	char filesystem[FILESYSTEM_NAME_BYTES], at[IMAGE_MOUNT_BYTES];
-	int rc = probe(image, request, filesystem, e);
+	int rc = probe(image, rules, filesystem, e);
 
 	if (rc < 0)
 		return as_extension_error(e);

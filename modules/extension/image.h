@@ -3,6 +3,7 @@
 #pragma once
 
 #include "init/core/err.h"
+#include "modules/extension/class.h"
 #include "modules/extension/extension.h"
 #include "modules/extension/loop.h"
 #include "modules/verity/volume.h"
@@ -17,18 +18,25 @@ struct image {
 	char mount_point[IMAGE_MOUNT_BYTES]; /* "" unless mounted */
 };
 
+/* What is asked of the images of one class. */
+struct image_rules {
+	const struct extension_class *class;
+	const struct extension_request *request;
+	struct policy policy;
+};
+
 #define IMAGE_EMPTY ((struct image){ .loop.fd = -1 })
 
-/* Attaches the file and proves its root (or else its usr) partition. root_hash takes
+/* Attaches the file and proves its root (or else, if the policy knows of one, its usr) partition. root_hash takes
  * what the image claims, proven or not. Nothing of it was mounted or probed yet.
  * Errors: ERR_EXTENSION_UNPROVEN, ERR_EXTENSION_MALFORMED, ERR_EXTENSION_DUPLICATE,
  * ERR_VERITY_FAILED, ERR_MODULES, ERR_SYSTEM, ERR_MEMORY, ERR_UNSUPPORTED. The caller closes *image in any case. */
-int image_prove(struct image *image, const char *path, const struct extension_request *request,
+int image_prove(struct image *image, const char *path, const struct image_rules *rules,
 		char root_hash[static 2 * VERITY_MAX_HASH_BYTES + 1], struct err *e);
 
 /* Mounts the proven volume at top (which is made), or at top/usr if it is a usr
  * partition, so that the tree always starts at top. Errors: as above. */
-int image_mount(struct image *image, const char *top, const struct extension_request *request,
+int image_mount(struct image *image, const char *top, const struct image_rules *rules,
 		struct err *e);
 
 /* Unmounts, deactivates, detaches; empties *image. */

@@ -6,9 +6,6 @@
 #include "modules/trust/policy.h"
 #include "modules/verity/set.h"
 
-/* The policy of extension images, which nothing changes. */
-#define EXTENSION_POLICY "root=signed+absent:usr=signed+absent"
-
 /* Is it signed, whatever the policy says, and does that allow it?
  * Errors: ERR_SIGNATURE_MISSING, ERR_POLICY_REFUSED. */
 int extension_check_set(const struct verity_set *set, const struct policy *policy, struct err *e);

@@ -79,69 +79,86 @@ static int write_names(const char *path, const struct layer *layers, size_t n, s
 	return file_write(path, 0444, text, used, e);
 }
 
-/* The topmost layer: its mode is the merged directory's, its files say what is merged. */
-static int make_meta(const char *hierarchy, const struct layer *layers, size_t n, struct err *e)
+/* One merged hierarchy, as it is made. */
+struct merge {
+	const struct extension_class *class;
+	const char *hierarchy;
+	const struct layer *layers;
+	size_t n;
+};
+
+static void meta_path(const struct merge *m, const char *file, char *ret, size_t max)
+{
+	snprintf(ret, max, META "%s/%s/%s", m->hierarchy, m->class->metadata, file);
+}
+
+/* MAJ:MIN of what st was taken of. */
+static int write_device(const struct merge *m, const char *file, const struct stat *st,
+			struct err *e)
+{
+	char path[128], text[32] = "";
+
+	meta_path(m, file, path, sizeof(path));
+	if (st)
+		snprintf(text, sizeof(text), "%u:%u\n", major(st->st_dev), minor(st->st_dev));
+	return file_write(path, 0444, text, strlen(text), e);
+}
+
+/* The topmost layer: its mode is the merged directory's, its files say what is merged, over
+ * what, and, in "dev", by which overlay: by that a tree is known as merged now. That one must
+ * be there before the overlay is mounted, and its content can only come afterwards. */
+static int make_meta(const struct merge *m, struct err *e)
 {
 	char top[64], path[128];
 	struct stat st;
 	int rc;
 
-	if (stat(hierarchy, &st) < 0)
-		return err_set(e, ERR_EXTENSION_MERGE, errno, "look at '%s'", hierarchy);
-	snprintf(top, sizeof(top), META "%s", hierarchy);
-	snprintf(path, sizeof(path), "%s/.systemd-sysext", top);
+	if (stat(m->hierarchy, &st) < 0)
+		return err_set(e, ERR_EXTENSION_MERGE, errno, "look at '%s'", m->hierarchy);
+	snprintf(top, sizeof(top), META "%s", m->hierarchy);
+	meta_path(m, "", path, sizeof(path));
 	rc = make_dirs(path, 0755, e);
 	if (rc < 0)
 		return rc;
 	if (chmod(top, st.st_mode & 07777) < 0)
 		return err_set(e, ERR_EXTENSION_MERGE, errno, "set the mode of '%s'", top);
-	snprintf(path, sizeof(path), "%s/.systemd-sysext/extensions", top);
-	return write_names(path, layers, n, e);
+	meta_path(m, m->class->list, path, sizeof(path));
+	rc = write_names(path, m->layers, m->n, e);
+	if (rc >= 0)
+		rc = write_device(m, "backing", &st, e);
+	return rc < 0 ? rc : write_device(m, "dev", NULL, e);
 }
 
-/* MAJ:MIN of the overlay, by which a tree is known as merged now. The overlay has been
- * mounted by then: the file must be there before, only its content comes late. */
-static int write_dev(const char *hierarchy, const struct stat *merged, struct err *e)
-{
-	char path[128], text[32] = "";
-
-	snprintf(path, sizeof(path), META "%s/.systemd-sysext/dev", hierarchy);
-	if (merged)
-		snprintf(text, sizeof(text), "%u:%u\n", major(merged->st_dev),
-			 minor(merged->st_dev));
-	return file_write(path, 0444, text, strlen(text), e);
-}
-
-static int mount_overlay(const char *hierarchy, const struct layer *layers, size_t n,
-			 struct err *e)
+static int mount_overlay(const struct merge *m, struct err *e)
 {
 	char options[OPTIONS_BYTES];
 
-	if (merge_options(hierarchy, layers, n, options, sizeof(options)) < 0)
-		return err_set(e, ERR_EXTENSION_MERGE, 0, "too many layers for '%s'", hierarchy);
-	if (mount("sysext", hierarchy, "overlay", MS_RDONLY | MS_NODEV | MS_NOSUID, options) < 0)
+	if (merge_options(m->hierarchy, m->layers, m->n, options, sizeof(options)) < 0)
+		return err_set(e, ERR_EXTENSION_MERGE, 0, "too many layers for '%s'", m->hierarchy);
+	if (mount(m->class->name, m->hierarchy, "overlay", MS_RDONLY | m->class->flags, options) < 0)
 		return err_set(e, ERR_EXTENSION_MERGE, errno, "mount the overlay over '%s'",
-			       hierarchy);
+			       m->hierarchy);
 	return 0;
 }
 
-int merge_hierarchy(const char *hierarchy, const struct layer *layers, size_t n, struct err *e)
+int merge_hierarchy(const struct extension_class *class, const char *hierarchy,
+		    const struct layer *layers, size_t n, struct err *e)
 {
+	const struct merge m = { class, hierarchy, layers, n };
 	struct stat st;
 	int rc;
 
 	if (mkdir(hierarchy, 0755) < 0 && errno != EEXIST)
 		return err_set(e, ERR_EXTENSION_MERGE, errno, "make directory '%s'", hierarchy);
-	rc = make_meta(hierarchy, layers, n, e);
-	if (rc < 0 || (rc = write_dev(hierarchy, NULL, e)) < 0)
-		return rc;
-	rc = mount_overlay(hierarchy, layers, n, e);
+	rc = make_meta(&m, e);
+	if (rc >= 0)
+		rc = mount_overlay(&m, e);
 	if (rc < 0)
 		return rc;
 	if (stat(hierarchy, &st) < 0)
 		rc = err_set(e, ERR_EXTENSION_MERGE, errno, "look at '%s'", hierarchy);
 	else
-		rc = write_dev(hierarchy, &st, e);
+		rc = write_device(&m, "dev", &st, e);
 	if (rc < 0)
 		umount2(hierarchy, MNT_DETACH | UMOUNT_NOFOLLOW);
 	return rc;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* merge.h - overlays over the initrd's /usr and /opt, and the workspace for them.
- * Spec: the layout of .systemd-sysext/ is systemd-sysext(8)'s. */
+/* merge.h - overlays over the initrd's own folders, and the workspace for them.
+ * Spec: the layout of .systemd-sysext/ and .systemd-confext/ is systemd-sysext(8)'s. */
 #pragma once
 
 #include <stddef.h>
 
 #include "init/core/err.h"
+#include "modules/extension/class.h"
 
 /* A tmpfs of its own, so that one unmount leaves nothing behind. The name is short:
  * all layers together must fit one page of mount options. */
@@ -26,9 +27,11 @@ void merge_end(void);
 int merge_options(const char *hierarchy, const struct layer *layers, size_t n, char *ret,
 		  size_t max);
 
-/* Lays n > 0 layers, oldest first, over the hierarchy ("/usr"), read-only.
+/* Lays n > 0 layers, oldest first, over the hierarchy ("/usr"), read-only and with the class's
+ * flags. Its metadata names them, itself and what it covers.
  * Errors: ERR_EXTENSION_MERGE. */
-int merge_hierarchy(const char *hierarchy, const struct layer *layers, size_t n, struct err *e);
+int merge_hierarchy(const struct extension_class *class, const char *hierarchy,
+		    const struct layer *layers, size_t n, struct err *e);
 
 /* Unmounts the overlay; lazily, with a warning, if it is busy.
  * Errors: ERR_EXTENSION_MERGE. */

@@ -15,7 +15,6 @@
 #include "init/core/path.h"
 #include "modules/extension/name.h"
 
-#define DIRECTORY "usr/lib/extension-release.d"
 #define PREFIX "extension-release."
 
 enum {
@@ -37,7 +36,7 @@ static bool is_for_any_name(int fd)
 }
 
 /* Looks at every file of the directory. Returns the one that will do, or -1 with *e. */
-static int open_other(int dir_fd, const char *name, struct err *e)
+static int open_other(int dir_fd, const char *folder, const char *name, struct err *e)
 {
 	SCOPED(fd_close) int list_fd = path_open_beneath(dir_fd, ".", false), found = -1;
 	SCOPED(dir_close) DIR *dir = list_fd < 0 ? NULL : fdopendir(list_fd);
@@ -45,7 +44,7 @@ static int open_other(int dir_fd, const char *name, struct err *e)
 	int n = 0;
 
 	if (!dir)
-		return err_set(e, ERR_SYSTEM, errno, "list '/" DIRECTORY "' of '%s'", name);
+		return err_set(e, ERR_SYSTEM, errno, "list '/%s' of '%s'", folder, name);
 	fd_take(&list_fd);
 	while ((d = readdir(dir)) && n++ < MAX_FILES) {
 		SCOPED(fd_close) int fd = -1;
@@ -58,36 +57,37 @@ static int open_other(int dir_fd, const char *name, struct err *e)
 			continue;
 		if (found >= 0)
 			return err_set(e, ERR_EXTENSION_MALFORMED, 0,
-				       "'/" DIRECTORY "' of '%s' has several files that fit", name);
+				       "'/%s' of '%s' has several files that fit", folder, name);
 		found = fd_take(&fd);
 	}
 	if (found < 0)
 		return err_set(e, ERR_EXTENSION_MALFORMED, 0,
-			       "it has no '/" DIRECTORY "/" PREFIX "%s'", name);
+			       "it has no '/%s/" PREFIX "%s'", folder, name);
 	return fd_take(&found);
 }
 
-static int open_release(int root_fd, const char *name, struct err *e)
+static int open_release(int root_fd, const char *folder, const char *name, struct err *e)
 {
-	SCOPED(fd_close) int dir_fd = path_open_beneath(root_fd, DIRECTORY, false);
+	SCOPED(fd_close) int dir_fd = path_open_beneath(root_fd, folder, false);
 	char file[sizeof(PREFIX) + EXTENSION_NAME_BYTES];
 	int fd;
 
 	if (dir_fd < 0)
-		return err_set(e, ERR_EXTENSION_MALFORMED, errno, "open '/" DIRECTORY "' of '%s'",
+		return err_set(e, ERR_EXTENSION_MALFORMED, errno, "open '/%s' of '%s'", folder,
 			       name);
 	snprintf(file, sizeof(file), PREFIX "%s", name);
 	fd = open_file(dir_fd, file);
 	if (fd < 0 && errno == ENOENT)
-		return open_other(dir_fd, name, e);
+		return open_other(dir_fd, folder, name, e);
 	if (fd < 0)
-		return err_set(e, ERR_EXTENSION_MALFORMED, errno, "open '/" DIRECTORY "/%s'", file);
+		return err_set(e, ERR_EXTENSION_MALFORMED, errno, "open '/%s/%s'", folder, file);
 	return fd;
 }
 
-int metadata_read(int root_fd, const char *name, struct release *ret, struct err *e)
+int metadata_read(int root_fd, const struct extension_class *class, const char *name,
+		  struct release *ret, struct err *e)
 {
-	SCOPED(fd_close) int fd = open_release(root_fd, name, e);
+	SCOPED(fd_close) int fd = open_release(root_fd, class->release_folder, name, e);
 	SCOPED(mem_free) char *text = NULL;
 	struct stat st;
 	size_t n;

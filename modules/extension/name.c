@@ -23,20 +23,46 @@ static bool is_printable(const char *s, size_t n)
 	return true;
 }
 
-enum name_kind extension_name(const char *file, char ret[static EXTENSION_NAME_BYTES])
+/* The class whose suffix ends the name, which loses it; NULL if none does. */
+static const struct extension_class *strip_class(const char *s, size_t *n)
 {
+	for (size_t i = 0; i < N_EXTENSION_CLASSES; i++) {
+		size_t len = *n;
+
+		if (strip(s, &len, extension_classes[i].name) && strip(s, &len, ".")) {
+			*n = len;
+			return &extension_classes[i];
+		}
+	}
+	return NULL;
+}
+
+enum name_kind extension_name(const char *file, const struct extension_class *class,
+			      char ret[static EXTENSION_NAME_BYTES])
+{
+	const struct extension_class *named;
 	size_t n = strlen(file);
 
 	if (!strip(file, &n, ".raw"))
 		return NAME_OTHER;
-	if (strip(file, &n, ".confext"))
-		return NAME_CONFEXT;
-	strip(file, &n, ".sysext");
+	named = strip_class(file, &n);
+	if (named && named != class)
+		return NAME_FOREIGN;
 	if (n == 0 || n >= EXTENSION_NAME_BYTES || file[0] == '.' || !is_printable(file, n))
 		return NAME_INVALID;
 	memcpy(ret, file, n);
 	ret[n] = '\0';
-	return NAME_SYSEXT;
+	return NAME_GOOD;
+}
+
+const struct extension_class *extension_class_of(const char *file)
+{
+	const struct extension_class *named;
+	size_t n = strlen(file);
+
+	strip(file, &n, ".raw");
+	named = strip_class(file, &n);
+	return named ? named : &extension_classes[SYSEXT];
 }
 
 bool extension_release_fits(const char *suffix, const char *name)

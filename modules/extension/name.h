@@ -5,20 +5,26 @@
 
 #include <stdbool.h>
 
+#include "modules/extension/class.h"
+
 enum {
 	EXTENSION_NAME_BYTES = 100,
-	EXTENSION_FILE_BYTES = EXTENSION_NAME_BYTES + 11, /* ".sysext.raw" */
+	EXTENSION_FILE_BYTES = EXTENSION_NAME_BYTES + 12, /* ".confext.raw" */
 };
 
 enum name_kind {
 	NAME_OTHER,   /* no *.raw */
-	NAME_CONFEXT, /* *.confext.raw */
+	NAME_FOREIGN, /* *.raw of the other class, as *.confext.raw */
 	NAME_INVALID, /* *.raw, but hidden, empty, too long or not printable ASCII */
-	NAME_SYSEXT,
+	NAME_GOOD,
 };
 
-/* Strips ".raw", then ".sysext". Fills ret for NAME_SYSEXT only. */
-enum name_kind extension_name(const char *file, char ret[static EXTENSION_NAME_BYTES]);
+/* Strips ".raw", then what the class appends, as ".sysext". Fills ret for NAME_GOOD only. */
+enum name_kind extension_name(const char *file, const struct extension_class *class,
+			      char ret[static EXTENSION_NAME_BYTES]);
+
+/* What an image is by its file's name alone. */
+const struct extension_class *extension_class_of(const char *file);
 
 /* Is extension-release.SUFFIX good for an extension that carries its version in
  * its name: is SUFFIX all of name before the first '_' or '+'? */

@@ -15,9 +15,11 @@ static const struct {
 	{ "ID", offsetof(struct release, id) },
 	{ "ID_LIKE", offsetof(struct release, id_like) },
 	{ "VERSION_ID", offsetof(struct release, version_id) },
-	{ "SYSEXT_LEVEL", offsetof(struct release, sysext_level) },
-	{ "SYSEXT_SCOPE", offsetof(struct release, sysext_scope) },
 	{ "ARCHITECTURE", offsetof(struct release, architecture) },
+	{ "SYSEXT_LEVEL", offsetof(struct release, level[SYSEXT]) },
+	{ "SYSEXT_SCOPE", offsetof(struct release, scope[SYSEXT]) },
+	{ "CONFEXT_LEVEL", offsetof(struct release, level[CONFEXT]) },
+	{ "CONFEXT_SCOPE", offsetof(struct release, scope[CONFEXT]) },
 };
 
 enum { N_KEYS = sizeof(keys) / sizeof(*keys) };
@@ -167,14 +169,15 @@ static int mismatch(struct err *e, const char *name, const char *key, const char
 }
 
 /* The level is the finer promise: where both give one, the version does not count. */
-static int match_version(const struct release *x, const struct release *initrd, const char *name,
-			 struct err *e)
+static int match_version(const struct release *x, const struct release *initrd,
+			 const struct extension_class *class, const char *name, struct err *e)
 {
-	const char *level = initrd->sysext_level, *version = initrd->version_id;
+	const char *theirs = x->level[class->id], *ours = initrd->level[class->id];
+	const char *version = initrd->version_id;
 
-	if (x->sysext_level && level) {
-		if (!same(x->sysext_level, level))
-			return mismatch(e, name, "SYSEXT_LEVEL", x->sysext_level, level);
+	if (theirs && ours) {
+		if (!same(theirs, ours))
+			return mismatch(e, name, class->level_key, theirs, ours);
 	} else if (version && !same(x->version_id, version)) {
 		return mismatch(e, name, "VERSION_ID", x->version_id, version);
 	}
@@ -182,13 +185,14 @@ static int match_version(const struct release *x, const struct release *initrd, 
 }
 
 int release_match(const struct release *extension, const struct release *initrd,
-		  const char *name, struct err *e)
+		  const struct extension_class *class, const char *name, struct err *e)
 {
 	const struct release *x = extension;
+	const char *scope = x->scope[class->id];
 
 	/* Unset means "system portable": made for the host, not for the initrd. */
-	if (!has_word(x->sysext_scope, "initrd"))
-		return mismatch(e, name, "SYSEXT_SCOPE", x->sysext_scope, "initrd");
+	if (!has_word(scope, "initrd"))
+		return mismatch(e, name, class->scope_key, scope, "initrd");
 	if (x->architecture && !same(x->architecture, "_any") &&
 	    !same(x->architecture, dps_architecture()))
 		return mismatch(e, name, "ARCHITECTURE", x->architecture, dps_architecture());
@@ -196,5 +200,5 @@ int release_match(const struct release *extension, const struct release *initrd,
 		return 0;
 	if (!x->id || (!same(x->id, initrd->id) && !has_word(initrd->id_like, x->id)))
 		return mismatch(e, name, "ID", x->id, initrd->id);
-	return match_version(x, initrd, name, e);
+	return match_version(x, initrd, class, name, e);
 }

@@ -6,10 +6,12 @@
 #include <stddef.h>
 
 #include "init/core/err.h"
+#include "modules/extension/class.h"
 
 /* One file's assignments; values unquoted as the shell would, last wins. */
 struct release {
-	char *id, *id_like, *version_id, *sysext_level, *sysext_scope, *architecture;
+	char *id, *id_like, *version_id, *architecture;
+	char *level[N_EXTENSION_CLASSES], *scope[N_EXTENSION_CLASSES];
 };
 
 /* Parses n bytes of text. Lines that are no assignment are ignored, as os-release(5)
@@ -18,8 +20,8 @@ struct release {
 int release_parse(const char *text, size_t n, struct release *ret, struct err *e);
 void release_done(struct release *r);
 
-/* Is the extension for this initrd? Scope "initrd", then ARCHITECTURE, ID (or
- * _any, or in our ID_LIKE), then SYSEXT_LEVEL or VERSION_ID.
+/* Is the extension for this initrd? Its class's scope has "initrd", then ARCHITECTURE, ID (or
+ * _any, or in our ID_LIKE), then its class's level or VERSION_ID.
  * name is for messages. Errors: ERR_EXTENSION_MISMATCH, with both values. */
 int release_match(const struct release *extension, const struct release *initrd,
-		  const char *name, struct err *e);
+		  const struct extension_class *class, const char *name, struct err *e);

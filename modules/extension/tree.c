@@ -17,8 +17,6 @@ enum {
 	MAX_ENTRIES = 100000,
 };
 
-const char *const tree_hierarchies[N_HIERARCHIES] = { "/usr", "/opt" };
-
 static const struct {
 	const char *path, *why;
 } forbidden[] = {
@@ -29,6 +27,13 @@ static const struct {
 	{ "usr/local/lib/verity.d", "would replace trust anchors" },
 	{ "usr/.systemd-sysext", "belongs to the merged tree" },
 	{ "opt/.systemd-sysext", "belongs to the merged tree" },
+	{ "etc/initrd-release", "would change what this initrd is" },
+	{ "etc/os-release", "would change what this initrd is" },
+	{ "etc/slipway", "would replace hooks or settings of the initrd" },
+	{ "etc/slipway.conf", "would replace hooks or settings of the initrd" },
+	{ "etc/slipway.manifest", "would change what this initrd is" },
+	{ "etc/verity.d", "would replace trust anchors" },
+	{ "etc/.systemd-confext", "belongs to the merged tree" },
 };
 
 const char *tree_forbids(const char *path, bool is_directory)
@@ -47,11 +52,10 @@ const char *tree_forbids(const char *path, bool is_directory)
 	return NULL;
 }
 
-static bool is_hierarchy(const char *name, size_t n)
+static bool may_lead_to(const struct extension_class *class, const char *name, size_t n)
 {
-	for (size_t i = 0; i < N_HIERARCHIES; i++)
-		if (strlen(tree_hierarchies[i] + 1) == n &&
-		    memcmp(tree_hierarchies[i] + 1, name, n) == 0)
+	for (const char *const *at = class->links; *at; at++)
+		if (strlen(*at + 1) == n && memcmp(*at + 1, name, n) == 0)
 			return true;
 	return false;
 }
@@ -68,7 +72,7 @@ static unsigned depth_of(const char *path)
 	return n;
 }
 
-bool tree_link_stays(const char *path, const char *target)
+bool tree_link_stays(const struct extension_class *class, const char *path, const char *target)
 {
 	unsigned depth = *target == '/' ? 0 : depth_of(path);
 	bool named = *target == '/';
@@ -82,7 +86,7 @@ bool tree_link_stays(const char *path, const char *target)
 				return false;
 			depth -= depth > 0;
 		} else if (!dot) {
-			if (depth == 0 && !is_hierarchy(target, n))
+			if (depth == 0 && !may_lead_to(class, target, n))
 				return false;
 			named = true;
 			depth++;
@@ -93,6 +97,7 @@ bool tree_link_stays(const char *path, const char *target)
 }
 
 struct walk {
+	const struct extension_class *class;
 	unsigned n_entries;
 	char path[PATH_MAX];
 };
@@ -126,8 +131,12 @@ static int check_link(const struct walk *w, int dir_fd, const char *name, struct
 	if ((size_t)n == sizeof(target))
 		return refuse(w, "is a link with an endless target", e);
 	target[n] = '\0';
-	if (!tree_link_stays(w->path, target))
-		return refuse(w, "is a link that leaves /usr and /opt", e);
+	if (!tree_link_stays(w->class, w->path, target)) {
+		char why[64];
+
+		snprintf(why, sizeof(why), "is a link that leaves %s", w->class->links_text);
+		return refuse(w, why, e);
+	}
 	return 0;
 }
 
@@ -218,15 +227,15 @@ bool tree_has(int root_fd, const char *hierarchy)
 	return fstatat(root_fd, hierarchy, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
-int tree_check(int root_fd, struct err *e)
+int tree_check(int root_fd, const struct extension_class *class, struct err *e)
 {
-	struct walk w = { 0 };
+	struct walk w = { .class = class };
 
-	for (size_t i = 0; i < N_HIERARCHIES; i++) {
+	for (const char *const *at = class->hierarchies; *at; at++) {
 		struct stat st;
 		int rc;
 
-		snprintf(w.path, sizeof(w.path), "%s", tree_hierarchies[i] + 1);
+		snprintf(w.path, sizeof(w.path), "%s", *at + 1);
 		if (fstatat(root_fd, w.path, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 			if (errno == ENOENT)
 				continue;
@@ -234,7 +243,7 @@ int tree_check(int root_fd, struct err *e)
 		}
 		if (!S_ISDIR(st.st_mode))
 			return refuse(&w, "must be a directory", e);
-		rc = walk_directory(&w, root_fd, tree_hierarchies[i] + 1, 1, e);
+		rc = walk_directory(&w, root_fd, *at + 1, 1, e);
 		if (rc < 0)
 			return rc;
 	}

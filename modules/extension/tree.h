@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* tree.h - what an extension's tree may hold. Only below usr and opt: nothing else is
- * merged. Trust: the tree is proven, its builder may still have been careless. */
+/* tree.h - what an extension's tree may hold, below what its class merges: nothing else
+ * counts. Trust: the tree is proven, its builder may still have been careless. */
 #pragma once
 
 #include <stdbool.h>
 
 #include "init/core/err.h"
-
-enum { N_HIERARCHIES = 2 };
-
-/* What is merged: "/usr" and "/opt". */
-extern const char *const tree_hierarchies[N_HIERARCHIES];
+#include "modules/extension/class.h"
 
 /* Does a symlink at path (relative to the tree's top, "usr/lib/x") with this target
- * end inside /usr or /opt? ".." counts only at the front of a relative target: behind
- * a name, what it means depends on other links. Pure. */
-bool tree_link_stays(const char *path, const char *target);
+ * end where the class's links may lead? ".." counts only at the front of a relative target:
+ * behind a name, what it means depends on other links. Pure. */
+bool tree_link_stays(const struct extension_class *class, const char *path, const char *target);
 
 /* Why an extension must not hold this path (without leading slash), or NULL. Pure. */
 const char *tree_forbids(const char *path, bool is_directory);
@@ -23,7 +19,7 @@ const char *tree_forbids(const char *path, bool is_directory);
 /* Does the tree have this directory ("usr", "opt")? */
 bool tree_has(int root_fd, const char *hierarchy);
 
-/* Walks usr and opt below root_fd. Errors: ERR_EXTENSION_MALFORMED, naming the path:
+/* Walks what the class merges below root_fd. Errors: ERR_EXTENSION_MALFORMED, naming the path:
  * a forbidden path, a link that leaves, a device, socket or pipe, an opaque directory,
  * or more than a walk of bounded depth and length can see. ERR_SYSTEM. */
-int tree_check(int root_fd, struct err *e);
+int tree_check(int root_fd, const struct extension_class *class, struct err *e);

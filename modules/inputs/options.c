@@ -241,9 +241,14 @@ static int set_credentials(struct options *o, const char *value, struct err *e)
 	return cmdline_boolean(value, &o->credentials) ? 0 : bad(e, "systemd.import_credentials", value);
 }
 
-static int set_extensions(struct options *o, const char *value, struct err *e)
+static int set_sysext(struct options *o, const char *value, struct err *e)
 {
-	return cmdline_boolean(value, &o->extensions) ? 0 : bad(e, "rd.systemd.sysext", value);
+	return cmdline_boolean(value, &o->sysext) ? 0 : bad(e, "rd.systemd.sysext", value);
+}
+
+static int set_confext(struct options *o, const char *value, struct err *e)
+{
+	return cmdline_boolean(value, &o->confext) ? 0 : bad(e, "rd.systemd.confext", value);
 }
 
 static int set_debug(struct options *o, const char *value, struct err *e)
@@ -314,8 +319,9 @@ static const struct rule rules[] = {
 	{ .key = "systemd.volatile", .set = set_volatile },
 	{ .key = "systemd.tpm2_measured_os", .flags = FOLD, .set = set_measure },
 	{ .key = "systemd.import_credentials", .flags = FOLD | RD, .set = set_credentials },
-	/* Without "rd." the word is the host's. */
-	{ .key = "rd.systemd.sysext", .set = set_extensions },
+	/* Without "rd." the words are the host's. */
+	{ .key = "rd.systemd.sysext", .set = set_sysext },
+	{ .key = "rd.systemd.confext", .set = set_confext },
 	/* Values may be large and many: credentials_import() takes them from the words. */
 	{ .key = "systemd.set_credential", .flags = FOLD | VALUE, .set = NULL },
 	{ .key = "systemd.set_credential_binary", .flags = FOLD | VALUE, .set = NULL },

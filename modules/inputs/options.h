@@ -41,7 +41,7 @@ struct options {
 	enum volatile_mode volatile_mode;
 	bool measure;             /* systemd.tpm2_measured_os=yes */
 	bool credentials;         /* systemd.import_credentials= */
-	bool extensions;          /* rd.systemd.sysext= */
+	bool sysext, confext;     /* rd.systemd.sysext=, rd.systemd.confext= */
 	enum log_level log_level;
 	struct device_name disk;  /* slipway.disk=, only without EFI variables */
 	unsigned timeout_s;       /* slipway.timeout=, 0: from slipway.conf */
@@ -52,7 +52,8 @@ struct options {
 #define OPTIONS_DEFAULTS                                                               \
 	{                                                                              \
 		.verity = true, .gpt_auto = true, .allow_user_space = true,            \
-		.credentials = true, .extensions = true, .log_level = LOG_INFO,        \
+		.credentials = true, .sysext = true, .confext = true,                  \
+		.log_level = LOG_INFO,        \
 		.failure_delay_s = -1,                                                 \
 	}
 

@@ -97,9 +97,10 @@ def with_files(image: Path, files: dict[str, bytes], out: Path) -> Path:
 
 
 def handed_over(image: Path, extensions: list[Path], out: Path) -> Path:
-    """An initrd and behind it what systemd-stub adds to it: a cpio with /.extra/sysext."""
-    return with_files(image, {f".extra/sysext/{extension.name}": extension.read_bytes()
-                              for extension in extensions}, out)
+    """An initrd and behind it what systemd-stub adds: a cpio with /.extra/sysext and confext."""
+    return with_files(image, {
+        f".extra/{'confext' if file.name.endswith('.confext.raw') else 'sysext'}/{file.name}":
+        file.read_bytes() for file in extensions}, out)
 
 
 def signed_again(parts: list[lab.Part], key: lab.Key, folder: Path) -> list[lab.Part]:

@@ -145,13 +145,16 @@ def test_denied_ones_are_skipped(lab, demo, boot, tmp_path):
             assert "denies the certificate" in got.extension("disowned")["why"]
 
 
-def test_a_word_leaves_them_out(lab, demo, boot, tmp_path):
+def test_words_leave_them_out(lab, demo, boot, tmp_path):
     """The record then says nothing of extensions, good or bad."""
-    made = [make(lab, tmp_path, "a-good-one")]
+    made = [make(lab, tmp_path, "one"), make(lab, tmp_path, "two", confext=True, files={
+        "etc/hello": b"hello\n"})]
     image = chain.handed_over(demo.initrd, made, tmp_path / "initrd")
-    got = boot(lab.direct(demo.disk, initrd=image, append="rd.systemd.sysext=0", until=RUNNING))
+    got = boot(lab.direct(demo.disk, initrd=image, until=RUNNING,
+                          append="rd.systemd.sysext=0 rd.systemd.confext=0"))
     boots(got)
-    assert got.seen("rd.systemd.sysext=no: extensions are not merged")
+    assert got.seen("rd.systemd.sysext=no: system extensions are not merged")
+    assert got.seen("rd.systemd.confext=no: configuration extensions are not merged")
     assert "extensions" not in got.record
 
 
@@ -187,6 +190,44 @@ def test_newest_on_top_even_without_the_driver(lab, demo, boot, five):
                           until=RUNNING))
     refused(got, "DISK_TIMEOUT", "discover", says="; disks: none; modules:.* dm_mod")
     assert set(verdicts(got).values()) == {"merged"}
+
+
+BLACKLIST = {"etc/modprobe.d/no-disk.conf": b"blacklist virtio_blk\n"}
+
+
+@pytest.fixture
+def configured(lab, demo, boot, tmp_path):
+    """`configured({name: how it differs})`: a driver by a sysext, and confexts that forbid it."""
+
+    def run(confexts):
+        files = lab.module_files("virtio_blk", beside=chain.MODULES)
+        made = [make(lab, tmp_path, "driver", files=files)]
+        made += [make(lab, tmp_path, name, confext=True, **{"files": BLACKLIST} | differs)
+                 for name, differs in confexts.items()]
+        image = chain.handed_over(chain.driverless(), made, tmp_path / "initrd")
+        return boot(lab.direct(demo.disk, initrd=image, append="slipway.timeout=4",
+                               until=RUNNING))
+
+    return run
+
+
+def test_a_confext_is_laid_over_etc(configured):
+    """Its blacklist is obeyed: the driver of the other extension is not loaded."""
+    got = configured({"no-disk": {}})
+    refused(got, "DISK_TIMEOUT", "discover", says="disks: none")
+    assert verdicts(got) == {"driver": "merged", "no-disk": "merged"}
+    assert [x["class"] for x in got.record["extensions"]] == ["sysext", "confext"]
+
+
+def test_confexts_that_do_not_count(configured):
+    """The twin: not signed, of the other class, with settings of ours."""
+    got = configured({
+        "unsigned": {"kind": "verity"},
+        "other-class": {"release": "ID=slipway-demo\nVERSION_ID=1\nSYSEXT_SCOPE=initrd\n"},
+        "settings": {"files": BLACKLIST | {"etc/slipway.conf": b"tpm=optional\n"}}})
+    boots(got)
+    assert verdicts(got) == {"driver": "merged", "unsigned": UNPROVEN, "other-class": MISMATCH,
+                             "settings": MALFORMED}
 
 
 @pytest.fixture

@@ -13,8 +13,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (release_parse((const char *)data, size, &r, &e) < 0)
 		return 0;
-	if (release_match(&r, &initrd, "fuzz", &e) < 0 && e.code != ERR_EXTENSION_MISMATCH)
-		__builtin_trap();
+	for (int i = 0; i < N_EXTENSION_CLASSES; i++)
+		if (release_match(&r, &initrd, &extension_classes[i], "fuzz", &e) < 0 &&
+		    e.code != ERR_EXTENSION_MISMATCH)
+			__builtin_trap();
 	release_done(&r);
 	return 0;
 }

@@ -18,6 +18,9 @@
 #include "modules/extension/metadata.h"
 #include "modules/extension/tree.h"
 
+static const struct extension_class *const sysext = &extension_classes[SYSEXT];
+static const struct extension_class *const confext = &extension_classes[CONFEXT];
+
 /* ---- a tree in a temporary directory, from a list of things to make ---- */
 
 enum kind { END, DIRECTORY, FILE_WITH, LINK_TO, PIPE };
@@ -103,9 +106,9 @@ static void discovery(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_code(discover(t.top, &list, &e), &e, ERR_NONE, "local");
-	assert_code(discover(u.top, &list, &e), &e, ERR_NONE, "global");
-	assert_code(discover("/nonexistent", &list, &e), &e, ERR_NONE, "missing folder");
+	assert_code(discover(sysext, t.top, &list, &e), &e, ERR_NONE, "local");
+	assert_code(discover(sysext, u.top, &list, &e), &e, ERR_NONE, "global");
+	assert_code(discover(sysext, "/nonexistent", &list, &e), &e, ERR_NONE, "missing folder");
 	discover_sort(&list);
 	assert_int_equal(list.n, 4);
 	assert_string_equal(list.at[0].name, "a");
@@ -115,6 +118,13 @@ static void discovery(void **state)
 	assert_ptr_equal(list.at[2].directory, t.top);
 	assert_string_equal(list.at[3].name, "d");
 	assert_ptr_equal(list.at[3].directory, u.top);
+	list.n = 0;
+	assert_code(discover(confext, t.top, &list, &e), &e, ERR_NONE, "confext");
+	discover_sort(&list);
+	assert_int_equal(list.n, 3);
+	assert_string_equal(list.at[0].name, "a");
+	assert_string_equal(list.at[1].name, "b_10");
+	assert_string_equal(list.at[2].name, "c");
 }
 
 static void at_most_64(void **state)
@@ -131,7 +141,7 @@ static void at_most_64(void **state)
 		snprintf(name, sizeof(name), "x%03d.raw", i);
 		make(&t, &(struct node){ FILE_WITH, name, "" });
 	}
-	assert_code(discover(t.top, &list, &e), &e, ERR_NONE, "many");
+	assert_code(discover(sysext, t.top, &list, &e), &e, ERR_NONE, "many");
 	assert_int_equal(list.n, MAX_EXTENSIONS);
 	assert_string_equal(list.at[MAX_EXTENSIONS - 1].name, "x063");
 }
@@ -168,8 +178,14 @@ static void links(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		if (tree_link_stays(cases[i].path, cases[i].target) != cases[i].stays)
+		if (tree_link_stays(sysext, cases[i].path, cases[i].target) != cases[i].stays)
 			fail_msg("'%s' -> '%s'", cases[i].path, cases[i].target);
+	/* Configuration may lead to what the initrd has beside it. */
+	assert_true(tree_link_stays(confext, "etc/a", "/usr/lib/a"));
+	assert_true(tree_link_stays(confext, "etc/b/a", "../c"));
+	assert_true(tree_link_stays(confext, "etc/a", "../usr/lib/a"));
+	assert_false(tree_link_stays(confext, "etc/a", "../run/a"));
+	assert_false(tree_link_stays(confext, "etc/a", "/dev/null"));
 }
 
 static void forbidden_paths(void **state)
@@ -182,6 +198,10 @@ static void forbidden_paths(void **state)
 		{ "usr/lib/slipway", false, true }, { "usr/lib/slipwayx", true, false },
 		{ "usr/lib/os-release", false, true }, { "usr/.systemd-sysext", true, true },
 		{ "usr/li", false, false },       { "usr/share", false, false },
+		{ "etc/slipway.conf", false, true }, { "etc/slipway", true, true },
+		{ "etc/slipway.manifest", false, true }, { "etc/verity.d", true, true },
+		{ "etc/initrd-release", false, true }, { "etc/os-release", false, true },
+		{ "etc/.systemd-confext", true, true }, { "etc/modprobe.d", true, false },
 	};
 
 	(void)state;
@@ -234,7 +254,29 @@ static void trees(void **state)
 		SCOPED(tree_remove) struct tree t = tree_make(cases[i].nodes);
 		struct err e = { 0 };
 
-		assert_code(tree_check(t.fd, &e), &e, cases[i].code, cases[i].name);
+		assert_code(tree_check(t.fd, sysext, &e), &e, cases[i].code, cases[i].name);
+		assert_string_equal(e.what, cases[i].what);
+	}
+}
+
+static void configuration_trees(void **state)
+{
+	static const struct { struct node nodes[4]; const char *what; } cases[] = {
+		{ { { FILE_WITH, "etc/a", "" }, { LINK_TO, "etc/b", "/usr/b" }, { PIPE, "usr/p", NULL } },
+		  "" },
+		{ { { FILE_WITH, "etc/slipway.conf", "" } },
+		  "its '/etc/slipway.conf' would replace hooks or settings of the initrd" },
+		{ { { LINK_TO, "etc/b", "/run/b" } },
+		  "its '/etc/b' is a link that leaves /etc, /usr and /opt" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		SCOPED(tree_remove) struct tree t = tree_make(cases[i].nodes);
+		struct err e = { 0 };
+
+		assert_code(tree_check(t.fd, confext, &e), &e,
+			    *cases[i].what ? ERR_EXTENSION_MALFORMED : ERR_NONE, cases[i].what);
 		assert_string_equal(e.what, cases[i].what);
 	}
 }
@@ -285,11 +327,35 @@ static void metadata(void **state)
 		if (cases[i].marked &&
 		    setxattr(path, "user.extension-release.strict", "0", 1, 0) < 0 && errno == ENOTSUP)
 			continue;
-		assert_code(metadata_read(t.fd, "foo_1", &r, &e), &e, cases[i].code, cases[i].name);
+		assert_code(metadata_read(t.fd, sysext, "foo_1", &r, &e), &e, cases[i].code, cases[i].name);
 		if (cases[i].id)
 			assert_string_equal(r.id, cases[i].id);
 		release_done(&r);
 	}
+}
+
+/* What serves one class is nothing to the other. */
+static void metadata_by_class(void **state)
+{
+	static const struct node nodes[] = {
+		{ FILE_WITH, RELEASES "foo", "ID=system" },
+		{ FILE_WITH, "etc/extension-release.d/extension-release.foo", "ID=configuration" },
+		{ FILE_WITH, "etc/extension-release.d/extension-release.bar", "ID=bar" },
+		{ END, NULL, NULL },
+	};
+	SCOPED(tree_remove) struct tree t = tree_make(nodes);
+	struct release r = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_code(metadata_read(t.fd, sysext, "foo", &r, &e), &e, ERR_NONE, "sysext");
+	assert_string_equal(r.id, "system");
+	release_done(&r);
+	assert_code(metadata_read(t.fd, confext, "foo", &r, &e), &e, ERR_NONE, "confext");
+	assert_string_equal(r.id, "configuration");
+	release_done(&r);
+	assert_code(metadata_read(t.fd, sysext, "bar", &r, &e), &e, ERR_EXTENSION_MALFORMED, "bar");
+	assert_string_equal(e.what, "it has no '/usr/lib/extension-release.d/extension-release.bar'");
 }
 
 static void large_release_file(void **state)
@@ -304,11 +370,11 @@ static void large_release_file(void **state)
 	(void)state;
 	memset(text, '\n', sizeof(text) - 2);
 	make(&t, &node);
-	assert_code(metadata_read(t.fd, "foo", &r, &e), &e, ERR_NONE, "64 KiB");
+	assert_code(metadata_read(t.fd, sysext, "foo", &r, &e), &e, ERR_NONE, "64 KiB");
 	release_done(&r);
 	text[sizeof(text) - 2] = '\n';
 	make(&t, &node);
-	assert_code(metadata_read(t.fd, "foo", &r, &e), &e, ERR_EXTENSION_MALFORMED, "one more");
+	assert_code(metadata_read(t.fd, sysext, "foo", &r, &e), &e, ERR_EXTENSION_MALFORMED, "one more");
 }
 
 /* ---- overlays ---- */
@@ -342,8 +408,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(discovery), UNIT_TEST(at_most_64), UNIT_TEST(links),
-		UNIT_TEST(forbidden_paths), UNIT_TEST(trees), UNIT_TEST(metadata),
-		UNIT_TEST(large_release_file), UNIT_TEST(overlay_options), UNIT_TEST(all_layers_fit),
+		UNIT_TEST(forbidden_paths), UNIT_TEST(trees), UNIT_TEST(configuration_trees), UNIT_TEST(metadata),
+		UNIT_TEST(metadata_by_class), UNIT_TEST(large_release_file), UNIT_TEST(overlay_options), UNIT_TEST(all_layers_fit),
 	};
 
 	return cmocka_run_group_tests_name("extension", tests, NULL, NULL);

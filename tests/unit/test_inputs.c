@@ -97,6 +97,8 @@ static void refusals(void **state)
 		{ "slipway.disk=PARTLABEL=esp", ERR_CMDLINE },
 		{ "systemd.volatile=perhaps", ERR_CMDLINE },
 		{ "rd.systemd.sysext=perhaps", ERR_CMDLINE },
+		{ "rd.systemd.confext=perhaps", ERR_CMDLINE },
+		{ "systemd.confext=perhaps", ERR_NONE },
 		{ "systemd.sysext=perhaps", ERR_NONE /* the host's */ },
 	};
 
@@ -133,11 +135,16 @@ static void values(void **state)
 	assert_false(o.writable || o.gpt_auto || o.verity || o.allow_user_space);
 	assert_true(o.measure); /* "no" cannot take it back */
 
-	assert_true(o.extensions);
+	assert_true(o.sysext);
+	assert_true(o.confext);
 	assert_int_equal(parse("rd.systemd.sysext=0", &o, &e), 0);
-	assert_false(o.extensions);
+	assert_false(o.sysext);
+	assert_true(o.confext);
+	assert_int_equal(parse("rd.systemd.confext=0 systemd.sysext=0", &o, &e), 0);
+	assert_false(o.confext);
+	assert_true(o.sysext);
 	assert_int_equal(parse("rd.systemd.sysext=0 rd.systemd.sysext systemd.sysext=0", &o, &e), 0);
-	assert_true(o.extensions);
+	assert_true(o.sysext);
 
 	/* '-' stays '-' where systemd compares literally. */
 	assert_int_equal(parse("root-fstype=x rootfs-type=y", &o, &e), 0);

@@ -70,12 +70,14 @@ static void all_keys(void **state)
 
 	(void)state;
 	assert_code(parse("NAME=x\nID=a\nID_LIKE=\"b c\"\nVERSION_ID=1\nSYSEXT_LEVEL=2\n"
-			  "SYSEXT_SCOPE=initrd\nARCHITECTURE=arm64\n", &r, &e), &e, ERR_NONE, "all");
+			  "SYSEXT_SCOPE=initrd\nARCHITECTURE=arm64\nCONFEXT_LEVEL=3\nCONFEXT_SCOPE=system\n", &r, &e), &e, ERR_NONE, "all");
 	assert_string_equal(r.id, "a");
 	assert_string_equal(r.id_like, "b c");
 	assert_string_equal(r.version_id, "1");
-	assert_string_equal(r.sysext_level, "2");
-	assert_string_equal(r.sysext_scope, "initrd");
+	assert_string_equal(r.level[SYSEXT], "2");
+	assert_string_equal(r.scope[SYSEXT], "initrd");
+	assert_string_equal(r.level[CONFEXT], "3");
+	assert_string_equal(r.scope[CONFEXT], "system");
 	assert_string_equal(r.architecture, "arm64");
 	release_done(&r);
 }
@@ -88,6 +90,8 @@ static void nul_is_refused(void **state)
 	(void)state;
 	assert_code(release_parse("ID=a\0b\n", 7, &r, &e), &e, ERR_EXTENSION_MALFORMED, "NUL");
 }
+
+static const struct extension_class *const sysext = &extension_classes[SYSEXT];
 
 #define INITRD "SYSEXT_SCOPE=initrd\n"
 
@@ -131,8 +135,39 @@ static void matches(void **state)
 
 		assert_code(parse(cases[i].extension, &extension, &e), &e, ERR_NONE, cases[i].name);
 		assert_code(parse(cases[i].initrd, &initrd, &e), &e, ERR_NONE, cases[i].name);
-		assert_code(release_match(&extension, &initrd, "x", &e), &e, cases[i].code,
+		assert_code(release_match(&extension, &initrd, sysext, "x", &e), &e, cases[i].code,
 			    cases[i].name);
+		release_done(&extension);
+		release_done(&initrd);
+	}
+}
+
+/* Each class has a scope and a level of its own. */
+static void matches_by_class(void **state)
+{
+	static const struct {
+		const char *extension, *initrd;
+		enum err_code sysext, confext;
+	} cases[] = {
+		{ "SYSEXT_SCOPE=initrd\nID=a", "ID=a", ERR_NONE, ERR_EXTENSION_MISMATCH },
+		{ "CONFEXT_SCOPE=initrd\nID=a", "ID=a", ERR_EXTENSION_MISMATCH, ERR_NONE },
+		{ "SYSEXT_SCOPE=initrd\nCONFEXT_SCOPE=initrd\nID=a\nSYSEXT_LEVEL=1\nCONFEXT_LEVEL=2",
+		  "ID=a\nSYSEXT_LEVEL=1\nCONFEXT_LEVEL=1", ERR_NONE, ERR_EXTENSION_MISMATCH },
+		{ "SYSEXT_SCOPE=initrd\nCONFEXT_SCOPE=initrd\nID=a\nSYSEXT_LEVEL=1\nCONFEXT_LEVEL=2",
+		  "ID=a\nSYSEXT_LEVEL=2\nCONFEXT_LEVEL=2", ERR_EXTENSION_MISMATCH, ERR_NONE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct release extension, initrd;
+		struct err e = { 0 };
+
+		assert_code(parse(cases[i].extension, &extension, &e), &e, ERR_NONE, "extension");
+		assert_code(parse(cases[i].initrd, &initrd, &e), &e, ERR_NONE, "initrd");
+		assert_code(release_match(&extension, &initrd, sysext, "x", &e), &e,
+			    cases[i].sysext, cases[i].extension);
+		assert_code(release_match(&extension, &initrd, &extension_classes[CONFEXT], "x", &e),
+			    &e, cases[i].confext, cases[i].extension);
 		release_done(&extension);
 		release_done(&initrd);
 	}
@@ -140,22 +175,22 @@ static void matches(void **state)
 
 static void own_machine(void **state)
 {
-	struct release extension = { .id = "a", .sysext_scope = "initrd" }, initrd = { .id = "a" };
+	struct release extension = { .id = "a", .scope[SYSEXT] = "initrd" }, initrd = { .id = "a" };
 	struct err e = { 0 };
 
 	(void)state;
 	extension.architecture = (char *)dps_architecture();
-	assert_code(release_match(&extension, &initrd, "x", &e), &e, ERR_NONE, "own");
+	assert_code(release_match(&extension, &initrd, sysext, "x", &e), &e, ERR_NONE, "own");
 }
 
 static void mismatch_names_both(void **state)
 {
-	struct release extension = { .id = "theirs", .sysext_scope = "initrd" };
+	struct release extension = { .id = "theirs", .scope[SYSEXT] = "initrd" };
 	struct release initrd = { .id = "ours" };
 	struct err e = { 0 };
 
 	(void)state;
-	assert_true(release_match(&extension, &initrd, "x", &e) < 0);
+	assert_true(release_match(&extension, &initrd, sysext, "x", &e) < 0);
 	assert_string_equal(e.what, "ID of 'x' is 'theirs', it must be 'ours'");
 }
 
@@ -165,15 +200,16 @@ static void mismatch_names_both(void **state)
 static void names(void **state)
 {
 	static const struct { const char *file; enum name_kind kind; const char *name; } cases[] = {
-		{ "foo.raw", NAME_SYSEXT, "foo" },
-		{ "foo.sysext.raw", NAME_SYSEXT, "foo" },
-		{ "foo_1.2+3.sysext.raw", NAME_SYSEXT, "foo_1.2+3" },
-		{ "foo.sysext.sysext.raw", NAME_SYSEXT, "foo.sysext" },
-		{ "foo.raw.raw", NAME_SYSEXT, "foo.raw" },
-		{ N90 "012345678.sysext.raw", NAME_SYSEXT, N90 "012345678" },
+		{ "foo.raw", NAME_GOOD, "foo" },
+		{ "foo.sysext.raw", NAME_GOOD, "foo" },
+		{ "foo_1.2+3.sysext.raw", NAME_GOOD, "foo_1.2+3" },
+		{ "foo.sysext.sysext.raw", NAME_GOOD, "foo.sysext" },
+		{ "foo.raw.raw", NAME_GOOD, "foo.raw" },
+		{ N90 "012345678.sysext.raw", NAME_GOOD, N90 "012345678" },
 		{ N90 N10 ".raw", NAME_INVALID, NULL },
-		{ "foo.confext.raw", NAME_CONFEXT, NULL },
-		{ ".confext.raw", NAME_CONFEXT, NULL },
+		{ "foo.confext.raw", NAME_FOREIGN, NULL },
+		{ ".confext.raw", NAME_FOREIGN, NULL },
+		{ "confext.raw", NAME_GOOD, "confext" },
 		{ ".raw", NAME_INVALID, NULL },
 		{ ".sysext.raw", NAME_INVALID, NULL },
 		{ ".#foo.raw", NAME_INVALID, NULL },
@@ -191,10 +227,34 @@ static void names(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		char name[EXTENSION_NAME_BYTES];
 
-		if (extension_name(cases[i].file, name) != cases[i].kind)
+		if (extension_name(cases[i].file, sysext, name) != cases[i].kind)
 			fail_msg("'%s'", cases[i].file);
 		if (cases[i].name)
 			assert_string_equal(name, cases[i].name);
+	}
+}
+
+static void names_by_class(void **state)
+{
+	static const struct {
+		const char *file;
+		enum extension_class_id of;
+		enum name_kind sysext, confext;
+	} cases[] = {
+		{ "a.raw", SYSEXT, NAME_GOOD, NAME_GOOD },
+		{ "a.sysext.raw", SYSEXT, NAME_GOOD, NAME_FOREIGN },
+		{ "a.confext.raw", CONFEXT, NAME_FOREIGN, NAME_GOOD },
+		{ "a.confext.sysext.raw", SYSEXT, NAME_GOOD, NAME_FOREIGN },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char name[EXTENSION_NAME_BYTES];
+
+		assert_int_equal(extension_class_of(cases[i].file)->id, cases[i].of);
+		assert_int_equal(extension_name(cases[i].file, sysext, name), cases[i].sysext);
+		assert_int_equal(extension_name(cases[i].file, &extension_classes[CONFEXT], name),
+				 cases[i].confext);
 	}
 }
 
@@ -216,7 +276,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(values), UNIT_TEST(all_keys), UNIT_TEST(nul_is_refused), UNIT_TEST(matches),
-		UNIT_TEST(own_machine), UNIT_TEST(mismatch_names_both), UNIT_TEST(names),
+		UNIT_TEST(matches_by_class), UNIT_TEST(own_machine), UNIT_TEST(mismatch_names_both), UNIT_TEST(names), UNIT_TEST(names_by_class),
 		UNIT_TEST(release_fits),
 	};
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""System extensions: good ones, and the twins that must be refused."""
+"""System and configuration extensions: good ones, and the twins that must be refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .steps import LabError
 
 @dataclass
 class Sysext:
-    """A system extension to build.
+    """A system extension to build, or a configuration extension.
 
     `files` maps a path in the image to its content: bytes, a file to copy, or a string,
     which makes a symbolic link to that text. `release` overrides the whole
@@ -36,18 +36,24 @@ class Sysext:
     key: Key | None = None  # who signs
     fs: str = "erofs"  # or "squashfs"
     arch: str = "x86-64"
+    confext: bool = False
+
+    def class_name(self) -> str:
+        """The word in its file's name."""
+        return "confext" if self.confext else "sysext"
 
     def release_text(self) -> str:
         """The content of its extension-release file."""
         if self.release is not None:
             return self.release
-        fields = (("ID", self.id), ("VERSION_ID", self.version_id), ("SYSEXT_SCOPE", self.scope))
+        fields = (("ID", self.id), ("VERSION_ID", self.version_id),
+                  (f"{self.class_name().upper()}_SCOPE", self.scope))
         return "".join(f"{name}={value}\n" for name, value in fields if value)
 
 
 def build(spec: Sysext, folder: Path) -> Path:
-    """Make folder/NAME.sysext.raw."""
-    out = folder / f"{spec.name}.sysext.raw"
+    """Make folder/NAME.sysext.raw, or folder/NAME.confext.raw."""
+    out = folder / f"{spec.name}.{spec.class_name()}.raw"
     folder.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix="sysext-", dir=paths.LAB))
     try:
@@ -68,7 +74,8 @@ def build(spec: Sysext, folder: Path) -> Path:
 
 
 def _fill(stage: Path, spec: Sysext) -> None:
-    release = f"usr/lib/extension-release.d/extension-release.{spec.release_name or spec.name}"
+    top = "etc" if spec.confext else "usr/lib"
+    release = f"{top}/extension-release.d/extension-release.{spec.release_name or spec.name}"
     for name, content in {release: spec.release_text().encode(), **spec.files}.items():
         place = stage / name
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "modules/extension/class.h"
+
+#include <stddef.h>
+#include <sys/mount.h>
+
+static const char *const sysext_folders[] = { "/.extra/sysext", "/.extra/global_sysext", NULL };
+static const char *const confext_folders[] = { "/.extra/confext", "/.extra/global_confext", NULL };
+static const char *const sysext_hierarchies[] = { "/usr", "/opt", NULL };
+static const char *const confext_hierarchies[] = { "/etc", NULL };
+static const char *const confext_links[] = { "/etc", "/usr", "/opt", NULL };
+
+const struct extension_class extension_classes[N_EXTENSION_CLASSES] = {
+	[SYSEXT] = {
+		.id = SYSEXT,
+		.name = "sysext",
+		.long_name = "system extension",
+		.folders = sysext_folders,
+		.hierarchies = sysext_hierarchies,
+		.links = sysext_hierarchies,
+		.links_text = "/usr and /opt",
+		.release_folder = "usr/lib/extension-release.d",
+		.metadata = ".systemd-sysext",
+		.list = "extensions",
+		.scope_key = "SYSEXT_SCOPE",
+		.level_key = "SYSEXT_LEVEL",
+		.policy = "root=signed+absent:usr=signed+absent",
+		.flags = MS_NODEV | MS_NOSUID,
+	},
+	[CONFEXT] = {
+		.id = CONFEXT,
+		.name = "confext",
+		.long_name = "configuration extension",
+		.folders = confext_folders,
+		.hierarchies = confext_hierarchies,
+		.links = confext_links,
+		.links_text = "/etc, /usr and /opt",
+		.release_folder = "etc/extension-release.d",
+		.metadata = ".systemd-confext",
+		.list = "confexts",
+		.scope_key = "CONFEXT_SCOPE",
+		.level_key = "CONFEXT_LEVEL",
+		.policy = "root=signed+absent",
+		.flags = MS_NODEV | MS_NOSUID | MS_NOEXEC,
+	},
+};
