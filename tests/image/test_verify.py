@@ -390,6 +390,7 @@ def test_root_hash_on_the_command_line(demo, tree, tmp_path):
 # ---- extensions ----
 
 FILES = {"usr/share/hello": b"hello\n"}
+CONFEXT = {"confext": True, "files": {"etc/hello": b"hello\n"}}
 EXTENSIONS = [
     ("as it is", {}, None, ""),
     ("squashfs", {"fs": "squashfs"}, None, ""),
@@ -404,6 +405,11 @@ EXTENSIONS = [
     ("other name inside", {"release_name": "x"}, None, "(EXTENSION_MALFORMED)"),
     ("forbidden file", {"files": {"usr/lib/os-release": b"ID=x\n"}}, None, "(EXTENSION_MALFORMED)"),
     ("altered", {}, lambda b: b.replace(b"hello\n", b"hellO\n"), "(VERITY_CORRUPTED)"),
+    ("configuration", CONFEXT, None, ""),
+    ("configuration, wrong scope", CONFEXT | {
+        "release": "ID=_any\nSYSEXT_SCOPE=initrd\n"}, None, "CONFEXT_SCOPE of 'tools' is ''"),
+    ("configuration of ours", CONFEXT | {"files": {"etc/verity.d/x.crt": b"x\n"}}, None,
+     "would replace trust anchors"),
     ("cut", {}, lambda b: b[: len(b) // 2], ""),
 ]
 
