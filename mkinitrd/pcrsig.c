@@ -199,14 +199,20 @@ static int policy_digest(const struct pcr *pcr, size_t bank, uint8_t ret[static 
 	return mbedtls_sha256(text, sizeof(text), ret, 0);
 }
 
-/* The signature is RSASSA-PKCS1-v1_5 with SHA-256: the same input gives the same bytes. */
-static int sign(struct pcrsig_key *k, const uint8_t policy[static DIGEST_BYTES],
+/* The signature is RSASSA-PKCS1-v1_5 with SHA-256: the same input gives the same bytes. With a
+ * reference (NULL: none), the policy and its digest are signed. */
+static int sign(struct pcrsig_key *k, const uint8_t policy[static DIGEST_BYTES], const char *ref,
 		char ret[static SIGNATURE_TEXT], struct err *e)
 {
-	uint8_t digest[DIGEST_BYTES], signature[MBEDTLS_PK_SIGNATURE_MAX_SIZE];
+	uint8_t both[2 * DIGEST_BYTES], digest[DIGEST_BYTES], signature[MBEDTLS_PK_SIGNATURE_MAX_SIZE];
 	size_t n;
-	int rc = mbedtls_sha256(policy, DIGEST_BYTES, digest, 0);
+	int rc = 0;
 
+	memcpy(both, policy, DIGEST_BYTES);
+	if (ref)
+		rc = mbedtls_sha256((const uint8_t *)ref, strlen(ref), both + DIGEST_BYTES, 0);
+	if (rc == 0)
+		rc = mbedtls_sha256(both, ref ? sizeof(both) : DIGEST_BYTES, digest, 0);
 	if (rc == 0)
 		rc = mbedtls_pk_sign(&k->pk, MBEDTLS_MD_SHA256, digest, sizeof(digest), signature,
 				     sizeof(signature), &n, random_bytes, NULL);
@@ -218,7 +224,7 @@ static int sign(struct pcrsig_key *k, const uint8_t policy[static DIGEST_BYTES],
 }
 
 static int print_entry(FILE *f, struct pcrsig_key *k, const struct pcr *value, size_t bank,
-		       struct err *e)
+		       const char *ref, struct err *e)
 {
 	uint8_t policy[DIGEST_BYTES];
 	char key[DIGEST_TEXT], pol[DIGEST_TEXT], signature[SIGNATURE_TEXT];
@@ -226,30 +232,45 @@ static int print_entry(FILE *f, struct pcrsig_key *k, const struct pcr *value, s
 
 	if (policy_digest(value, bank, policy) != 0)
 		return err_set(e, ERR_SYSTEM, 0, "compute the digest of a policy");
-	rc = sign(k, policy, signature, e);
+	rc = sign(k, policy, ref, signature, e);
 	if (rc < 0)
 		return rc;
 	hex_encode(k->fingerprint, sizeof(k->fingerprint), key);
 	hex_encode(policy, sizeof(policy), pol);
-	fprintf(f, "{\"pcrs\":[%d],\"pkfp\":\"%s\",\"pol\":\"%s\",\"sig\":\"%s\"}", MEASURED_PCR, key,
-		pol, signature);
+	fprintf(f, "{\"pcrs\":[%d],\"pkfp\":\"%s\",\"pol\":\"%s\",", MEASURED_PCR, key, pol);
+	if (ref)
+		fprintf(f, "\"ref\":\"%s\",", ref);
+	fprintf(f, "\"sig\":\"%s\"}", signature);
 	return 0;
 }
 
-int pcrsig_print(FILE *f, struct pcrsig_key *k, const struct pcr values[], size_t n, struct err *e)
+/* The plain one comes first: who does not know references takes the first that fits. */
+static int print_entries(FILE *f, struct pcrsig_key *k, const struct pcrsig_value *v, size_t bank,
+			 struct err *e)
+{
+	int rc = print_entry(f, k, &v->pcr, bank, NULL, e);
+
+	if (rc < 0 || !v->ref)
+		return rc;
+	fputc(',', f);
+	return print_entry(f, k, &v->pcr, bank, v->ref, e);
+}
+
+int pcrsig_print(FILE *f, struct pcrsig_key *k, const struct pcrsig_value values[], size_t n,
+		 struct err *e)
 {
 	bool first = true;
 	int rc = 0;
 
 	fputc('{', f);
 	for (size_t bank = 0; bank < PCR_N_BANKS && rc == 0; bank++) {
-		if (n == 0 || !(values->banks & 1u << bank))
+		if (n == 0 || !(values->pcr.banks & 1u << bank))
 			continue;
 		fprintf(f, "%s\"%s\":[", first ? "" : ",", pcr_bank_name(bank));
 		first = false;
 		for (size_t i = 0; i < n && rc == 0; i++) {
 			fputs(i ? "," : "", f);
-			rc = print_entry(f, k, &values[i], bank, e);
+			rc = print_entries(f, k, &values[i], bank, e);
 		}
 		fputc(']', f);
 	}

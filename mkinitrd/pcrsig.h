@@ -25,7 +25,14 @@ void pcrsig_key_drop(struct pcrsig_key **k);
 int pcrsig_key_matches(const struct pcrsig_key *k, struct bytes pem, const char *whose,
 		       struct err *e);
 
-/* Prints the signatures for n values of PCR 11, of which all have the same banks. What blinds the
- * key changes each time; the output does not. On an error there is half a text. Errors:
- * ERR_SYSTEM. */
-int pcrsig_print(FILE *f, struct pcrsig_key *k, const struct pcr values[], size_t n, struct err *e);
+/* A value of PCR 11 to be signed; once more with a reference, if there is one: what the TPM shall
+ * accept for that use alone. */
+struct pcrsig_value {
+	struct pcr pcr;
+	const char *ref; /* NULL: none */
+};
+
+/* Prints the signatures for n values, of which all have the same banks. What blinds the key
+ * changes each time; the output does not. On an error there is half a text. Errors: ERR_SYSTEM. */
+int pcrsig_print(FILE *f, struct pcrsig_key *k, const struct pcrsig_value values[], size_t n,
+		 struct err *e);

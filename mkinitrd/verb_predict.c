@@ -291,6 +291,20 @@ static int load_key(const struct request *r, struct pcrsig_key **ret, struct err
 	return rc;
 }
 
+/* What the initrd's own phase is signed for, it may also begin NvPCRs by; nobody else may. */
+static int print_signatures(const struct request *r, struct pcrsig_key *key,
+			    const struct pcr phases[], struct err *e)
+{
+	struct pcrsig_value values[MAX_PHASES];
+
+	for (size_t i = 0; i < r->n_phases; i++)
+		values[i] = (struct pcrsig_value){
+			.pcr = phases[i],
+			.ref = strcmp(r->phases[i], "enter-initrd") == 0 ? "initrd" : NULL,
+		};
+	return pcrsig_print(stdout, key, values, r->n_phases, e);
+}
+
 static int run(struct request *r, struct err *e)
 {
 	SCOPED(pcrsig_key_drop) struct pcrsig_key *key = NULL;
@@ -309,7 +323,7 @@ static int run(struct request *r, struct err *e)
 		return print_values(r, &p, phases, e);
 	if (rc == 0)
 		rc = load_key(r, &key, e);
-	return rc == 0 ? pcrsig_print(stdout, key, phases, r->n_phases, e) : rc;
+	return rc == 0 ? print_signatures(r, key, phases, e) : rc;
 }
 
 int verb_predict(int argc, char **argv)

@@ -82,15 +82,15 @@ static void signatures_are_those_of_openssl(void **state)
 {
 	SCOPED(pcrsig_key_drop) struct pcrsig_key *k = NULL;
 	SCOPED(mem_free) char *expected = NULL, *got = NULL;
-	struct pcr values[2] = { { .banks = 1u << 1 | 1u << 2 } };
+	struct pcrsig_value values[2] = { { .pcr.banks = 1u << 1 | 1u << 2, .ref = "initrd" } };
 	struct err e = { 0 };
 	size_t n, n_got;
 	FILE *f = open_memstream(&got, &n_got);
 
 	(void)state;
-	assert_code(pcr_extend_text(&values[0], "enter-initrd", &e), &e, ERR_NONE, "enter");
-	values[1] = values[0];
-	assert_code(pcr_extend_text(&values[1], "leave-initrd", &e), &e, ERR_NONE, "leave");
+	assert_code(pcr_extend_text(&values[0].pcr, "enter-initrd", &e), &e, ERR_NONE, "enter");
+	values[1].pcr = values[0].pcr;
+	assert_code(pcr_extend_text(&values[1].pcr, "leave-initrd", &e), &e, ERR_NONE, "leave");
 	assert_code(pcrsig_key_load(DATA "rsa2048.key", &k, &e), &e, ERR_NONE, "key");
 	assert_code(pcrsig_print(f, k, values, 2, &e), &e, ERR_NONE, "print");
 	fclose(f);
