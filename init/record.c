@@ -155,6 +155,27 @@ void record_tpm(struct record *r, const char *state)
 		put_text(r->top, "tpm", state);
 }
 
+void record_banks(struct record *r, const struct tpm *t, const char *scheme)
+{
+	struct json_object *o = section(r, "banks");
+	const char *name;
+
+	for (size_t i = 0; (name = tpm_bank(t, true, i)); i++)
+		put_text(o, name, "used");
+	for (size_t i = 0; (name = tpm_bank(t, false, i)); i++)
+		put_text(o, name, "closed");
+	if (r)
+		put_text(r->top, "pcr_scheme", scheme);
+}
+
+void record_srk(struct record *r, const char *state, const char *why)
+{
+	struct json_object *o = section(r, "srk");
+
+	put_text(o, "state", state);
+	put_text(o, "why", why);
+}
+
 static void put_digests(struct json_object *o, const struct measurement *m)
 {
 	struct json_object *digests = json_object_new_object();

@@ -19,6 +19,7 @@ struct measurement;
 struct module_load;
 struct policy;
 struct policy_verdicts;
+struct tpm;
 struct verity_set;
 struct volume;
 
@@ -33,6 +34,10 @@ void record_firmware(struct record *r, const struct firmware *f);
 /* What the kernel denies even root, if it was asked. */
 void record_lockdown(struct record *r, const char *level);
 void record_tpm(struct record *r, const char *state);
+/* The banks of an open TPM, whose unused ones are closed, and the scheme of slipway.conf. */
+void record_banks(struct record *r, const struct tpm *t, const char *scheme);
+/* What became of the storage root key, for machines, and for people why there is none, or NULL. */
+void record_srk(struct record *r, const char *state, const char *why);
 void record_measurement(struct record *r, const struct measurement *m);
 void record_trust(struct record *r, size_t n_certificates, const char *floor);
 void record_extensions(struct record *r, const struct extensions *x);

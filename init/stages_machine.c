@@ -281,8 +281,12 @@ static void leave_srk(struct boot *b)
 	struct err e;
 	int rc;
 
-	if (!b->tpm || !b->config.srk)
+	if (!b->tpm)
 		return;
+	if (!b->config.srk) {
+		record_srk(b->record, "none", "slipway.conf says so");
+		return;
+	}
 	rc = srk_get(b->tpm, &srk, &e);
 	if (rc >= 0 && srk.was_made)
 		log_info("made a storage root key in the TPM");
@@ -290,6 +294,8 @@ static void leave_srk(struct boot *b)
 		rc = srk_write(&srk, "/run/systemd", &e);
 	if (rc < 0)
 		log_warning("%s: the host gets no storage root key, continuing", e.what);
+	record_srk(b->record, rc < 0 ? "none" : srk.was_made ? "made" : "found",
+		   rc < 0 ? e.what : NULL);
 }
 
 int stage_enter(struct boot *b, struct err *e)
@@ -298,6 +304,8 @@ int stage_enter(struct boot *b, struct err *e)
 
 	if (rc >= 0 && b->tpm)
 		rc = tpm_close_unused(b->tpm, PHASE_PCR, "os-separator", e);
+	if (rc >= 0 && b->tpm)
+		record_banks(b->record, b->tpm, b->config.os_separator ? "261" : "257");
 	if (rc >= 0 && b->config.os_separator)
 		rc = separate(b, e);
 	if (rc >= 0)

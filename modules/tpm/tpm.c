@@ -460,6 +460,13 @@ int tpm_close_unused(struct tpm *t, unsigned pcr, const char *text, struct err *
 	return 0;
 }
 
+const char *tpm_bank(const struct tpm *t, bool used, size_t i)
+{
+	const struct banks *banks = used ? &t->used : &t->unused;
+
+	return i < banks->n ? banks->at[i]->name : NULL;
+}
+
 int tpm_read(struct tpm *t, unsigned pcr, struct measurement *ret, struct err *e)
 {
 	struct measurement m = { .pcr = pcr, .n_digests = t->used.n };

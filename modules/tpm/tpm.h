@@ -48,6 +48,10 @@ int tpm_measure(struct tpm *t, unsigned pcr, const char *text, const char *event
  * for every bank. Not logged, as no log speaks of these banks. Errors: ERR_TPM_FAILED. */
 int tpm_close_unused(struct tpm *t, unsigned pcr, const char *text, struct err *e);
 
+/* The name of the i-th bank that is used, or of those that tpm_close_unused() closes; NULL after
+ * the last. */
+const char *tpm_bank(const struct tpm *t, bool used, size_t i);
+
 /* Reads pcr in all banks that are used. Errors: ERR_TPM_FAILED. */
 int tpm_read(struct tpm *t, unsigned pcr, struct measurement *ret, struct err *e);
 

@@ -38,7 +38,7 @@ def test_no_tpm_boots_unmeasured(lab, demo, boot, settings):
     got = boot(lab.direct(demo.disk, until=RUNNING, **conf(settings)))
     boots(got)
     assert got.record["tpm"] == "no TPM" and got.record["firmware"]["tpm2"] is False
-    assert "measurements" not in got.record and "pcr" not in got.record
+    assert not {"measurements", "pcr", "banks", "pcr_scheme", "srk"} & set(got.record)
     assert got.seen("no TPM: this boot is not measured")
 
 
@@ -74,6 +74,9 @@ def test_measured_in_every_bank(lab, demo, boot, banks):
     assert sorted(got.pcrs) == sorted(banks)
     boots(got)
     assert got.record["tpm"] == "in use" and got.record["firmware"]["tpm2"] is True
+    assert got.record["banks"] == dict.fromkeys(banks, "used")
+    assert got.record["pcr_scheme"] == "257"
+    assert got.record["srk"] == {"state": "made", "why": None}
     for words in got.record["measurements"]:
         assert words["digests"] == {b: tpm.word_digest(b, words["text"]) for b in banks}
 
@@ -185,6 +188,8 @@ def test_storage_root_key_is_made_unless_told_not_to(lab, demo, boot, settings, 
     got = boot(lab.direct(demo.disk, append=MEASURE, tpm="on", until=RUNNING, **conf(settings)))
     boots(got)
     assert bool(got.seen("enter: made a storage root key in the TPM")) == made, got.explain()
+    assert got.record["srk"] == {"state": "made" if made else "none",
+                                 "why": None if made else "slipway.conf says so"}
     assert not got.record.get("warnings"), got.record["warnings"]
 
 
@@ -221,6 +226,7 @@ def test_os_separator_beside_the_first_word(separated):
         got.report.raw("/sys/kernel/security/tpm0/binary_bios_measurements"))
     ours = tpm.userspace_events(got.report.raw("/run/log/systemd/tpm2-measure.log"))
     assert not tpm.differences(got.report.pcrs, firmware + ours) and not tpm.wrong_words(ours)
+    assert got.record["pcr_scheme"] == "261"
     assert [(e.pcr, e.text, e.content["eventType"]) for e in ours[: len(SEPARATED) + 2]] == [
         (11, "enter-initrd", "phase"), *((n, "os-separator", "os-separator") for n in SEPARATED),
         (11, "leave-initrd", "phase")]

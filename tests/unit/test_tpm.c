@@ -223,6 +223,7 @@ static void closes_banks_that_are_not_used(void **state)
 	static const struct { const char *name; uint32_t banks; } cases[] = {
 		{ "found", 0 }, { "given", TPM_BANK_SHA256 },
 	};
+	static const char *const others[] = { "sha1", "sha384", "sha512" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -239,6 +240,11 @@ static void closes_banks_that_are_not_used(void **state)
 		t = connect_to(&em, cases[i].banks);
 		assert_code(tpm_read(t, 11, &before, &e), &e, ERR_NONE, "before");
 		assert_int_equal(before.n_digests, 1);
+		assert_string_equal(tpm_bank(t, true, 0), "sha256");
+		assert_null(tpm_bank(t, true, 1));
+		for (size_t k = 0; k < 3; k++)
+			assert_string_equal(tpm_bank(t, false, k), others[k]);
+		assert_null(tpm_bank(t, false, 3));
 		assert_code(tpm_close_unused(t, 11, "os-separator", &e), &e, ERR_NONE, cases[i].name);
 		assert_code(tpm_read(t, 11, &after, &e), &e, ERR_NONE, "after");
 		assert_memory_equal(before.digests[0].bytes, after.digests[0].bytes, 32);
