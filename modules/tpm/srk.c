@@ -73,13 +73,13 @@ static int make(struct tpm *t, struct srk *ret, struct err *e)
 	if ((rc & TPM2_RC_FMT1) && (rc & TPM2_RC_P))
 		rc = tpm_run(t, make_rsa, sizeof(make_rsa), MAKE_MS, &made);
 	if (rc != TSS2_RC_SUCCESS)
-		return tpm_failed(e, rc, "make a storage root key");
+		return tpm_refused(t, e, rc, "make a storage root key");
 	if (made.n < PARAMETERS_AT)
 		return err_set(e, ERR_TPM_FAILED, 0, "the TPM made a storage root key and shows none");
 	kept = run_with_handle(t, keep, sizeof(keep), KEEP_HANDLE_AT, made.bytes + HEADER_BYTES);
 	flushed = run_with_handle(t, flush, sizeof(flush), FLUSH_HANDLE_AT, made.bytes + HEADER_BYTES);
 	if (kept != TSS2_RC_SUCCESS || flushed != TSS2_RC_SUCCESS)
-		return tpm_failed(e, kept ? kept : flushed, "keep its storage root key");
+		return tpm_refused(t, e, kept ? kept : flushed, "keep its storage root key");
 	ret->was_made = true;
 	return take_public(&made, PARAMETERS_AT, ret, e);
 }
@@ -96,7 +96,7 @@ int srk_get(struct tpm *t, struct srk *ret, struct err *e)
 	else if (tss == TSS2_RC_SUCCESS)
 		rc = take_public(&found, HEADER_BYTES, ret, e);
 	else
-		rc = tpm_failed(e, tss, "read its storage root key");
+		rc = tpm_refused(t, e, tss, "read its storage root key");
 	return rc < 0 ? rc : public_to_pem(ret->public, ret->n_public, ret->pem, e);
 }
 

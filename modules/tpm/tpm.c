@@ -393,7 +393,7 @@ static int extend(struct tpm *t, const struct banks *banks, const struct measure
 	    Esys_PCR_Extend_Async(t->esys, ESYS_TR_PCR0 + m->pcr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
 				  ESYS_TR_NONE, &values),
 	    Esys_PCR_Extend_Finish(t->esys));
-	return rc == TSS2_RC_SUCCESS ? 0 : tpm_failed(e, rc, "extend a PCR");
+	return rc == TSS2_RC_SUCCESS ? 0 : tpm_refused(t, e, rc, "extend a PCR");
 }
 
 /* What is measured counts, with or without its record. */
