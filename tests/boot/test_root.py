@@ -143,6 +143,29 @@ def test_no_word_opens_a_shell_after_a_failure(demo, boot):
     assert ANSWER not in got.serial
 
 
+NO_DISK = f"slipway.disk=PARTUUID={SPARE_UUID}"
+AWAITED = "discover: waiting for the disk"
+
+
+def test_enter_held_opens_nothing(demo, boot):
+    """For more than a minute's worth, while a disk is awaited and while the failure is shown."""
+    held = "\n" * 2000 + TYPED
+    typing = [lab.When(pattern, type=held) for pattern in (AWAITED, "FAILED stage")]
+    got = boot(direct(demo.disk, f"{NO_DISK} slipway.timeout=5 slipway.failure_delay=3", when=typing))
+    refused(got, "DISK_TIMEOUT", "discover")
+    assert ANSWER not in got.serial
+
+
+def test_ctrl_alt_del_is_the_kernels(demo, boot):
+    """It reboots at once, and asks nobody."""
+    keys = [{"type": "qcode", "data": key} for key in ("ctrl", "alt", "delete")]
+    pressed = lab.When(AWAITED, after=2, qmp=("send-key", {"keys": keys}))
+    got = boot(direct(demo.disk, f"{NO_DISK} slipway.timeout=90", when=[pressed]))
+    assert got.end == "reboot" and got.record is None, got.explain()
+    assert not got.seen("FAILED stage"), "it waited for its own end"
+    no_shell(got)
+
+
 def test_there_is_no_other_program_in_the_initrd(demo, boot):
     """rdinit= is the kernel's own word: without us it finds nothing to run, and panics."""
     got = boot(direct(demo.disk, "rdinit=/bin/sh"))
@@ -150,10 +173,15 @@ def test_there_is_no_other_program_in_the_initrd(demo, boot):
     no_shell(got)
 
 
-def test_init_that_is_a_shell_is_the_roots_own(demo, boot):
-    """init=/bin/sh runs, but only out of the proven root and after the phase was closed."""
+def test_init_that_is_a_shell_is_the_roots_own(demo, boot, tmp_path):
+    """init=/bin/sh runs, but only out of the proven root and after the phase was closed.
+
+    Lockdown is the kernel's, and changes nothing about that."""
     ask = lab.When("job control turned off", type="cat /proc/self/mountinfo; " + TYPED.lstrip())
-    got = boot(direct(demo.disk, "init=/bin/sh", tpm=True, when=[ask], until=ANSWER))
+    image = lab.initrd(tmp_path / "initrd.zst", conf="lockdown=integrity\n")
+    got = boot(direct(demo.disk, "init=/bin/sh lockdown=integrity", tpm=True, initrd=image,
+                      when=[ask], until=ANSWER))
+    assert got.record["lockdown"] == "integrity"
     over = got.seen(HANDING_OVER)
     assert got.record["result"] == "handed-over" and got.record["init"] == "/bin/sh"
     assert over and over < got.seen(ANSWER), got.explain()

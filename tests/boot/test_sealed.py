@@ -19,6 +19,7 @@ import lab
 from expect import RUNNING
 from lab import LabError, firmware, paths, steps, tree
 from lab.swtpm import Swtpm
+from lab.tpm import word_digest
 
 SECRET = b"only for the initrd"
 ENTERED = r"measured 'enter-initrd'"
@@ -102,14 +103,23 @@ def keys(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def opened(boot):
-    """`opened(safe, disk, end, ...)`: boot, and see what opens the safe where the boot ended."""
+    """`opened(safe, disk, end, ...)`: boot, and see what opens the safe where the boot ended.
 
-    def run(safe: Safe, disk: Path, end: str, **words) -> set[str]:
+    And then after each of the words that are replayed."""
+
+    def run(safe: Safe, disk: Path, end: str, replayed: tuple[str, ...] = (),
+            **words) -> list[set[str]]:
         found: list[set[str]] = []
-        got = boot(chain.chain(disk, banks=(safe.bank,),
-                               with_tpm=lambda tpm: found.append(safe.opened_by(tpm)), **words))
+
+        def ask(tpm: Swtpm) -> None:
+            found.append(safe.opened_by(tpm))
+            for phases in replayed:
+                replay(tpm, phases)
+                found.append(safe.opened_by(tpm))
+
+        got = boot(chain.chain(disk, banks=(safe.bank,), with_tpm=ask, **words))
         assert got.end == end and got.pcrs, got.explain()
-        return found[0]
+        return found
 
     return run
 
@@ -131,11 +141,35 @@ def test_in_a_phase(waiting, keys, opened, bank, end, point, opens):
     disk, uki = waiting
     safe = Safe.seal(keys, bank)
     safe.sign(uki)
-    assert opened(safe, disk, end, **point) == opens
+    assert opened(safe, disk, end, **point) == [opens]
+
+
+def replay(tpm: Swtpm, words: str) -> None:
+    """What the host's root can do: measure these words into PCR 11 once more."""
+    with tpm.served() as path:
+        for word in words.split(":"):
+            lab.tool("tpm2_pcrextend", f"--tcti=swtpm:path={tree.host(path)}",
+                     f"11:sha256={word_digest('sha256', word)}")
 
 
 def test_in_the_booted_system(demo, keys, opened):
-    """What is for the initrd alone is shut; its twin, signed for the host too, is not."""
+    """What is for the initrd alone is shut; its twin, signed for the host too, is not.
+
+    Nor do the initrd's own words lead back to its phase."""
     safe = Safe.seal(keys)
     safe.sign(demo.uki)
-    assert opened(safe, demo.disk, "stopped", until=RUNNING) == {"host", "both"}
+    assert opened(safe, demo.disk, "stopped", until=RUNNING,
+                  replayed=(INITRD, HOST)) == [{"host", "both"}, set(), set()]
+
+
+def test_replayed_after_a_reset(demo, keys, tmp_path):
+    """A TPM whose PCRs are as new takes the words, but what the stub measured is missing."""
+    safe = Safe.seal(keys)
+    safe.sign(demo.uki)
+    tpm = Swtpm(tmp_path, firmware.tpm_state(("sha256",)))
+    try:
+        assert safe.opened_by(tpm) == set()
+        replay(tpm, INITRD)
+        assert safe.opened_by(tpm) == set()
+    finally:
+        tpm.kill()
