@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
 #include <stdlib.h>
@@ -348,7 +349,10 @@ static void seals_what_may_be_sealed(void **state)
 	(void)state;
 	if (keyring < 0)
 		skip(); /* no keys in this kernel or container */
+	assert_true(syscall(SYS_add_key, "user", "before", "x", 1, keyring) > 0);
 	assert_int_equal(keyring_seal(keyring, "slipway-test", &e), 0);
+	assert_int_equal(syscall(SYS_add_key, "user", "after", "x", 1, keyring), -1);
+	assert_int_equal(errno, EPERM);
 	assert_code(keyring_seal(keyring, "slipway-test", &e), &e, ERR_NONE, "sealed twice");
 	assert_code(keyring_seal(0x7ffffffe, "nowhere", &e), &e, ERR_SYSTEM, "no keyring");
 }

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The tests that ATTACKS.md and SECURITY.md name are there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parents[2]
+ATTACKS = (REPO / "tests/ATTACKS.md").read_text()
+NAMED = re.findall(r"`(tests/\w+/\w+\.(?:c|py)):{1,2}(\w+)(?:\[([^`]+)\])?`", ATTACKS)
+
+
+@cache
+def collected() -> set[str]:
+    """The names that pytest gives to its tests in tests/boot, with and without their case."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider",
+         "tests/boot"], cwd=REPO, capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": "tests/lib", "PYTHONDONTWRITEBYTECODE": "1"})
+    names = {line for line in done.stdout.splitlines() if "::" in line}
+    assert done.returncode == 0 and names, done.stdout + done.stderr
+    return names | {name.partition("[")[0] for name in names}
+
+
+def is_there(file: str, name: str, case: str) -> bool:
+    if file.endswith(".py"):
+        return f"{file}::{name}" + (f"[{case}]" if case else "") in collected()
+    text = (REPO / file).read_text()
+    return f"UNIT_TEST({name})" in text and (not case or f'"{case}"' in text)
+
+
+def test_every_test_is_there():
+    missing = [named for named in NAMED if not is_there(*named)]
+    assert not missing
+
+
+def test_every_row_names_a_test():
+    rows = [row for row in ATTACKS.splitlines() if row.startswith("| ")]
+    heads = sum(row.endswith("| shown by |") for row in rows)
+    assert heads == ATTACKS.count("\n## ") and len(rows) > 50
+    for row in rows:
+        attack, outcome, shown = (cell.strip() for cell in row.strip("|").split(" | "))
+        assert attack and outcome and (shown == "shown by" or shown.count("`") >= 2), row
+    assert len(NAMED) == sum(row.count("`tests/") for row in rows), "a name that is none"
+
+
+@pytest.mark.parametrize("named, there", [
+    (("tests/unit/test_tpm.c", "resets_are_noticed", "started again"), True),
+    (("tests/unit/test_tpm.c", "resets_are_noticed", "started twice"), False),
+    (("tests/unit/test_tpm.c", "resets", ""), False),
+    (("tests/boot/test_root.py", "test_words", "unbalanced"), True),
+    (("tests/boot/test_root.py", "test_words", ""), True),
+    (("tests/boot/test_root.py", "test_words", "balanced"), False),
+])
+def test_a_wrong_name_would_show(named, there):
+    assert is_there(*named) == there
+
+
+def test_files_of_the_promises_are_there():
+    named = re.findall(r"`((?:tests|modules)/[\w/.]+)`", (REPO / "SECURITY.md").read_text())
+    assert named and not [name for name in named if not (REPO / name).exists()]
