@@ -13,7 +13,13 @@
  * its own limit for each command, so closing the device does not hang either. */
 enum { TPM_COMMAND_MS = 30000 };
 
-struct bank;
+struct bank {
+	uint32_t bit;
+	TPM2_ALG_ID algorithm;
+	int md; /* mbedtls_md_type_t */
+	const char *name;
+	size_t n_bytes;
+};
 
 struct banks {
 	const struct bank *at[TPM_MAX_BANKS];
@@ -50,6 +56,16 @@ bool tpm_must_wait(TSS2_RC rc, uint64_t deadline_ms);
 
 /* Errors: ERR_TPM_FAILED. */
 int tpm_read_starts(struct tpm *t, struct tpm_starts *ret, struct err *e);
+
+/* The log shows text as it is only if there is nothing to escape. */
+bool tpm_is_plain(const char *text);
+
+/* Calls extend() between the marks in the log, and logs m, which it took. What is measured counts,
+ * with or without its record. Errors: those of extend(). */
+int tpm_extend_logged(struct tpm *t, const struct measurement *m, const char *event_type,
+		      int (*extend)(struct tpm *t, const struct measurement *m, const void *arg,
+				    struct err *e),
+		      const void *arg, struct err *e);
 
 static inline uint32_t be32(const uint8_t *p)
 {

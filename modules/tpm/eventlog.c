@@ -52,12 +52,12 @@ static struct json_object *make_digests(const struct measurement *m)
 	return ptr_take(&o);
 }
 
-static struct json_object *make_content(const char *text, const char *event_type,
+static struct json_object *make_content(const struct measurement *m, const char *event_type,
 					const char *boot_id, uint64_t boottime_us)
 {
 	SCOPED(json_drop) struct json_object *o = json_object_new_object();
 
-	if (o && put_text(o, "string", text) && put_text(o, "bootId", boot_id) &&
+	if (o && (!m->nv_index || put_text(o, "nvIndexName", m->nvpcr)) && put_text(o, "string", m->text) && put_text(o, "bootId", boot_id) &&
 	    put(o, "timestamp", json_object_new_int64((int64_t)boottime_us)) &&
 	    put_text(o, "eventType", event_type))
 		return ptr_take(&o);
@@ -85,9 +85,10 @@ char *eventlog_format(const struct measurement *m, const char *event_type, const
 	SCOPED(json_drop) struct json_object *o = json_object_new_object();
 	const char *json = NULL;
 
-	if (o && put(o, "pcr", json_object_new_int((int)m->pcr)) &&
+	if (o && put(o, m->nv_index ? "nv_index" : "pcr",
+		     json_object_new_int64(m->nv_index ? m->nv_index : m->pcr)) &&
 	    put(o, "digests", make_digests(m)) && put_text(o, "content_type", "systemd") &&
-	    put(o, "content", make_content(m->text, event_type, boot_id, boottime_us)))
+	    put(o, "content", make_content(m, event_type, boot_id, boottime_us)))
 		json = json_object_to_json_string_ext(
 			o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 	return json ? frame(json, ret_n) : NULL;

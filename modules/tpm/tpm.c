@@ -20,14 +20,6 @@ enum {
 	PROBE_MS = 1000, /* the library waits no longer when it opens the device */
 };
 
-struct bank {
-	uint32_t bit;
-	TPM2_ALG_ID algorithm;
-	mbedtls_md_type_t md;
-	const char *name;
-	size_t n_bytes;
-};
-
 static const struct bank known_banks[TPM_MAX_BANKS] = {
 	{ TPM_BANK_SHA1, TPM2_ALG_SHA1, MBEDTLS_MD_SHA1, "sha1", 20 },
 	{ TPM_BANK_SHA256, TPM2_ALG_SHA256, MBEDTLS_MD_SHA256, "sha256", 32 },
@@ -353,8 +345,7 @@ void tpm_close(struct tpm *t)
 	free(t);
 }
 
-/* The log shows text as it is only if there is nothing to escape. */
-static bool is_plain(const char *text)
+bool tpm_is_plain(const char *text)
 {
 	for (const char *c = text; *c; c++)
 		if (*c < ' ' || *c > '~' || strchr("\"'\\", *c))
@@ -370,7 +361,7 @@ static int hash(const struct banks *banks, const char *text, struct measurement 
 
 		d->bank = bank->name;
 		d->n_bytes = bank->n_bytes;
-		if (mbedtls_md(mbedtls_md_info_from_type(bank->md), (const uint8_t *)text,
+		if (mbedtls_md(mbedtls_md_info_from_type((mbedtls_md_type_t)bank->md), (const uint8_t *)text,
 			       strlen(text), d->bytes) != 0)
 			return err_set(e, ERR_TPM_FAILED, 0, "hash '%s' with %s", text, bank->name);
 	}
@@ -418,28 +409,45 @@ static int append(struct tpm *t, struct logfile *log, const struct measurement *
 	return logfile_append(log, record, n, e);
 }
 
-int tpm_measure(struct tpm *t, unsigned pcr, const char *text, const char *event_type,
-		struct measurement *ret, struct err *e)
+int tpm_extend_logged(struct tpm *t, const struct measurement *m, const char *event_type,
+		      int (*extender)(struct tpm *t, const struct measurement *m, const void *arg,
+				      struct err *e),
+		      const void *arg, struct err *e)
 {
 	SCOPED(logfile_close) struct logfile log = LOGFILE_CLOSED;
-	struct measurement m = { .pcr = pcr };
 	struct err log_error;
 	int rc;
 
-	if (pcr >= TPM_N_PCRS || !is_plain(text))
+	if (logfile_begin(&log, t->log_path, &log_error) < 0)
+		warn_about_log(t, &log_error);
+	/* Without an answer nobody knows whether the PCR was extended: the mark stays. */
+	rc = extender(t, m, arg, e);
+	if (rc >= 0 && log.fd >= 0 && append(t, &log, m, event_type, &log_error) < 0)
+		warn_about_log(t, &log_error);
+	return rc;
+}
+
+static int extend_used(struct tpm *t, const struct measurement *m, const void *arg, struct err *e)
+{
+	(void)arg;
+	return extend(t, &t->used, m, e);
+}
+
+int tpm_measure(struct tpm *t, unsigned pcr, const char *text, const char *event_type,
+		struct measurement *ret, struct err *e)
+{
+	struct measurement m = { .pcr = pcr };
+	int rc;
+
+	if (pcr >= TPM_N_PCRS || !tpm_is_plain(text))
 		return err_set(e, ERR_TPM_FAILED, 0, "the text cannot be measured into PCR %u",
 			       pcr);
 	rc = hash(&t->used, text, &m, e);
 	if (rc < 0)
 		return rc;
-	if (logfile_begin(&log, t->log_path, &log_error) < 0)
-		warn_about_log(t, &log_error);
-	/* Without an answer nobody knows whether the PCR was extended: the mark stays. */
-	rc = extend(t, &t->used, &m, e);
+	rc = tpm_extend_logged(t, &m, event_type, extend_used, NULL, e);
 	if (rc < 0)
 		return err_in(e, "measuring '%s' into PCR %u", text, pcr);
-	if (log.fd >= 0 && append(t, &log, &m, event_type, &log_error) < 0)
-		warn_about_log(t, &log_error);
 	*ret = m;
 	return 0;
 }

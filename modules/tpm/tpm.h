@@ -11,7 +11,7 @@
 
 struct tpm;
 
-enum { TPM_MAX_BANKS = 4, TPM_MAX_DIGEST_BYTES = 64, TPM_MAX_TEXT_BYTES = 256, TPM_N_PCRS = 24 };
+enum { TPM_MAX_BANKS = 4, TPM_MAX_DIGEST_BYTES = 64, TPM_MAX_TEXT_BYTES = 2048, TPM_N_PCRS = 24 };
 
 /* LoaderTpm2ActivePcrBanks: TCG2 bits. */
 enum { TPM_BANK_SHA1 = 1, TPM_BANK_SHA256 = 2, TPM_BANK_SHA384 = 4, TPM_BANK_SHA512 = 8 };
@@ -24,6 +24,8 @@ struct tpm_digest {
 
 struct measurement {
 	unsigned pcr;
+	uint32_t nv_index; /* instead, if it is not 0, with the name of this NvPCR */
+	char nvpcr[32];
 	char text[TPM_MAX_TEXT_BYTES]; /* with its NUL */
 	size_t n_digests;
 	struct tpm_digest digests[TPM_MAX_BANKS];

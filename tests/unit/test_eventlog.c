@@ -23,17 +23,23 @@ static const struct {
 	uint64_t time_us;
 	const char *expected;
 } cases[] = {
-	{ "phase", { 11, "enter-initrd", 1, { { "sha256", 4, { 0x51, 0xe6, 0xb9, 0x2f } } } }, "phase",
+	{ "phase", { .pcr = 11, .text = "enter-initrd", .n_digests = 1,
+	  .digests = { { "sha256", 4, { 0x51, 0xe6, 0xb9, 0x2f } } } }, "phase",
 	  1234567, "\x1e{\"pcr\":11,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":\"51e6b92f\"}"
 	  CONTENT("enter-initrd", "1234567", "phase") },
-	{ "two banks, late", { 0, "os-separator", 2,
-	  { { "sha1", 2, { 0x0a, 0xff } }, { "sha384", 1, { 0 } } } }, "os-separator",
+	{ "two banks, late", { .pcr = 0, .text = "os-separator", .n_digests = 2,
+	  .digests = { { "sha1", 2, { 0x0a, 0xff } }, { "sha384", 1, { 0 } } } }, "os-separator",
 	  0x7fffffffffffffff, "\x1e{\"pcr\":0,\"digests\":[{\"hashAlg\":\"sha1\",\"digest\":\"0aff\"},"
 	  "{\"hashAlg\":\"sha384\",\"digest\":\"00\"}"
 	  CONTENT("os-separator", "9223372036854775807", "os-separator") },
 	/* A slash is no reason to escape: the text is read back by plain tools too. */
-	{ "slash and quote", { 9, "a/b\"c", 0, { { 0 } } }, "t", 0,
+	{ "slash and quote", { .pcr = 9, .text = "a/b\"c" }, "t", 0,
 	  "\x1e{\"pcr\":9,\"digests\":[" CONTENT("a/b\\\"c", "0", "t") },
+	{ "index", { .nv_index = 0x1d10202, .nvpcr = "verity", .text = "v", .n_digests = 1,
+	  .digests = { { "sha256", 1, { 7 } } } }, "dm-verity", 0,
+	  "\x1e{\"nv_index\":30474754,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":\"07\"}"
+	  "],\"content_type\":\"systemd\",\"content\":{\"nvIndexName\":\"verity\",\"string\":\"v\",\"bootId\":\""
+	  BOOT_ID "\",\"timestamp\":0,\"eventType\":\"dm-verity\"}}\n" },
 };
 
 static void format(void **state)
