@@ -387,10 +387,13 @@ int predict(struct predict_input *in, struct prediction *ret, struct err *e)
 				.kernel_image = start,
 				.kernel_config = start,
 				.sysexts = start };
+	enum predict_scheme scheme = in->scheme;
 	int rc = pe_parse(in->uki.p, in->uki.n, &b.uki, e);
 
 	if (rc == 0)
 		rc = check_uki(&b.uki, &p, e);
+	if (rc == 0 && scheme == PREDICT_SCHEME_OF_INITRD)
+		rc = predict_scheme(in->uki, &scheme, e);
 	if (rc == 0)
 		rc = take_smbios(in, &b, e);
 	if (rc == 0)
@@ -403,7 +406,7 @@ int predict(struct predict_input *in, struct prediction *ret, struct err *e)
 		rc = predict_config(&b, &p, e);
 	if (rc == 0)
 		rc = predict_kernel(&b, &p, e);
-	if (rc == 0 && in->os_separator)
+	if (rc == 0 && scheme == PREDICT_SCHEME_261)
 		rc = separate(&p, e);
 	if (rc == 0)
 		*ret = p;

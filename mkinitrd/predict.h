@@ -21,6 +21,12 @@ enum companion {
 	N_COMPANIONS,
 };
 
+enum predict_scheme { /* pcr-scheme= of slipway.conf */
+	PREDICT_SCHEME_OF_INITRD, /* as the one in the UKI says */
+	PREDICT_SCHEME_257,
+	PREDICT_SCHEME_261, /* os-separator, too */
+};
+
 struct stub_list {
 	struct stub_file *files;
 	size_t n;
@@ -31,7 +37,7 @@ struct predict_input {
 	struct stub_list beside[N_COMPANIONS]; /* are sorted */
 	const char *smbios_cmdline; /* io.systemd.stub.kernel-cmdline-extra; NULL if none */
 	unsigned banks;             /* as in struct pcr */
-	bool os_separator;          /* pcr-scheme=261 in the initrd's slipway.conf */
+	enum predict_scheme scheme;
 };
 
 struct prediction {
@@ -50,12 +56,17 @@ extern const char *const predict_phases[PREDICT_N_PHASES];
 
 /* Errors: ERR_CONFIG if something is no UKI, addon, or nothing that the stub would take,
  * ERR_UNSUPPORTED if the values depend on more than the files, or the stub's version is
- * another; ERR_MEMORY, ERR_SYSTEM. */
+ * another; those of predict_scheme() if the initrd is asked; ERR_MEMORY, ERR_SYSTEM. */
 int predict(struct predict_input *in, struct prediction *ret, struct err *e);
 
 /* PCR 11 when the words of this path were measured: any that are not empty, joined by ':', or "-"
  * for none. Errors: ERR_SYSTEM. */
 int predict_phase(const struct prediction *p, const char *path, struct pcr *ret, struct err *e);
+
+/* The scheme that a boot of this UKI measures by: what slipway.conf in its initrd says, or the
+ * default. Errors: ERR_CONFIG if it is no UKI or init would refuse that file; those of image_parse()
+ * if its initrd cannot be unpacked. */
+int predict_scheme(struct bytes uki, enum predict_scheme *ret, struct err *e);
 
 /* The public key that a UKI carries for signed policies, in *ret, which points into uki. Returns
  * 1, or 0 if it has none. Errors: ERR_CONFIG if it is no UKI. */

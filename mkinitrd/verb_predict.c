@@ -28,7 +28,7 @@ static const char help[] =
 	"      --global-addon FILE       an addon in /loader/addons\n"
 	"      --global-credential FILE  a credential in /loader/credentials\n"
 	"      --smbios-cmdline TEXT     words added to the command line by SMBIOS\n"
-	"      --pcr-scheme 257|261      as in the initrd's slipway.conf (default: 257)\n"
+	"      --pcr-scheme 257|261      instead of what its initrd's slipway.conf says\n"
 	"      --bank NAME,...           sha1, sha256, sha384, sha512 (default: all)\n"
 	"      --phases PATH,...         PCR 11 when these were entered (WORD:WORD...)\n"
 	"      --sign KEY                print signatures of those, as .pcrsig has them\n"
@@ -137,10 +137,13 @@ static int parse_phases(char *text, struct request *r, struct err *e)
 	return 0;
 }
 
-static int parse_scheme(const char *text, bool *ret, struct err *e)
+static int parse_scheme(const char *text, enum predict_scheme *ret, struct err *e)
 {
-	*ret = strcmp(text, "261") == 0;
-	if (!*ret && strcmp(text, "257") != 0)
+	if (strcmp(text, "257") == 0)
+		*ret = PREDICT_SCHEME_257;
+	else if (strcmp(text, "261") == 0)
+		*ret = PREDICT_SCHEME_261;
+	else
 		return err_set(e, ERR_CONFIG, 0, "--pcr-scheme '%.32s' is not 257 or 261", text);
 	return 0;
 }
@@ -155,7 +158,7 @@ static int parse_option(struct request *r, int option, const char *word, struct 
 		r->in.smbios_cmdline = optarg;
 		return 0;
 	case OPT_SCHEME:
-		return parse_scheme(optarg, &r->in.os_separator, e);
+		return parse_scheme(optarg, &r->in.scheme, e);
 	case OPT_BANK:
 		return parse_banks(optarg, &r->in.banks, e);
 	case OPT_PHASES:
@@ -208,6 +211,8 @@ static int parse(int argc, char **argv, struct request *r, struct err *e)
 		return err_set(e, ERR_CONFIG, 0, "--public-key is for --sign");
 	if (!r->n_phases)
 		default_phases(r);
+	if (r->key && r->in.scheme == PREDICT_SCHEME_OF_INITRD)
+		r->in.scheme = PREDICT_SCHEME_257; /* nothing that is signed depends on it */
 	if (!r->in.banks)
 		r->in.banks = (1u << PCR_N_BANKS) - 1;
 	return load(r->uki, &r->in.uki, e);

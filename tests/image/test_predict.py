@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import lab
-from lab import paths, tpm, tree
+from lab import paths, steps, tpm, tree
 
 DEMO = paths.DEMO
 BANKS = ["sha1", "sha256", "sha384", "sha512"]
@@ -27,10 +27,11 @@ def predict(*words: object) -> subprocess.CompletedProcess:
 
 def pcr_11(uki: Path) -> dict[str, dict[str, str]]:
     """{phase: {bank: value}}, as ukify has it; and the text form must say the same."""
-    done = predict("--json", "--uki", uki)
+    words = ("--uki", uki, "--pcr-scheme", "257")
+    done = predict("--json", *words)
     assert done.returncode == 0, done.stderr
     found: dict[str, dict[str, str]] = {}
-    lines = predict("--uki", uki).stdout.splitlines()[1:]
+    lines = predict(*words).stdout.splitlines()[1:]
     values = json.loads(done.stdout)
     assert [line.split("\t") for line in lines] == \
         [[v["bank"], str(v["pcr"]), v["value"], v.get("phase", "")] for v in values]
@@ -149,6 +150,44 @@ def test_the_scheme_with_separators():
         (bank, pcr, phase): value if pcr == 11 else
         tpm.extend(bank, value, tpm.word_digest(bank, "os-separator"))
         for (bank, pcr, phase), value in values[0].items()}
+
+
+def cpio(folder: Path, conf: bytes | Path | None) -> bytes:
+    """An initrd with this slipway.conf: a link, where it is a path."""
+    place = folder / "etc/slipway.conf"
+    place.parent.mkdir(parents=True)
+    if isinstance(conf, Path):
+        place.symlink_to(conf)
+    elif conf is not None:
+        place.write_bytes(conf)
+    names = "".join(f"{p.relative_to(folder)}\n" for p in sorted(folder.rglob("*")))
+    return steps.run(["cpio", "--create", "--quiet", "--format=newc"], cwd=folder, stdin=None,
+                     input=names.encode()).stdout
+
+
+@as_root
+@pytest.mark.parametrize("conf, scheme, says", [
+    (None, "257", ""), (b"", "257", ""), (b"pcr-scheme=257\n", "257", ""),
+    (b"# closed\npcr-scheme=261\n", "261", ""), (b"pcr-scheme=261\npcr-scheme=257\n", "257", ""),
+    (b"pcr-scheme=260\n", "", "slipway.conf:1: 'pcr-scheme=260' is not understood"),
+    (Path("conf"), "", "/etc/slipway.conf is no file of at most 65536 bytes"),
+    (b"#" * 65537, "", "/etc/slipway.conf is no file of at most 65536 bytes"),
+], ids=["none", "empty", "257", "261", "twice", "unknown", "link", "long"])
+def test_the_scheme_is_the_initrds(tmp_path, conf, scheme, says):
+    """An option overrules it, whatever it is."""
+    plain, initrd, uki = (tmp_path / name for name in ("plain", "initrd", "uki.efi"))
+    plain.write_bytes(cpio(tmp_path / "tree", conf))
+    initrd.write_bytes(steps.run(["zstd", "-qc", plain]).stdout)
+    (tmp_path / "os-release").write_text("ID=x\n")
+    lab.uki.build(uki, linux=DEMO / "vmlinuz", initrd=initrd, key=None, cmdline="quiet",
+                  os_release=tmp_path / "os-release")
+    told = {s: predict("--uki", uki, "--bank", "sha256", "--pcr-scheme", s) for s in ("257", "261")}
+    assert all(done.returncode == 0 for done in told.values())
+    assert told["257"].stdout != told["261"].stdout
+    done = predict("--uki", uki, "--bank", "sha256")
+    assert done.returncode == (1 if says else 0) and says in done.stderr, done.stderr
+    assert done.stdout == (told[scheme].stdout if scheme else "")
+    assert not says or "--pcr-scheme can" in done.stderr
 
 
 def test_only_the_banks_that_are_asked_for():
