@@ -54,23 +54,46 @@ static int digest(const struct bank *bank, const struct bytes parts[], size_t n,
 	return 0;
 }
 
+static int extend_bank(struct pcr *pcr, size_t bank, const uint8_t event[static PCR_MAX_BYTES],
+		       struct err *e)
+{
+	const struct bytes both[] = { { pcr->value[bank], banks[bank].bytes },
+				      { event, banks[bank].bytes } };
+
+	return digest(&banks[bank], both, 2, pcr->value[bank], e);
+}
+
 int pcr_extend(struct pcr *pcr, const struct bytes parts[], size_t n, struct err *e)
 {
-	for (size_t i = 0; i < PCR_N_BANKS; i++) {
-		uint8_t event[PCR_MAX_BYTES];
-		const struct bytes both[] = { { pcr->value[i], banks[i].bytes },
-					      { event, banks[i].bytes } };
-		int rc;
+	uint8_t event[PCR_MAX_BYTES];
+	int rc = 0;
 
+	for (size_t i = 0; i < PCR_N_BANKS && rc == 0; i++) {
 		if (!(pcr->banks & 1u << i))
 			continue;
 		rc = digest(&banks[i], parts, n, event, e);
 		if (rc == 0)
-			rc = digest(&banks[i], both, 2, pcr->value[i], e);
-		if (rc < 0)
-			return rc;
+			rc = extend_bank(pcr, i, event, e);
 	}
-	return 0;
+	return rc;
+}
+
+int pcr_extend_keyed(struct pcr *pcr, struct bytes key, const char *text, struct err *e)
+{
+	uint8_t event[PCR_MAX_BYTES];
+	int rc = 0;
+
+	for (size_t i = 0; i < PCR_N_BANKS && rc == 0; i++) {
+		if (!(pcr->banks & 1u << i))
+			continue;
+		rc = mbedtls_md_hmac(mbedtls_md_info_from_type(banks[i].type), key.p, key.n,
+				     (const uint8_t *)text, strlen(text), event);
+		if (rc != 0)
+			return err_set(e, ERR_SYSTEM, 0, "compute an HMAC by %s (mbedTLS %d)",
+				       banks[i].name, rc);
+		rc = extend_bank(pcr, i, event, e);
+	}
+	return rc;
 }
 
 int pcr_extend_text(struct pcr *pcr, const char *text, struct err *e)

@@ -31,5 +31,9 @@ int pcr_extend(struct pcr *pcr, const struct bytes parts[], size_t n, struct err
 /* The same for one word, without its NUL. */
 int pcr_extend_text(struct pcr *pcr, const char *text, struct err *e);
 
+/* The same with the HMAC of text, keyed with key, in place of a digest: a secret is measured so
+ * that nobody learns it. Errors: ERR_SYSTEM. */
+int pcr_extend_keyed(struct pcr *pcr, struct bytes key, const char *text, struct err *e);
+
 /* Lower-case hex; returns ret. */
 char *pcr_format(const struct pcr *pcr, size_t bank, char ret[static PCR_MAX_TEXT]);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#define _GNU_SOURCE /* memmem */
 #include "mkinitrd/predict.h"
 
 #include <stdio.h>
@@ -9,10 +10,11 @@
 #include "mkinitrd/pe.h"
 
 enum {
-	/* From 261 a secret of the machine is in PCR 9. */
 	MIN_STUB = 257,
-	MAX_STUB = 260,
-	MAX_INITRD_PARTS = 16,
+	STUB_HAS_GLOBAL_EXTENSIONS = 258,
+	STUB_LOOKS_AT_MACHINE = 261, /* its secret and its console come into PCR 9 */
+	MAX_STUB = 262,
+	MAX_INITRD_PARTS = 2 * (STUB_N_FOLDERS + 3), /* and what fills up to four bytes */
 };
 
 /* In the order of PCR 11. The signatures over it (".pcrsig") cannot be in it. */
@@ -44,7 +46,8 @@ const char *const predict_phases[PREDICT_N_PHASES] = {
 /* What is measured into PCR 12 and 13, and what the kernel gets of it. */
 struct boot_parts {
 	struct pe uki;
-	struct buffer archives[4];     /* by enum stub_folder */
+	int stub; /* its version */
+	struct buffer archives[STUB_N_FOLDERS];
 	struct buffer extras;          /* archives of single files, one behind the other */
 	struct buffer addons_cmdline, smbios_cmdline, cmdline; /* texts without a NUL */
 };
@@ -73,11 +76,11 @@ static int section_of(const struct pe *pe, const char *name, struct bytes *ret, 
 }
 
 /* ".sdmagic" says "#### LoaderInfo: systemd-stub 257.13 ####". */
-static int check_stub(const struct pe *pe, struct prediction *ret, struct err *e)
+static int check_stub(struct boot_parts *b, struct prediction *ret, struct err *e)
 {
 	char text[96];
 	struct bytes magic;
-	int version, rc = section_of(pe, ".sdmagic", &magic, e);
+	int rc = section_of(&b->uki, ".sdmagic", &magic, e);
 
 	if (rc < 0)
 		return rc;
@@ -85,16 +88,17 @@ static int check_stub(const struct pe *pe, struct prediction *ret, struct err *e
 		 rc ? (const char *)magic.p : "");
 	if (sscanf(text, "#### LoaderInfo: systemd-stub %31s", ret->stub) != 1)
 		return err_set(e, ERR_UNSUPPORTED, 0, "its stub is not systemd-stub");
-	version = atoi(ret->stub);
-	if (version < MIN_STUB || version > MAX_STUB)
+	b->stub = atoi(ret->stub);
+	if (b->stub < MIN_STUB || b->stub > MAX_STUB)
 		return err_set(e, ERR_UNSUPPORTED, 0,
 			       "its systemd-stub is version %s; what %d to %d measure is known", ret->stub,
 			       MIN_STUB, MAX_STUB);
 	return 0;
 }
 
-static int check_uki(const struct pe *pe, struct prediction *ret, struct err *e)
+static int check_uki(struct boot_parts *b, struct prediction *ret, struct err *e)
 {
+	const struct pe *pe = &b->uki;
 	static const char *const needed[] = { ".linux", ".initrd", ".cmdline" };
 	static const char *const by_machine[] = { ".dtbauto", ".efifw", ".hwids" };
 	struct bytes content;
@@ -113,7 +117,7 @@ static int check_uki(const struct pe *pe, struct prediction *ret, struct err *e)
 			return err_set(e, ERR_UNSUPPORTED, 0,
 				       "its section %s leaves a choice to the machine, so nothing can be predicted",
 				       by_machine[i]);
-	return check_stub(pe, ret, e);
+	return check_stub(b, ret, e);
 }
 
 /* ---- command lines ---- */
@@ -264,10 +268,18 @@ static int archive_all(struct predict_input *in, struct boot_parts *b, struct er
 		{ STUB_CREDENTIALS, COMPANION_CREDENTIAL },
 		{ STUB_GLOBAL_CREDENTIALS, COMPANION_GLOBAL_CREDENTIAL },
 		{ STUB_CONFEXT, COMPANION_CONFEXT },
+		{ STUB_GLOBAL_CONFEXT, COMPANION_GLOBAL_CONFEXT },
 		{ STUB_SYSEXT, COMPANION_SYSEXT },
+		{ STUB_GLOBAL_SYSEXT, COMPANION_GLOBAL_SYSEXT },
 	};
 	int rc = 0;
 
+	if (b->stub < STUB_HAS_GLOBAL_EXTENSIONS &&
+	    in->beside[COMPANION_GLOBAL_CONFEXT].n + in->beside[COMPANION_GLOBAL_SYSEXT].n)
+		return err_set(e, ERR_CONFIG, 0,
+			       "its systemd-stub is version %d and takes nothing from /loader/extensions; "
+			       "that begins with %d",
+			       b->stub, STUB_HAS_GLOBAL_EXTENSIONS);
 	for (size_t i = 0; i < N_OF(all) && rc == 0; i++) {
 		const struct stub_list *l = &in->beside[all[i].companion];
 
@@ -298,9 +310,10 @@ static int predict_config(struct boot_parts *b, struct prediction *ret, struct e
 		rc = extend_utf16(&ret->kernel_config, &b->addons_cmdline, e);
 	if (rc == 0 && b->smbios_cmdline.n)
 		rc = extend_utf16(&ret->kernel_config, &b->smbios_cmdline, e);
-	for (enum stub_folder f = STUB_CREDENTIALS; f <= STUB_CONFEXT && rc == 0; f++)
-		rc = extend_archive(&ret->kernel_config, &b->archives[f], e);
-	return rc == 0 ? extend_archive(&ret->sysexts, &b->archives[STUB_SYSEXT], e) : rc;
+	for (enum stub_folder f = 0; f < STUB_N_FOLDERS && rc == 0; f++)
+		rc = extend_archive(f < STUB_SYSEXT ? &ret->kernel_config : &ret->sysexts,
+				    &b->archives[f], e);
+	return rc;
 }
 
 /* ---- PCR 9: what the kernel's own EFI stub measures ---- */
@@ -324,8 +337,10 @@ static void add_part(struct initrd_parts *all, struct bytes part)
 
 static int extend_initrd(struct pcr *pcr, const struct boot_parts *b, struct err *e)
 {
-	static const enum stub_folder order[] = { STUB_CREDENTIALS, STUB_GLOBAL_CREDENTIALS,
-						  STUB_SYSEXT, STUB_CONFEXT };
+	static const enum stub_folder order[STUB_N_FOLDERS] = {
+		STUB_CREDENTIALS,   STUB_GLOBAL_CREDENTIALS, STUB_SYSEXT,
+		STUB_GLOBAL_SYSEXT, STUB_CONFEXT,            STUB_GLOBAL_CONFEXT,
+	};
 	struct initrd_parts all = { 0 };
 	struct bytes microcode, initrd;
 	int rc = section_of(&b->uki, ".ucode", &microcode, e);
@@ -342,7 +357,29 @@ static int extend_initrd(struct pcr *pcr, const struct boot_parts *b, struct err
 	return pcr_extend(pcr, all.at, all.n, e);
 }
 
-static int predict_kernel(struct boot_parts *b, struct prediction *ret, struct err *e)
+static bool has_console(struct bytes cmdline)
+{
+	static const char word[] = " console=";
+	const size_t n = strlen(word);
+
+	return (cmdline.n >= n - 1 && memcmp(cmdline.p, word + 1, n - 1) == 0) ||
+	       memmem(cmdline.p, cmdline.n, word, n);
+}
+
+/* Why nobody can tell what the kernel measures of this command line and initrd, or NULL. */
+static const char *by_machine(const struct predict_input *in, const struct boot_parts *b)
+{
+	if (b->stub < STUB_LOOKS_AT_MACHINE)
+		return NULL;
+	if (!has_console(bytes_of(&b->cmdline)))
+		return "where the command line has no console=, this stub adds the machine's";
+	if (!in->no_boot_secret)
+		return "this stub adds a secret of the machine to the initrd; see --no-boot-secret";
+	return NULL;
+}
+
+static int predict_kernel(const struct predict_input *in, struct boot_parts *b,
+			  struct prediction *ret, struct err *e)
 {
 	struct bytes cmdline;
 	int rc = section_of(&b->uki, ".cmdline", &cmdline, e);
@@ -353,8 +390,12 @@ static int predict_kernel(struct boot_parts *b, struct prediction *ret, struct e
 		rc = join(&b->cmdline, bytes_of(&b->addons_cmdline), "the addons", e);
 	if (rc == 0)
 		rc = join(&b->cmdline, bytes_of(&b->smbios_cmdline), "SMBIOS", e);
-	if (rc == 0)
-		rc = extend_utf16(&ret->kernel_initrd, &b->cmdline, e);
+	if (rc < 0)
+		return rc;
+	ret->kernel_initrd_unknown = by_machine(in, b);
+	if (ret->kernel_initrd_unknown)
+		return 0;
+	rc = extend_utf16(&ret->kernel_initrd, &b->cmdline, e);
 	return rc == 0 ? extend_initrd(&ret->kernel_initrd, b, e) : rc;
 }
 
@@ -374,7 +415,8 @@ static int separate(struct prediction *p, struct err *e)
 	int rc = 0;
 
 	for (size_t i = 0; i < N_OF(pcrs) && rc == 0; i++)
-		rc = pcr_extend_text(pcrs[i], "os-separator", e);
+		if (pcrs[i] != &p->kernel_initrd || !p->kernel_initrd_unknown)
+			rc = pcr_extend_text(pcrs[i], "os-separator", e);
 	return rc;
 }
 
@@ -391,7 +433,7 @@ int predict(struct predict_input *in, struct prediction *ret, struct err *e)
 	int rc = pe_parse(in->uki.p, in->uki.n, &b.uki, e);
 
 	if (rc == 0)
-		rc = check_uki(&b.uki, &p, e);
+		rc = check_uki(&b, &p, e);
 	if (rc == 0 && scheme == PREDICT_SCHEME_OF_INITRD)
 		rc = predict_scheme(in->uki, &scheme, e);
 	if (rc == 0)
@@ -405,7 +447,7 @@ int predict(struct predict_input *in, struct prediction *ret, struct err *e)
 	if (rc == 0)
 		rc = predict_config(&b, &p, e);
 	if (rc == 0)
-		rc = predict_kernel(&b, &p, e);
+		rc = predict_kernel(in, &b, &p, e);
 	if (rc == 0 && scheme == PREDICT_SCHEME_261)
 		rc = separate(&p, e);
 	if (rc == 0)

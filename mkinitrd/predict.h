@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* predict.h - the PCRs of a boot that has not happened: firmware starts a UKI, its
- * systemd-stub 257 to 260 starts the kernel, that starts slipway. Pure: no TPM, no I/O. */
+ * systemd-stub 257 to 262 starts the kernel, that starts slipway. Pure: no TPM, no I/O. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,7 +17,9 @@ enum companion {
 	COMPANION_CREDENTIAL,
 	COMPANION_GLOBAL_CREDENTIAL, /* /loader/credentials */
 	COMPANION_CONFEXT,
+	COMPANION_GLOBAL_CONFEXT, /* /loader/extensions, as the next but one */
 	COMPANION_SYSEXT,
+	COMPANION_GLOBAL_SYSEXT,
 	N_COMPANIONS,
 };
 
@@ -38,6 +40,7 @@ struct predict_input {
 	const char *smbios_cmdline; /* io.systemd.stub.kernel-cmdline-extra; NULL if none */
 	unsigned banks;             /* as in struct pcr */
 	enum predict_scheme scheme;
+	bool no_boot_secret; /* the ESP keeps a stub from 261 on from handing one over */
 };
 
 struct prediction {
@@ -47,6 +50,8 @@ struct prediction {
 	struct pcr kernel_image;  /* 11, as the stub leaves it: see predict_phase() */
 	struct pcr kernel_config; /* 12 */
 	struct pcr sysexts;       /* 13 */
+	/* Why kernel_initrd cannot be told, and is zero: it depends on the machine. Else NULL. */
+	const char *kernel_initrd_unknown;
 };
 
 /* The paths of phases that a boot comes to, as systemd-measure takes them: "-" for none, then
@@ -55,8 +60,8 @@ enum { PREDICT_N_PHASES = 5 };
 extern const char *const predict_phases[PREDICT_N_PHASES];
 
 /* Errors: ERR_CONFIG if something is no UKI, addon, or nothing that the stub would take,
- * ERR_UNSUPPORTED if the values depend on more than the files, or the stub's version is
- * another; those of predict_scheme() if the initrd is asked; ERR_MEMORY, ERR_SYSTEM. */
+ * ERR_UNSUPPORTED if all the values depend on more than the files, or the stub's version
+ * is another; those of predict_scheme() if the initrd is asked; ERR_MEMORY, ERR_SYSTEM. */
 int predict(struct predict_input *in, struct prediction *ret, struct err *e);
 
 /* PCR 11 when the words of this path were measured: any that are not empty, joined by ':', or "-"

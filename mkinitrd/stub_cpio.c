@@ -22,7 +22,9 @@ static const struct folder {
 	[STUB_CREDENTIALS] = { ".extra/credentials", ".cred", NULL, 0500, 0400 },
 	[STUB_GLOBAL_CREDENTIALS] = { ".extra/global_credentials", ".cred", NULL, 0500, 0400 },
 	[STUB_CONFEXT] = { ".extra/confext", ".confext.raw", NULL, 0555, 0444 },
+	[STUB_GLOBAL_CONFEXT] = { ".extra/global_confext", ".confext.raw", NULL, 0555, 0444 },
 	[STUB_SYSEXT] = { ".extra/sysext", ".raw", ".confext.raw", 0555, 0444 },
+	[STUB_GLOBAL_SYSEXT] = { ".extra/global_sysext", ".raw", ".confext.raw", 0555, 0444 },
 };
 
 static bool ends_with(const char *name, const char *suffix)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* stub_cpio.h - the archives that systemd-stub 257 makes of files beside a UKI, byte for
+/* stub_cpio.h - the archives that systemd-stub 257 to 262 makes of files beside a UKI, byte for
  * byte: it measures them, and adds them to the initrd. Pure. */
 #pragma once
 
@@ -14,7 +14,17 @@ struct stub_file {
 	struct bytes content;
 };
 
-enum stub_folder { STUB_CREDENTIALS, STUB_GLOBAL_CREDENTIALS, STUB_CONFEXT, STUB_SYSEXT };
+/* In the order that they are measured in: those before STUB_SYSEXT into PCR 12, the others into
+ * PCR 13. */
+enum stub_folder {
+	STUB_CREDENTIALS,
+	STUB_GLOBAL_CREDENTIALS,
+	STUB_CONFEXT,
+	STUB_GLOBAL_CONFEXT,
+	STUB_SYSEXT,
+	STUB_GLOBAL_SYSEXT,
+	STUB_N_FOLDERS,
+};
 
 /* Sorts the files as the stub does. Errors: ERR_CONFIG for a name that it would pass over
  * (without suffix, with not_suffix unless that is NULL, hidden, not ASCII, too long), or

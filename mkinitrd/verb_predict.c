@@ -13,22 +13,24 @@
 #include "mkinitrd/predict.h"
 #include "mkinitrd/progress.h"
 #include "mkinitrd/verb.h"
+#include "mkinitrd/volume_key.h"
 
 static const char help[] =
 	"Usage: slipway-mkinitrd predict --uki FILE [OPTION]...\n"
 	"\n"
-	"Prints what PCR 4, 9, 11, 12 and 13 come to when firmware starts this UKI, made\n"
-	"with systemd-stub 257 to 260, and slipway boots it. Needs no TPM.\n"
+	"Prints what PCR 4, 9, 11, 12, 13 and 15 come to when firmware starts this UKI,\n"
+	"made with systemd-stub 257 to 262, and slipway boots it. Needs no TPM.\n"
 	"\n"
 	"      --uki FILE                the UKI, as it lies on the ESP\n"
-	"      --addon FILE              an addon in UKI.extra.d (*.addon.efi)\n"
-	"      --credential FILE         a credential there (*.cred)\n"
-	"      --sysext FILE             a system extension there (*.raw)\n"
-	"      --confext FILE            a configuration there (*.confext.raw)\n"
-	"      --global-addon FILE       an addon in /loader/addons\n"
-	"      --global-credential FILE  a credential in /loader/credentials\n"
+	"      --addon FILE, --credential FILE, --sysext FILE, --confext FILE\n"
+	"                                in UKI.extra.d: *.addon.efi, *.cred, *.raw\n"
+	"      --global-addon FILE, --global-credential FILE, --global-sysext FILE,\n"
+	"      --global-confext FILE     in /loader/addons, credentials, extensions\n"
 	"      --smbios-cmdline TEXT     words added to the command line by SMBIOS\n"
 	"      --pcr-scheme 257|261      instead of what its initrd's slipway.conf says\n"
+	"      --no-boot-secret          the ESP keeps a stub >= 261 from making one\n"
+	"      --volume-key NAME:UUID[:FILE]\n"
+	"                                an encrypted volume that the initrd opens\n"
 	"      --bank NAME,...           sha1, sha256, sha384, sha512 (default: all)\n"
 	"      --phases PATH,...         PCR 11 when these were entered (WORD:WORD...)\n"
 	"      --sign KEY                print signatures of those, as .pcrsig has them\n"
@@ -36,12 +38,12 @@ static const char help[] =
 	"      --json                    print JSON\n"
 	"  -h, --help                    this text\n"
 	"\n"
-	"Options that name a file beside the UKI may be repeated. Exit status: 0, 1 if it\n"
-	"cannot be told, 2 if the command line is wrong. See slipway-mkinitrd(8).\n";
+	"Options for what lies beside the UKI, and volumes, may be repeated. Exit status:\n"
+	"0, 1 if it cannot be told, 2 for a wrong command line. See slipway-mkinitrd(8).\n";
 
 enum {
 	OPT_UKI = 256, OPT_SMBIOS, OPT_SCHEME, OPT_BANK, OPT_JSON, OPT_PHASES, OPT_SIGN,
-	OPT_PUBLIC_KEY, OPT_BESIDE
+	OPT_PUBLIC_KEY, OPT_NO_BOOT_SECRET, OPT_VOLUME_KEY, OPT_BESIDE
 };
 
 static const struct option long_options[] = {
@@ -53,23 +55,31 @@ static const struct option long_options[] = {
 	{ "sign", required_argument, NULL, OPT_SIGN },
 	{ "public-key", required_argument, NULL, OPT_PUBLIC_KEY },
 	{ "json", no_argument, NULL, OPT_JSON },
+	{ "no-boot-secret", no_argument, NULL, OPT_NO_BOOT_SECRET },
+	{ "volume-key", required_argument, NULL, OPT_VOLUME_KEY },
 	{ "global-addon", required_argument, NULL, OPT_BESIDE + COMPANION_GLOBAL_ADDON },
 	{ "addon", required_argument, NULL, OPT_BESIDE + COMPANION_ADDON },
 	{ "credential", required_argument, NULL, OPT_BESIDE + COMPANION_CREDENTIAL },
 	{ "global-credential", required_argument, NULL, OPT_BESIDE + COMPANION_GLOBAL_CREDENTIAL },
 	{ "confext", required_argument, NULL, OPT_BESIDE + COMPANION_CONFEXT },
+	{ "global-confext", required_argument, NULL, OPT_BESIDE + COMPANION_GLOBAL_CONFEXT },
 	{ "sysext", required_argument, NULL, OPT_BESIDE + COMPANION_SYSEXT },
+	{ "global-sysext", required_argument, NULL, OPT_BESIDE + COMPANION_GLOBAL_SYSEXT },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
 
-enum { MAX_FILE_BYTES = 1024 * 1024 * 1024, MAX_PHASES = 64 };
+enum { MAX_FILE_BYTES = 1024 * 1024 * 1024, MAX_PHASES = 64, MAX_VOLUMES = 16 };
 
 struct request {
 	const char *uki, *key, *public_key;
 	bool json, help;
 	const char *phases[MAX_PHASES];
 	size_t n_phases;
+	const char *volumes[MAX_VOLUMES];
+	size_t n_volumes;
+	bool unknown_volume;
+	struct pcr volume_keys; /* PCR 15 */
 	struct predict_input in; /* owns what its bytes point to */
 };
 
@@ -137,6 +147,20 @@ static int parse_phases(char *text, struct request *r, struct err *e)
 	return 0;
 }
 
+/* PCR 15 is zero but for the volumes that the initrd opens, in their order. */
+static int take_volumes(struct request *r, struct err *e)
+{
+	r->volume_keys.banks = r->in.banks;
+	for (size_t i = 0; i < r->n_volumes; i++) {
+		int rc = volume_key_extend(&r->volume_keys, r->volumes[i], e);
+
+		if (rc < 0)
+			return rc;
+		r->unknown_volume |= rc == 0;
+	}
+	return 0;
+}
+
 static int parse_scheme(const char *text, enum predict_scheme *ret, struct err *e)
 {
 	if (strcmp(text, "257") == 0)
@@ -171,6 +195,14 @@ static int parse_option(struct request *r, int option, const char *word, struct 
 		return 0;
 	case OPT_JSON:
 		r->json = true;
+		return 0;
+	case OPT_NO_BOOT_SECRET:
+		r->in.no_boot_secret = true;
+		return 0;
+	case OPT_VOLUME_KEY:
+		if (r->n_volumes == MAX_VOLUMES)
+			return err_set(e, ERR_CONFIG, 0, "over %d volumes", MAX_VOLUMES);
+		r->volumes[r->n_volumes++] = optarg;
 		return 0;
 	case 'h':
 		r->help = true;
@@ -215,7 +247,8 @@ static int parse(int argc, char **argv, struct request *r, struct err *e)
 		r->in.scheme = PREDICT_SCHEME_257; /* nothing that is signed depends on it */
 	if (!r->in.banks)
 		r->in.banks = (1u << PCR_N_BANKS) - 1;
-	return load(r->uki, &r->in.uki, e);
+	rc = take_volumes(r, e);
+	return rc < 0 ? rc : load(r->uki, &r->in.uki, e);
 }
 
 /* ---- results ---- */
@@ -224,38 +257,48 @@ struct line {
 	unsigned pcr;
 	const char *phase; /* NULL: the same in all */
 	const struct pcr *value;
+	const char *unknown; /* why it cannot be told; else NULL */
 };
 
-enum { MAX_LINES = 4 + MAX_PHASES };
+enum { MAX_LINES = 5 + MAX_PHASES };
 
 static size_t list_lines(const struct request *r, const struct prediction *p,
 			 const struct pcr phases[], struct line ret[static MAX_LINES])
 {
 	size_t n = 0;
 
-	ret[n++] = (struct line){ 4, NULL, &p->boot_loader };
-	ret[n++] = (struct line){ 9, NULL, &p->kernel_initrd };
+	ret[n++] = (struct line){ 4, NULL, &p->boot_loader, NULL };
+	ret[n++] = (struct line){ 9, NULL, &p->kernel_initrd, p->kernel_initrd_unknown };
 	for (size_t i = 0; i < r->n_phases; i++)
-		ret[n++] = (struct line){ 11, r->phases[i], &phases[i] };
-	ret[n++] = (struct line){ 12, NULL, &p->kernel_config };
-	ret[n++] = (struct line){ 13, NULL, &p->sysexts };
+		ret[n++] = (struct line){ 11, r->phases[i], &phases[i], NULL };
+	ret[n++] = (struct line){ 12, NULL, &p->kernel_config, NULL };
+	ret[n++] = (struct line){ 13, NULL, &p->sysexts, NULL };
+	/* The host measures into it, too. */
+	ret[n++] = (struct line){ 15, "enter-initrd:leave-initrd", &r->volume_keys,
+				  r->unknown_volume ? "the key of a volume is not known" : NULL };
 	return n;
 }
 
-static void print_line(const struct line *l, size_t bank, bool json, bool first)
+static void print_line(const struct line *l, size_t bank)
 {
 	char value[PCR_MAX_TEXT];
 
-	pcr_format(l->value, bank, value);
-	if (!json)
-		printf("%s\t%u\t%s\t%s\n", pcr_bank_name(bank), l->pcr, value,
-		       l->phase ? l->phase : "");
-	else if (l->phase)
-		printf("%s\n {\"bank\":\"%s\",\"pcr\":%u,\"phase\":\"%s\",\"value\":\"%s\"}",
-		       first ? "" : ",", pcr_bank_name(bank), l->pcr, l->phase, value);
+	printf("%s\t%u\t%s\t%s\n", pcr_bank_name(bank), l->pcr,
+	       l->unknown ? "machine-specific" : pcr_format(l->value, bank, value),
+	       l->phase ? l->phase : "");
+}
+
+static void print_object(const struct line *l, size_t bank, bool first)
+{
+	char value[PCR_MAX_TEXT];
+
+	printf("%s\n {\"bank\":\"%s\",\"pcr\":%u,", first ? "" : ",", pcr_bank_name(bank), l->pcr);
+	if (l->phase)
+		printf("\"phase\":\"%s\",", l->phase);
+	if (l->unknown)
+		printf("\"value\":null,\"reason\":\"%s\"}", l->unknown);
 	else
-		printf("%s\n {\"bank\":\"%s\",\"pcr\":%u,\"value\":\"%s\"}", first ? "" : ",",
-		       pcr_bank_name(bank), l->pcr, value);
+		printf("\"value\":\"%s\"}", pcr_format(l->value, bank, value));
 }
 
 static int print_values(const struct request *r, const struct prediction *p,
@@ -266,9 +309,15 @@ static int print_values(const struct request *r, const struct prediction *p,
 	bool first = true;
 
 	fputs(r->json ? "[" : "# bank\tPCR\tvalue\tphases\n", stdout);
+	for (size_t i = 0; i < n && !r->json; i++)
+		if (lines[i].unknown)
+			printf("# PCR %u: %s\n", lines[i].pcr, lines[i].unknown);
 	for (size_t bank = 0; bank < PCR_N_BANKS; bank++)
 		for (size_t i = 0; i < n && r->in.banks & 1u << bank; i++) {
-			print_line(&lines[i], bank, r->json, first);
+			if (r->json)
+				print_object(&lines[i], bank, first);
+			else
+				print_line(&lines[i], bank);
 			first = false;
 		}
 	fputs(r->json ? "\n]\n" : "", stdout);

@@ -5,6 +5,7 @@ tests/boot/test_predict.py holds all five PCRs against a TPM."""
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import subprocess
@@ -17,6 +18,7 @@ from lab import paths, steps, tpm, tree
 
 DEMO = paths.DEMO
 BANKS = ["sha1", "sha256", "sha384", "sha512"]
+UUID = "51b1a7e0-c0de-4d57-9d3a-00000000001c"
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="ukify runs in the tools tree, by chroot")
 
 
@@ -83,7 +85,7 @@ def section(old: str, new: str) -> bytes:
     (lambda: section(".osrel", ".efifw"), ".efifw leaves a choice to the machine"),
     (lambda: section(".osrel", ".hwids"), ".hwids leaves a choice to the machine"),
     (lambda: section(".sdmagic", ".other"), "its stub is not systemd-stub"),
-    (lambda: edited(b"systemd-stub 257", b"systemd-stub 261"), "systemd-stub is version 261"),
+    (lambda: edited(b"systemd-stub 257", b"systemd-stub 263"), "systemd-stub is version 263"),
     (lambda: edited(b"systemd-stub 257", b"systemd-stub 256"), "systemd-stub is version 256"),
     (lambda: edited(b"console=ttyS0", b"console=\xc3\xa4yS0"), "not plain ASCII"),
 ], ids=["empty", "a disk", "cut", "head", "kernel", "no initrd", "no cmdline", "efifw", "hwids", "no stub",
@@ -113,6 +115,11 @@ def test_what_cannot_be_predicted(tmp_path, content, says):
     (("--uki", "{uki}", "--phases", "a,,b"), 2, "'' has an empty word"),
     (("--uki", "{uki}", "--phases", ",".join("a" * 65)), 2, "over 64 paths"),
     (("--uki", "{uki}", "--public-key", "{uki}"), 2, "--public-key is for --sign"),
+    (("--uki", "{uki}", "--global-sysext", "{raw}"), 1, "takes nothing from /loader/extensions"),
+    (("--uki", "{uki}", "--volume-key", f"root:{UUID}:"), 2, "is not NAME:UUID:FILE"),
+    (("--uki", "{uki}", "--volume-key", f"root:{UUID}:/nowhere"), 1, "read '/nowhere'"),
+    (("--uki", "{uki}", "--volume-key", f"root:{UUID}:/dev/null"), 2, "is no volume key"),
+    (("--uki", "{uki}", *("--volume-key", f"root:{UUID}") * 17), 2, "over 16 volumes"),
     (("--help",), 0, ""),
 ])
 def test_usage_and_exit_status(words, status, says):
@@ -136,20 +143,76 @@ def test_only_the_phases_that_are_asked_for():
     lines = predict("--uki", DEMO / "uki.efi", "--bank", "sha256").stdout.splitlines()
     some = predict("--uki", DEMO / "uki.efi", "--bank", "sha256", "--phases",
                    "enter-initrd:leave-initrd,-").stdout.splitlines()
-    assert [line.split("\t")[1] for line in some[1:]] == ["4", "9", "11", "11", "12", "13"]
+    assert [line.split("\t")[1] for line in some[1:]] == ["4", "9", "11", "11", "12", "13", "15"]
     assert some[3:5] == [next(line for line in lines if line.endswith("\t" + path))
                          for path in ("enter-initrd:leave-initrd", "-")]
 
 
 def test_the_scheme_with_separators():
-    """One more word in four of the five PCRs."""
+    """One more word in four of the six PCRs."""
     values = [{(v["bank"], v["pcr"], v.get("phase")): v["value"] for v in json.loads(
         predict("--json", "--uki", DEMO / "uki.efi", "--pcr-scheme", scheme).stdout)}
         for scheme in ("257", "261")]
     assert values[1] == {
-        (bank, pcr, phase): value if pcr == 11 else
+        (bank, pcr, phase): value if pcr in (11, 15) else
         tpm.extend(bank, value, tpm.word_digest(bank, "os-separator"))
         for (bank, pcr, phase), value in values[0].items()}
+
+
+SMBIOS = "--smbios-cmdline"
+
+
+@pytest.mark.parametrize("stub, secret, console, words, reason", [
+    (b"260", True, True, (), ""),
+    (b"260", True, False, (), ""),
+    (b"261", False, True, (), ""),
+    (b"261", True, True, (), "adds a secret of the machine"),
+    (b"261", False, False, (), "has no console="),
+    (b"262", False, False, (SMBIOS, "console=tty0"), ""),
+    (b"262", False, False, (SMBIOS, "consoles=tty0"), "has no console="),
+])
+def test_what_new_stubs_make_of_pcr_9(tmp_path, stub, secret, console, words, reason):
+    """A secret or the console of the machine, which nobody knows beforehand: not a wrong value."""
+    uki = edited(b"systemd-stub 257", b"systemd-stub " + stub)
+    twin = tmp_path / "uki.efi"
+    twin.write_bytes(uki if console else uki.replace(b"console=ttyS0", b"xconsole=ttyS", 1))
+    words = ("--uki", twin, "--bank", "sha1,sha256", "--pcr-scheme", "261",
+             *(() if secret else ("--no-boot-secret",)), *words)
+    said = json.loads(predict("--json", *words).stdout)
+    nine = [v for v in said if v["pcr"] == 9]
+    assert [v["bank"] for v in nine] == ["sha1", "sha256"]
+    assert all(v["value"] for v in said if v["pcr"] != 9)
+    lines = [line for line in predict(*words).stdout.splitlines()
+             if line.startswith("# PCR") or line.split("\t")[1] == "9"]
+    if reason:
+        assert all(v["value"] is None and reason in v["reason"] for v in nine)
+        assert lines == [f"# PCR 9: {nine[0]['reason']}", "sha1\t9\tmachine-specific\t",
+                         "sha256\t9\tmachine-specific\t"]
+    else:
+        assert lines == [f"{v['bank']}\t9\t{v['value']}\t" for v in nine]
+
+
+def keyed(bank: str, value: str, name: str, key: bytes) -> str:
+    """What opening this volume makes of PCR 15."""
+    return tpm.extend(bank, value, hmac.new(key, f"cryptsetup:{name}:{UUID}".encode(), bank).hexdigest())
+
+
+@pytest.mark.parametrize("names, known", [((), True), (("root",), True), (("root", "var"), True),
+                                          (("root", "var"), False)])
+def test_pcr_15_of_encrypted_volumes(tmp_path, names, known):
+    words, expected = [], {bank: tpm.start_values(bank)[15] for bank in BANKS}
+    for name in names:
+        key = tmp_path / name
+        key.write_bytes(name.encode() * 16)
+        words += ["--volume-key", f"{name}:{UUID}:{key}"]
+        expected = {bank: keyed(bank, v, name, key.read_bytes()) for bank, v in expected.items()}
+    if not known:
+        words += ["--volume-key", f"data:{UUID}"]
+        expected = dict.fromkeys(BANKS)
+    said = json.loads(predict("--json", "--uki", DEMO / "uki.efi", *words).stdout)
+    assert {v["bank"]: v["value"] for v in said if v["pcr"] == 15} == expected
+    assert {v["phase"] for v in said if v["pcr"] == 15} == {"enter-initrd:leave-initrd"}
+    assert all(v["value"] for v in said if v["pcr"] != 15)
 
 
 def cpio(folder: Path, conf: bytes | Path | None) -> bytes:

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "mkinitrd/pcr.h"
 #include "mkinitrd/stub_cpio.h"
+#include "mkinitrd/volume_key.h"
 
 /* Values made with Python's hashlib. */
 static const struct {
@@ -47,6 +50,69 @@ static void parts_are_one_event(void **state)
 	assert_memory_equal(&one, &other, sizeof(one));
 	assert_true(bytes_are_zero(one.value[0], sizeof(one.value[0])));
 	assert_true(bytes_are_zero(one.value[2], sizeof(one.value[2])));
+}
+
+#define UUID "51b1a7e0-c0de-4d57-9d3a-00000000001c"
+#define MANY "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" /* 64 bytes */
+
+static const struct {
+	const char *before; /* behind it comes the path of the file, unless key_bytes is 0 */
+	size_t key_bytes;
+	int rc; /* if the code is ERR_NONE */
+	enum err_code code;
+} volumes[] = {
+	{ "root:" UUID ":", 64, 1, ERR_NONE },
+	{ "root:" UUID ":", 16, 1, ERR_NONE },
+	{ "root:" UUID ":", 512, 1, ERR_NONE },
+	{ "root:" UUID ":", 15, 0, ERR_CONFIG },
+	{ "root:" UUID ":", 513, 0, ERR_CONFIG },
+	{ "root:" UUID, 0, 0, ERR_NONE },
+	{ "root:" UUID ":", 0, 0, ERR_CONFIG },
+	{ "root:" UUID ":/nowhere", 0, 0, ERR_SYSTEM },
+	{ "root:" UUID "0:", 64, 0, ERR_CONFIG },
+	{ "root:51b1a7e0-c0de-4d57-9d3a-00000000001:", 64, 0, ERR_CONFIG },
+	{ "root:51B1A7E0-c0de-4d57-9d3a-00000000001c:", 64, 0, ERR_CONFIG },
+	{ "root:51b1a7e00c0de-4d57-9d3a-00000000001c:", 64, 0, ERR_CONFIG },
+	{ "root::", 64, 0, ERR_CONFIG },
+	{ "root", 0, 0, ERR_CONFIG },
+	{ ":" UUID ":", 64, 0, ERR_CONFIG },
+	{ MANY MANY ":" UUID ":", 64, 0, ERR_CONFIG },
+	{ "", 0, 0, ERR_CONFIG },
+};
+
+/* The key has the bytes 0, 1, 2 and so on. */
+static void volume_keys_extend_a_pcr(void **state)
+{
+	char path[] = "/tmp/slipway-unit-XXXXXX";
+	uint8_t key[600];
+	int fd = mkstemp(path);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(key); i++)
+		key[i] = (uint8_t)i;
+	for (size_t i = 0; i < sizeof(volumes) / sizeof(*volumes); i++) {
+		size_t n = volumes[i].key_bytes;
+		struct pcr pcr = { .banks = 3 };
+		struct err e = { 0 };
+		char text[400], value[PCR_MAX_TEXT];
+		int rc;
+
+		assert_int_equal(pwrite(fd, key, n, 0), n);
+		assert_int_equal(ftruncate(fd, (off_t)n), 0);
+		snprintf(text, sizeof(text), "%s%s", volumes[i].before, n ? path : "");
+		rc = volume_key_extend(&pcr, text, &e);
+		assert_code(rc < 0 ? rc : 0, &e, volumes[i].code, text);
+		if (rc >= 0)
+			assert_int_equal(rc, volumes[i].rc);
+		assert_int_equal(bytes_are_zero(pcr.value[0], sizeof(pcr.value[0])), rc != 1);
+		if (i > 0)
+			continue;
+		assert_string_equal(pcr_format(&pcr, 0, value), "b536e7a43b840caf7462f84d35b34caeefa9fe38");
+		assert_string_equal(pcr_format(&pcr, 1, value),
+				    "8af8a1c169673da168f8a3b2b3514a5118b7758ff003857ff1209d3f2733a607");
+	}
+	close(fd);
+	unlink(path);
 }
 
 #define NONE "00000000"
@@ -112,6 +178,10 @@ static const struct {
 	{ STUB_SYSEXT, { "a.raw", "a.raw" }, ERR_CONFIG },
 	{ STUB_CONFEXT, { "a.confext.raw" }, ERR_NONE },
 	{ STUB_CONFEXT, { "a.raw" }, ERR_CONFIG },
+	{ STUB_GLOBAL_SYSEXT, { "a.raw" }, ERR_NONE },
+	{ STUB_GLOBAL_SYSEXT, { "a.confext.raw" }, ERR_CONFIG },
+	{ STUB_GLOBAL_CONFEXT, { "a.confext.raw" }, ERR_NONE },
+	{ STUB_GLOBAL_CONFEXT, { "a.raw" }, ERR_CONFIG },
 	{ STUB_CREDENTIALS, { "a.cred", "" }, ERR_CONFIG },
 	{ STUB_GLOBAL_CREDENTIALS, { "a.cred", "a.cred~" }, ERR_CONFIG },
 };
@@ -134,6 +204,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(words_extend_a_pcr), UNIT_TEST(parts_are_one_event),
+		UNIT_TEST(volume_keys_extend_a_pcr),
 		UNIT_TEST(archive_is_the_stubs), UNIT_TEST(single_file_is_the_stubs),
 		UNIT_TEST(names_that_a_stub_would_skip_are_refused),
 	};
