@@ -10,13 +10,16 @@ from pathlib import Path
 from lab import paths, steps
 
 PCRS = (4, 9, 11, 12, 13)
-Values = dict[tuple, str]  # (bank, PCR), of PCR 11 (bank, PCR, phase) -> hex
+AT_THE_SWITCH = "enter-initrd:leave-initrd"  # then PCR 15 is foreseen, too
+# (bank, PCR), of PCR 11 and 15 (bank, PCR, phase) -> hex, or None where the machine decides
+Values = dict[tuple, str | None]
 
 
-def values(inputs: Iterable[tuple[str, Path | str]], words: str = "") -> Values:
+def values(inputs: Iterable[tuple[str, Path | str]], words: str = "", *more: str) -> Values:
     """The prediction for these options and the files that they name."""
     options = [w for option, path in inputs for w in (f"--{option}", path)]
-    said = steps.run([paths.MKINITRD, "predict", "--json", "--smbios-cmdline", words, *options])
+    said = steps.run([paths.MKINITRD, "predict", "--json", "--smbios-cmdline", words, *options,
+                      *more])
     return {(v["bank"], v["pcr"], *([v["phase"]] if "phase" in v else [])): v["value"]
             for v in json.loads(said.stdout)}
 
@@ -24,3 +27,14 @@ def values(inputs: Iterable[tuple[str, Path | str]], words: str = "") -> Values:
 def at_phase(told: Values, phase: str) -> Values:
     """All of it when the machine has come to this phase, by (bank, PCR)."""
     return {key[:2]: value for key, value in told.items() if len(key) == 2 or key[2] == phase}
+
+
+def measured(pcrs: dict[str, list[str]], told: Values) -> Values:
+    """What the TPM has of all that was foreseen."""
+    return {(bank, n): values[n] for bank, values in pcrs.items()
+            for n in sorted({n for _, n in told})}
+
+
+def wrong(pcrs: dict[str, list[str]], told: Values) -> set[int]:
+    """The PCRs of which any bank is not as it was foreseen."""
+    return {key[1] for key, value in measured(pcrs, told).items() if told[key] != value}

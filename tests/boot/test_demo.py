@@ -6,6 +6,7 @@ import re
 import pytest
 
 import predicted
+from lab import tpm
 from lab.judge import READY, judge
 
 pytestmark = pytest.mark.xdist_group("demo")  # all but one judge one machine
@@ -40,6 +41,20 @@ def test_pcrs_are_what_was_predicted(demo, outcome):
         predicted.values([("uki", demo.uki), ("sysext", demo.sysext)], WORDS), READY)
     for bank, inside in outcome.report.pcrs.items():
         assert {n: inside[n] for n in predicted.PCRS} == {n: told[bank, n] for n in predicted.PCRS}
+
+
+def test_each_phase_is_what_was_predicted(demo, outcome):
+    """PCR 11 from the stub on, with one more word of our log each time."""
+    told = predicted.values([("uki", demo.uki), ("sysext", demo.sysext)], WORDS)
+    first = tpm.firmware_events(
+        outcome.report.raw("/sys/kernel/security/tpm0/binary_bios_measurements"))
+    words = [e for e in tpm.userspace_events(
+        outcome.report.raw("/run/log/systemd/tpm2-measure.log")) if e.pcr == 11]
+    for bank, inside in outcome.report.pcrs.items():
+        seen = {":".join(w.text for w in words[:n]) or "-": tpm.replay(bank, first + words[:n])[11]
+                for n in range(len(words) + 1)}
+        assert list(seen)[-1] == READY and seen[READY] == inside[11]
+        assert seen == {key[2]: told[key] for key in told if key[:2] == (bank, 11)}
 
 
 def test_pcrlock_finds_the_logs_whole(outcome):

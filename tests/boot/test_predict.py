@@ -9,15 +9,21 @@ from pathlib import Path
 
 import pytest
 
+import lab
 import predicted
 from expect import RUNNING
 from lab import appliance, tools, tree
+from predicted import AT_THE_SWITCH
 
-pytestmark = pytest.mark.xdist_group("predict")  # all look at one machine
+pytestmark = pytest.mark.xdist_group("predict")  # all look at two machines
 BANKS = ("sha1", "sha256", "sha384")
 ADDON_STUB = "/usr/lib/systemd/boot/efi/addonx64.efi.stub"
 EXTRA = appliance.EXTENSIONS_ON_ESP
-AT_THE_SWITCH = "enter-initrd:leave-initrd"
+KNOWN_STUBS = range(257, 263)
+GLOBAL = "loader/extensions"
+# Too short to be used, and not to be written: the stub hands no secret over.
+NO_SECRET = {"loader/boot-secret-mixin": b"\n"}
+BEFORE_INIT = "EFI stub: Measured initrd"
 
 
 @dataclass(frozen=True)
@@ -72,29 +78,88 @@ def inputs(lab, demo, tmp_path_factory) -> dict[str, Input]:
 WORDS = "demo.smbios=1"
 
 
-def predict(inputs: dict[str, Input], words: str = WORDS) -> predicted.Values:
-    return predicted.values([(i.option, i.path) for i in inputs.values()], words)
+def predict(inputs: dict[str, Input], words: str = WORDS, *more: str,
+            phase: str = AT_THE_SWITCH) -> predicted.Values:
+    return predicted.at_phase(
+        predicted.values([(i.option, i.path) for i in inputs.values()], words, *more), phase)
+
+
+def start(lab, folder: Path, inputs: dict[str, Input], name: str, *,
+          files: dict[str, bytes] | None = None, **spec) -> lab.Result:
+    """A machine that starts all that; its PCRs are what counts."""
+    image = folder / "disk.img"
+    places = {i.place: i.path for i in inputs.values()}
+    disk = lab.make_disk(image, esp_files=places | (files or {}))
+    spec = {"until": RUNNING, "firmware": "enforcing", "tpm": "on", "timeout": 300} | spec
+    got = lab.boot(lab.Spec(name=name, drives=[lab.Drive(disk.path)], cmdline_extra=WORDS, **spec))
+    image.unlink()
+    assert got.end == "stopped", got.explain()
+    return got
+
+
+def whole_command_line(got: lab.Result) -> bool:
+    """The order of those who add words to it."""
+    line = next(text for _, text in got.lines if "Command line:" in text)
+    return bool(re.search(r" demo\.all demo\.one demo\.two demo\.smbios=1$", line.rstrip()))
 
 
 @pytest.fixture(scope="module")
-def seen(lab, inputs, tmp_path_factory) -> predicted.Values:
-    """The TPM of a machine that started all that, by (bank, PCR)."""
-    image = tmp_path_factory.mktemp("disk") / "disk.img"
-    disk = lab.make_disk(image, esp_files={i.place: i.path for i in inputs.values()})
-    got = lab.boot(lab.Spec(name="test_predict", firmware="enforcing", tpm="on", banks=BANKS,
-                            drives=[lab.Drive(disk.path)], cmdline_extra=WORDS, until=RUNNING,
-                            timeout=300))
-    image.unlink()
-    assert got.end == "stopped", got.explain()
-    line = next(text for _, text in got.lines if "Command line:" in text)
-    assert re.search(r" demo\.all demo\.one demo\.two demo\.smbios=1$", line.rstrip()), line
-    return {(bank, n): values[n] for bank, values in got.pcrs.items() for n in predicted.PCRS}
+def seen(lab, inputs, tmp_path_factory) -> dict[str, list[str]]:
+    """The PCRs of a TPM with three banks, by bank."""
+    got = start(lab, tmp_path_factory.mktemp("disk"), inputs, "test_predict", banks=BANKS)
+    assert whole_command_line(got), got.explain()
+    return got.pcrs
+
+
+@pytest.fixture(scope="module")
+def newer(lab, demo, inputs, tmp_path_factory) -> dict[str, Input]:
+    """The same with the newest stub, which looks into one more folder."""
+    stub = tools.newer_stub()
+    version = int(re.search(rb"systemd-stub (\d+)", stub.read_bytes())[1])
+    if version not in KNOWN_STUBS:
+        pytest.skip(f"systemd-stub {version} is newer than all that is known")
+    folder = tmp_path_factory.mktemp("newer")
+    uki = folder / "uki.efi"
+    lab.make_uki(uki, initrd=demo.initrd, key=lab.key("db"), more=(
+        f"--stub={tree.host(stub)}", "--profile=ID=main\n",
+        f"--pcr-private-key={tree.host(inputs['uki.efi'].path.with_name('signing.pem'))}"))
+    for name in ("y.raw", "all.confext.raw"):
+        (folder / name).write_text(f"everyone's {name}")
+    return inputs | {
+        "uki.efi": replace(inputs["uki.efi"], path=uki),
+        "y.raw": Input("global-sysext", f"{GLOBAL}/y.raw", folder / "y.raw"),
+        "all.confext.raw": Input("global-confext", f"{GLOBAL}/all.confext.raw",
+                                 folder / "all.confext.raw"),
+    }
+
+
+@pytest.fixture(scope="module")
+def seen_newer(lab, newer, tmp_path_factory) -> dict[str, list[str]]:
+    """The PCRs of a TPM with one bank, by bank, of a machine that starts with that stub."""
+    got = start(lab, tmp_path_factory.mktemp("disk"), newer, "test_predict.newer", files=NO_SECRET)
+    assert whole_command_line(got), got.explain()
+    return got.pcrs
 
 
 def test_every_pcr_is_what_was_predicted(seen, inputs):
-    told = predicted.at_phase(predict(inputs), AT_THE_SWITCH)
-    assert {key: told[key] for key in seen} == seen
-    assert sorted({bank for bank, _ in seen}) == sorted(BANKS)
+    told = predict(inputs)
+    assert sorted(seen) == sorted(BANKS) and {n for _, n in told} == {*predicted.PCRS, 15}
+    assert predicted.measured(seen, told) == {key: told[key] for key in told if key[0] in BANKS}
+
+
+def test_with_the_newest_stub_as_well(seen_newer, newer):
+    assert list(seen_newer) == ["sha256"]
+    assert not predicted.wrong(seen_newer, predict(newer, WORDS, "--no-boot-secret"))
+
+
+def test_a_secret_of_the_machine_is_not_foreseen(lab, newer, tmp_path):
+    """The twin: nothing keeps the stub from it. Nobody could have known PCR 9, and so it is said."""
+    got = start(lab, tmp_path, newer, "test_predict.secret", until=BEFORE_INIT)
+    told = predict(newer, WORDS, phase="-")
+    assert told.pop(("sha256", 9)) is None
+    told = {key: value for key, value in told.items() if key[1] != 9}
+    assert not predicted.wrong(got.pcrs, told)
+    assert predicted.wrong(got.pcrs, predict(newer, WORDS, "--no-boot-secret", phase="-")) == {9}
 
 
 def changed(image: bytes, section: str) -> bytes:
@@ -125,18 +190,26 @@ def test_a_wrong_byte_is_seen(seen, inputs, tmp_path, name, section, wrong):
     content = right.path.read_bytes()
     twin = tmp_path / name
     twin.write_bytes(changed(content, section) if section else bytes([content[0] ^ 1]) + content[1:])
-    told = predicted.at_phase(predict(inputs | {name: replace(right, path=twin)}), AT_THE_SWITCH)
+    # said, as an initrd with a wrong byte does not tell
+    told = predict(inputs | {name: replace(right, path=twin)}, WORDS, "--pcr-scheme", "257")
     for bank in BANKS:
-        assert {n for n in predicted.PCRS if told[bank, n] != seen[bank, n]} == wrong
+        assert predicted.wrong({bank: seen[bank]}, told) == wrong
+
+
+@pytest.mark.parametrize("name, wrong", [("y.raw", {9, 13}), ("all.confext.raw", {9, 12})])
+def test_a_wrong_byte_for_all_ukis_is_seen(seen_newer, newer, tmp_path, name, wrong):
+    twin = tmp_path / name
+    twin.write_bytes(b"E" + newer[name].path.read_bytes()[1:])
+    told = predict(newer | {name: replace(newer[name], path=twin)}, WORDS, "--no-boot-secret")
+    assert predicted.wrong(seen_newer, told) == wrong
 
 
 def test_a_wrong_name_is_seen(seen, inputs, tmp_path):
     """The names are in the archives that are measured."""
     twin = tmp_path / "y.raw"
     twin.write_bytes(inputs["z.raw"].path.read_bytes())
-    told = predicted.at_phase(predict(inputs | {"z.raw": replace(inputs["z.raw"], path=twin)}),
-                              AT_THE_SWITCH)
-    assert {n for n in predicted.PCRS if told["sha256", n] != seen["sha256", n]} == {9, 13}
+    told = predict(inputs | {"z.raw": replace(inputs["z.raw"], path=twin)})
+    assert predicted.wrong(seen, told) == {9, 13}
 
 
 @pytest.mark.parametrize("left_out, wrong", [
@@ -144,18 +217,27 @@ def test_a_wrong_name_is_seen(seen, inputs, tmp_path):
 ])
 def test_a_missing_file_is_seen(seen, inputs, left_out, wrong):
     some = {name: i for name, i in inputs.items() if name != left_out}
-    told = predicted.at_phase(predict(some), AT_THE_SWITCH)
-    assert {n for n in predicted.PCRS if told["sha256", n] != seen["sha256", n]} == wrong
+    assert predicted.wrong(seen, predict(some)) == wrong
 
 
 @pytest.mark.parametrize("words, wrong", [("demo.smbios=2", {9, 12}), ("", {9, 12}),
                                           (f"  {WORDS}\t", set())])
 def test_words_by_smbios_count(seen, inputs, words, wrong):
-    told = predicted.at_phase(predict(inputs, words), AT_THE_SWITCH)
-    assert {n for n in predicted.PCRS if told["sha256", n] != seen["sha256", n]} == wrong
+    assert predicted.wrong(seen, predict(inputs, words)) == wrong
+
+
+@pytest.mark.parametrize("phase", ["-", "enter-initrd", "enter-initrd:leave-initrd:sysinit"])
+def test_a_wrong_phase_is_seen(seen, inputs, phase):
+    assert predicted.wrong(seen, predict(inputs, phase=phase)) == {11}
+
+
+def test_a_key_that_was_not_used_is_seen(seen, inputs, tmp_path):
+    (tmp_path / "key").write_bytes(bytes(64))
+    volume = f"root:51b1a7e0-c0de-4d57-9d3a-00000000001c:{tmp_path}/key"
+    assert predicted.wrong(seen, predict(inputs, WORDS, "--volume-key", volume)) == {15}
 
 
 def test_the_tools_stub_is_one_that_is_known():
     """What else this file shows holds for the stub that it was shown with."""
     stub = (tools.tools() / "usr/lib/systemd/boot/efi/linuxx64.efi.stub").read_bytes()
-    assert 257 <= int(re.search(rb"systemd-stub (\d+)", stub)[1]) <= 260
+    assert int(re.search(rb"systemd-stub (\d+)", stub)[1]) in KNOWN_STUBS

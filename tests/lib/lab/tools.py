@@ -21,6 +21,25 @@ PACKAGES = [
 ]
 KERNEL_PACKAGE = "linux-image-cloud-amd64"
 GENERIC_PACKAGE = "linux-image-amd64"
+NEWER_SUITE, STUB_PACKAGE = "sid", "systemd-boot-efi"
+
+# Unpack a package of another suite than the tree's, which does not get to know that suite:
+# its /tmp is gone when this ends.
+_OF_ANOTHER_SUITE = """
+mkdir -p /tmp/apt/lists/partial /tmp/apt/archives/partial
+cd /tmp/apt
+echo "deb $1 $2 main" >sources
+cat >conf <<'END'
+Dir::Etc { sourcelist "/tmp/apt/sources"; sourceparts "/dev/null"; };
+Dir::State::Lists "/tmp/apt/lists";
+Dir::Cache "/tmp/apt";
+APT::Sandbox::User "root";
+END
+export APT_CONFIG=/tmp/apt/conf
+apt-get -qq update
+apt-get -qq download "$3"
+dpkg-deb -x ./*.deb "$4"
+"""
 
 
 def tools() -> Path:
@@ -49,6 +68,19 @@ def kernel_generic() -> Path:
          "kernel: Debian's kernel for any machine, and its modules",
          lambda new: _make_kernel(new, GENERIC_PACKAGE))
     return paths.KERNEL_GENERIC
+
+
+def newer_stub() -> Path:
+    """The systemd-stub of the suite with the newest one, which measures other things."""
+    folder = paths.LAB / f"stub-{NEWER_SUITE}"
+    once(folder, digest("stub 1", NEWER_SUITE, STUB_PACKAGE), f"systemd-stub of {NEWER_SUITE}",
+         _make_newer_stub)
+    return folder / "usr/lib/systemd/boot/efi/linuxx64.efi.stub"
+
+
+def _make_newer_stub(new: Path) -> None:
+    tool("sh", "-ec", _OF_ANOTHER_SUITE, "sh", tree.mirror(), NEWER_SUITE, STUB_PACKAGE,
+         tree.host(new))
 
 
 def kernel_version(sysroot: Path | None = None) -> str:
