@@ -2,12 +2,15 @@
 #include "init/core/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "init/core/cleanup.h"
+#include "init/core/file.h"
 #include "init/core/text.h"
 
 enum {
@@ -88,10 +91,12 @@ static void keep_warning(const char *text)
 			sizeof(kept.warnings[0]) - 1);
 }
 
-static void emit(enum log_level level, const char *text)
+/* stage is NULL for a line that stands for itself. */
+static void emit(enum log_level level, const char *stage, const char *text)
 {
 	char line[LINE_BYTES];
-	int n = snprintf(line, sizeof(line), "<%d>slipway[1]: %s: %s\n", level, log_state.stage, text);
+	int n = stage ? snprintf(line, sizeof(line), "<%d>slipway[1]: %s: %s\n", level, stage, text) :
+			snprintf(line, sizeof(line), "<%d>%s\n", level, text);
 	size_t len = n < 0 ? 0 : (size_t)n;
 
 	if (len >= sizeof(line)) {
@@ -123,9 +128,41 @@ void log_at(enum log_level level, const char *fmt, ...)
 	if (level == LOG_WARNING)
 		keep_warning(text);
 	if (level <= log_state.max)
-		emit(level, text);
+		emit(level, log_state.stage, text);
 	pthread_mutex_unlock(&log_state.lock);
 	errno = saved;
+}
+
+static bool kernel_shows(enum log_level level)
+{
+	char text[64];
+	int shown;
+
+	return level <= log_state.max &&
+	       file_read_text("/proc/sys/kernel/printk", text, sizeof(text)) > 0 &&
+	       sscanf(text, "%d", &shown) == 1 && (int)level < shown;
+}
+
+void log_console(enum log_level level, const char *fmt, ...)
+{
+	SCOPED(fd_close) int console = -1;
+	char text[LINE_BYTES - 64];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	text_sanitize(text);
+
+	pthread_mutex_lock(&log_state.lock);
+	if (level <= log_state.max)
+		emit(level, NULL, text);
+	pthread_mutex_unlock(&log_state.lock);
+	if (kernel_shows(level))
+		return;
+	console = open("/dev/console", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (console >= 0)
+		dprintf(console, "%s\n", text);
 }
 
 const char *log_warning_at(size_t i)

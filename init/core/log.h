@@ -31,6 +31,11 @@ void log_set_stage(const char *stage);
 __attribute__((format(printf, 2, 3)))
 void log_at(enum log_level level, const char *fmt, ...);
 
+/* For a person who stands there: without the stage, and directly to the console too if the
+ * kernel keeps messages of this level off it. Never waits for a console that is held up. */
+__attribute__((format(printf, 2, 3)))
+void log_console(enum log_level level, const char *fmt, ...);
+
 #define log_err(...) log_at(LOG_ERR, __VA_ARGS__)
 #define log_warning(...) log_at(LOG_WARNING, __VA_ARGS__)
 #define log_info(...) log_at(LOG_INFO, __VA_ARGS__)

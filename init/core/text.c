@@ -33,3 +33,17 @@ void text_sanitize(char *text)
 		text += n;
 	}
 }
+
+size_t text_line(const char *text, size_t columns)
+{
+	size_t n = 0, blank = 0;
+
+	for (size_t i = 0; i < columns && text[n]; i++) {
+		size_t character = text_character(text + n);
+
+		if (text[n] == ' ' && n)
+			blank = n;
+		n += character ? character : 1;
+	}
+	return !text[n] || text[n] == ' ' || !blank ? n : blank;
+}

@@ -31,6 +31,32 @@ static void sanitized(void **state)
 	}
 }
 
+/* As lines of five columns, each in brackets. */
+static void broken_into_lines(void **state)
+{
+	static const struct { const char *text, *lines; } broken[] = {
+		{ "", "[]" }, { "abcde", "[abcde]" }, { "ab cd", "[ab cd]" }, { "ab cde f", "[ab][cde f]" },
+		{ "abcde f", "[abcde][f]" }, { "abcdefg", "[abcde][fg]" }, { " abcdef", "[ abcd][ef]" },
+		{ "a   b  cdef ", "[a   b][cdef ]" },
+		{ "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc" "a", "[\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc][a]" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(broken) / sizeof(*broken); i++) {
+		const char *text = broken[i].text;
+		char lines[64];
+		size_t used = 0;
+
+		do {
+			size_t n = text_line(text, 5);
+
+			used += (size_t)snprintf(lines + used, sizeof(lines) - used, "[%.*s]", (int)n, text);
+			text += n + strspn(text + n, " ");
+		} while (*text);
+		assert_string_equal(lines, broken[i].lines);
+	}
+}
+
 static void errors_and_warnings_are(void **state)
 {
 	struct err e;
@@ -48,7 +74,7 @@ static void errors_and_warnings_are(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT_TEST(sanitized), UNIT_TEST(errors_and_warnings_are),
+		UNIT_TEST(sanitized), UNIT_TEST(broken_into_lines), UNIT_TEST(errors_and_warnings_are),
 	};
 
 	return cmocka_run_group_tests_name("text", tests, NULL, NULL);
