@@ -31,9 +31,10 @@ INIT := $(sort $(wildcard init/*.c))
 HOOKS := $(sort $(wildcard hooks/*.c))
 MKINITRD := $(sort $(wildcard mkinitrd/*.c))
 # The parsers that tell the image builder what init would refuse.
-JUDGES := modules/inputs/cmdline.c modules/inputs/config.c modules/inputs/lockdown.c \
-	modules/inputs/manifest.c modules/inputs/options.c modules/trust/anchors.c \
-	modules/trust/filter.c modules/trust/keyring.c modules/trust/pkcs7.c modules/trust/policy.c modules/trust/verdict.c \
+JUDGES := modules/inputs/cmdline.c modules/inputs/config.c modules/inputs/failure.c \
+	modules/inputs/lockdown.c modules/inputs/manifest.c modules/inputs/options.c \
+	modules/trust/anchors.c modules/trust/filter.c modules/trust/keyring.c \
+	modules/trust/pkcs7.c modules/trust/policy.c modules/trust/verdict.c \
 	modules/disk/dps.c modules/disk/filesystem.c modules/disk/gpt.c modules/disk/read.c \
 	modules/verity/filtered.c modules/verity/others.c modules/verity/proof.c modules/verity/set.c \
 	modules/verity/signature.c modules/verity/superblock.c modules/verity/tree.c \

@@ -50,6 +50,7 @@ struct boot {
 	struct root_tree tree;           /* check */
 
 	struct record *record;           /* grows with every stage */
+	unsigned n_retries;              /* so far; see attempt.h */
 };
 
 /* When a device that starts being awaited now counts as missing. */

@@ -8,8 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "init/core/file.h"
 #include "init/core/log.h"
+#include "init/core/text.h"
 
 /* In no signed phase path, so it can stand for none of them. */
 #define CAP_WORD "slipway-failed"
@@ -24,9 +24,14 @@ static const struct {
 	[FAILURE_HALT] = { "halts", RB_HALT_SYSTEM },
 };
 
-static enum failure_action action_of(const struct boot *b)
+/* The command line overrules the rules of single reasons, too. */
+static enum failure_action action_of(const struct boot *b, enum err_code code)
 {
-	return b->options.failure != FAILURE_UNSET ? b->options.failure : b->config.failure;
+	enum failure_action ruled = b->config.failure_rules.by_code[code].action;
+
+	if (b->options.failure != FAILURE_UNSET)
+		return b->options.failure;
+	return ruled != FAILURE_UNSET ? ruled : b->config.failure;
 }
 
 static unsigned delay_of(const struct boot *b)
@@ -36,33 +41,39 @@ static unsigned delay_of(const struct boot *b)
 	return s >= 0 ? (unsigned)s : b->config.failure_delay_s;
 }
 
-/* A quiet console hides the kernel log: then the block goes there directly as well. */
-static bool console_shows_errors(void)
+void fail_wait(const struct boot *b)
 {
-	char text[64];
-	int level;
+	struct timespec delay = { .tv_sec = delay_of(b) };
 
-	return file_read_text("/proc/sys/kernel/printk", text, sizeof(text)) > 0 &&
-	       sscanf(text, "%d", &level) == 1 && level > LOG_ERR;
+	nanosleep(&delay, NULL);
 }
 
-void fail_report(const struct boot *b, const char *stage, const struct err *e)
-{
-	char lines[5][640];
-	bool direct = !console_shows_errors();
+/* So that a line fits on a screen of 80, behind the kernel's time stamp and a label. */
+enum { TEXT_COLUMNS = 79 - 15 - 9 };
 
-	log_set_stage("fail");
-	snprintf(lines[0], sizeof(lines[0]), "FAILED stage %s  [%s]", stage, err_name(e->code));
-	snprintf(lines[1], sizeof(lines[1]), "  what   %s", e->what);
-	snprintf(lines[2], sizeof(lines[2]), "  where  %s", e->where);
-	snprintf(lines[3], sizeof(lines[3]), "  means  %s", err_meaning(e->code));
-	snprintf(lines[4], sizeof(lines[4]), "  next   %s in %u s; %s",
-		 actions[action_of(b)].words, delay_of(b), err_advice(e->code));
-	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
-		log_err("%s", lines[i]);
-		if (direct)
-			dprintf(STDERR_FILENO, "%s\n", lines[i]);
-	}
+static void say(const char *label, const char *text)
+{
+	do {
+		size_t n = text_line(text, TEXT_COLUMNS);
+
+		log_console(LOG_ERR, "  %-6s %.*s", label, (int)n, text);
+		text += n + strspn(text + n, " ");
+		label = "";
+	} while (*text);
+}
+
+void fail_report(const struct boot *b, const char *stage, const struct err *e, const char *next)
+{
+	char line[400];
+
+	log_console(LOG_ERR, "slipway: FAILED stage %s  [%s]", stage, err_name(e->code));
+	say("what", e->what);
+	say("where", e->where);
+	say("means", err_meaning(e->code));
+	if (!next)
+		snprintf(line, sizeof(line), "%s in %u s; %s", actions[action_of(b, e->code)].words,
+			 delay_of(b), err_advice(e->code));
+	say("next", next ? next : line);
 }
 
 /* Also before the firmware stage. */
@@ -103,14 +114,12 @@ static void cap(struct boot *b)
 
 void fail(struct boot *b, const char *stage, const struct err *e)
 {
-	struct timespec delay = { .tv_sec = delay_of(b) };
-
 	log_set_stage("fail");
 	cap(b);
 	record_write(b->record, stage, e);
-	nanosleep(&delay, NULL);
+	fail_wait(b);
 	sync();
-	reboot(actions[action_of(b)].command);
+	reboot(actions[action_of(b, e->code)].command);
 	/* Whatever the kernel refuses, PID 1 must not return. */
 	for (;;)
 		pause();

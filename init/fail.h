@@ -4,8 +4,12 @@
 
 #include "init/boot.h"
 
-/* Prints the failure block: before anything is undone, which may take its time. */
-void fail_report(const struct boot *b, const char *stage, const struct err *e);
+/* Prints the failure block: before anything is undone, which may take its time. next says what
+ * happens next, NULL: the end of the boot. A screen of 80 columns and 25 lines takes it. */
+void fail_report(const struct boot *b, const char *stage, const struct err *e, const char *next);
+
+/* As long as slipway.conf or the command line wants a failure to stay readable. */
+void fail_wait(const struct boot *b);
 
 /* Caps PCR 11 so that nothing sealed to a phase of this image can be unsealed any more,
  * writes the record, waits so that a person can read, then reboots, powers off or halts.

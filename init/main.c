@@ -26,14 +26,14 @@ static _Noreturn void run(char *const argv[], char *const envp[])
 	struct err e = { 0 };
 
 	if (early_mounts(&e) < 0) {
-		fail_report(&boot, "early", &e);
+		fail_report(&boot, "early", &e, NULL);
 		fail(&boot, "early", &e);
 	}
 	log_info("slipway " SLIPWAY_VERSION);
 	boot.record = record_new();
 	failed = sequence_run(&boot, &e);
 	/* Said first: whatever undoing meets, the reason is on the screen. */
-	fail_report(&boot, failed->name, &e);
+	fail_report(&boot, failed->name, &e, NULL);
 	sequence_undo(&boot, failed);
 	fail(&boot, failed->name, &e);
 }

@@ -273,8 +273,11 @@ static void put_partition(struct json_object *a, const struct partition *p, cons
 
 void record_set(struct record *r, const struct disk *d, const struct verity_set *s)
 {
-	struct json_object *a = array(r, "partitions");
+	struct json_object *a = r ? json_object_new_array() : NULL;
 
+	if (!a)
+		return;
+	put(r->top, "partitions", a); /* in the place of those of an attempt before */
 	for (size_t i = 0; i < d->gpt.n_partitions; i++)
 		put_partition(a, &d->gpt.partitions[i], s ? s->verdicts.why[i] : NULL);
 }
@@ -321,6 +324,18 @@ void record_os(struct record *r, const char *os, const char *version, const char
 	put_text(r->top, "os", os);
 	put_text(r->top, "image_version", *version ? version : NULL);
 	put_text(r->top, "init", init);
+}
+
+void record_attempt(struct record *r, const char *attempt, const char *stage, const struct err *e,
+		    const char *label)
+{
+	struct json_object *o = append(array(r, "attempts"));
+
+	put_text(o, "attempt", attempt);
+	put_text(o, "stage", stage);
+	put_text(o, "code", err_name(e->code));
+	put_text(o, "what", e->what);
+	put_text(o, "label", label);
 }
 
 static void put_result(struct record *r, const char *failed_stage, const struct err *failure)

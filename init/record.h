@@ -51,6 +51,10 @@ void record_root(struct record *r, const struct volume *v, const char *filesyste
 /* version is its IMAGE_VERSION, "" if it has none. */
 void record_os(struct record *r, const char *os, const char *version, const char *init);
 
+/* What this boot tried after a failure; label is that of the root that failed, NULL for none. */
+void record_attempt(struct record *r, const char *attempt, const char *stage, const struct err *e,
+		    const char *label);
+
 /* The final PCR 11 value in every bank, read back from the TPM. */
 void record_pcr(struct record *r, const struct measurement *m);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "init/sequence.h"
 
+#include "init/attempt.h"
 #include "init/core/clock.h"
 #include "init/core/log.h"
 #include "init/stages.h"
@@ -55,20 +56,59 @@ static int run_stage(const struct stage *s, struct boot *b, struct err *e)
 	return rc;
 }
 
+static const struct stage *row_of(int (*run)(struct boot *b, struct err *e))
+{
+	const struct stage *s = sequence;
+
+	while (s->run != run)
+		s++;
+	return s;
+}
+
+static void undo(struct boot *b, const struct stage *from, const struct stage *to)
+{
+	log_set_stage("undo");
+	for (const struct stage *s = to + 1; s-- > from;)
+		if (s->undo)
+			s->undo(b);
+}
+
+/* Where the boot goes on, or NULL. Only the disk and what is on it can be looked at again:
+ * rows before it have measured, and from leave on nothing is undone. */
+static const struct stage *again(struct boot *b, const struct stage *failed, const struct err *e)
+{
+	static int (*const rows[])(struct boot *b, struct err *e) = {
+		[ATTEMPT_RETRY] = stage_discover, [ATTEMPT_NEXT_SLOT] = stage_choose,
+	};
+	const struct stage *s;
+	enum failure_attempt granted;
+
+	if (failed < row_of(stage_discover) || failed >= row_of(stage_leave))
+		return NULL;
+	granted = attempt(b, failed->name, e);
+	if (granted == ATTEMPT_NONE)
+		return NULL;
+	s = row_of(rows[granted]);
+	undo(b, s, failed);
+	return s;
+}
+
 const struct stage *sequence_run(struct boot *b, struct err *e)
 {
 	const struct stage *s = sequence, *last = &sequence[N_STAGES - 1];
 
 	/* The last one does not return unless it failed. */
-	while (run_stage(s, b, e) >= 0 && s < last)
-		s++;
-	return s;
+	for (;;) {
+		int rc = run_stage(s, b, e);
+		const struct stage *next = rc < 0 ? again(b, s, e) : s < last ? s + 1 : NULL;
+
+		if (!next)
+			return s;
+		s = next;
+	}
 }
 
 void sequence_undo(struct boot *b, const struct stage *failed)
 {
-	log_set_stage("undo");
-	for (const struct stage *s = failed + 1; s-- > sequence;)
-		if (s->undo)
-			s->undo(b);
+	undo(b, sequence, failed);
 }

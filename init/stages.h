@@ -3,6 +3,7 @@
 #pragma once
 
 #include "init/boot.h"
+#include "modules/disk/dps.h"
 
 int stage_inputs(struct boot *b, struct err *e);
 int stage_initrd(struct boot *b, struct err *e);
@@ -25,6 +26,9 @@ int end_extensions(struct boot *b, struct err *e);
 
 /* Ends what kernel began, likewise: a thread in the kernel would block the exec. */
 int end_kernel(struct boot *b, uint64_t deadline_ms, struct err *e);
+
+/* What the command line says of the root's partition. Points into b. */
+struct dps_wish root_wish(const struct boot *b);
 
 void undo_kernel(struct boot *b);
 void undo_trust(struct boot *b);

@@ -9,7 +9,6 @@
 
 #include "init/core/cleanup.h"
 #include "init/core/log.h"
-#include "modules/disk/dps.h"
 #include "modules/verity/filtered.h"
 #include "modules/verity/others.h"
 
@@ -114,15 +113,22 @@ void undo_discover(struct boot *b)
 
 /* ---- choose ---- */
 
+struct dps_wish root_wish(const struct boot *b)
+{
+	const struct device_name *root = &b->options.root;
+
+	return (struct dps_wish){
+		.uuid = root->has_uuid ? &root->uuid : NULL,
+		.label = *root->label ? root->label : NULL,
+		.devname = *root->node ? root->node : NULL,
+	};
+}
+
 int stage_choose(struct boot *b, struct err *e)
 {
 	const struct options *o = &b->options;
 	const struct verity_set_wish wish = {
-		.data = {
-			.uuid = o->root.has_uuid ? &o->root.uuid : NULL,
-			.label = *o->root.label ? o->root.label : NULL,
-			.devname = *o->root.node ? o->root.node : NULL,
-		},
+		.data = root_wish(b),
 		.root_hash = o->root_hash_bytes ? o->root_hash : NULL,
 		.root_hash_bytes = o->root_hash_bytes,
 	};

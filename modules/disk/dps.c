@@ -196,6 +196,8 @@ const char *dps_skips(const struct partition *p)
 {
 	if (p->filtered)
 		return "hidden by systemd.image_filter=";
+	if (p->failed)
+		return "failed in this boot";
 	if (p->attributes & GPT_ATTR_NO_AUTO)
 		return "not for automatic use (no-auto)";
 	if (strcmp(p->label, "_empty") == 0)

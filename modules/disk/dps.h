@@ -22,7 +22,7 @@ const char *dps_type_name(const struct uuid *type);
 bool dps_is_esp_or_xbootldr(const struct uuid *type);
 
 /* Why nothing may be chosen by itself in this partition, whatever its type (no-auto,
- * emptied, half written), or NULL. A static string. */
+ * emptied, half written, tried in vain), or NULL. A static string. */
 const char *dps_skips(const struct partition *p);
 
 /* Is the version in the label, which follows the last '_', at least the minimum by UAPI.10? ""

@@ -36,6 +36,7 @@ struct partition {
 	char label[GPT_LABEL_BYTES]; /* UTF-8, control characters replaced */
 	bool overlaps;               /* shares sectors with another partition */
 	bool filtered;               /* an image filter hides it */
+	bool failed;                 /* tried in this boot, in vain */
 	char devname[32];            /* "vda2"; empty until disk_agree() */
 };
 

@@ -135,6 +135,8 @@ static const struct {
 
 static bool apply(struct config *c, const char *key, const char *value)
 {
+	if (strncmp(key, "failure.", 8) == 0)
+		return failure_rules_set(&c->failure_rules, key + 8, value);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		if (strcmp(key, keys[i].key) == 0)
 			return keys[i].set(c, value);

@@ -8,6 +8,7 @@
 
 #include "init/core/digests.h"
 #include "init/core/err.h"
+#include "modules/inputs/failure.h"
 #include "modules/inputs/lockdown.h"
 #include "modules/inputs/options.h"
 
@@ -24,7 +25,8 @@ struct config {
 	enum tpm_need tpm;
 	bool srk; /* storage root key for the host; made where there is none */
 	bool os_separator; /* pcr-scheme=261: PCRs that the initrd does not use are closed, too */
-	enum failure_action failure;
+	enum failure_action failure; /* where no rule says otherwise */
+	struct failure_rules failure_rules;
 	unsigned failure_delay_s;
 	unsigned timeout_s; /* for a device */
 	bool panic_on_corruption; /* else restart */

@@ -48,20 +48,6 @@ bool number_parse(const char *text, unsigned max, unsigned *ret)
 	return n <= max;
 }
 
-bool failure_action_parse(const char *text, enum failure_action *ret)
-{
-	static const char *const names[] = {
-		[FAILURE_REBOOT] = "reboot", [FAILURE_POWEROFF] = "poweroff", [FAILURE_HALT] = "halt",
-	};
-
-	for (unsigned i = FAILURE_REBOOT; i <= FAILURE_HALT; i++)
-		if (strcmp(text, names[i]) == 0) {
-			*ret = (enum failure_action)i;
-			return true;
-		}
-	return false;
-}
-
 /* The rest of the text after a prefix, or NULL. */
 static const char *after(const char *text, const char *prefix)
 {

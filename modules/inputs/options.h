@@ -11,11 +11,10 @@
 #include "init/core/err.h"
 #include "init/core/log.h"
 #include "modules/inputs/cmdline.h"
+#include "modules/inputs/failure.h"
 
 /* systemd.volatile=; "state" is the host's business. */
 enum volatile_mode { VOLATILE_NO, VOLATILE_YES, VOLATILE_OVERLAY, VOLATILE_STATE };
-
-enum failure_action { FAILURE_UNSET, FAILURE_REBOOT, FAILURE_POWEROFF, FAILURE_HALT };
 
 /* A disk or partition that a word names: at most one member is set. */
 struct device_name {
@@ -65,9 +64,6 @@ int options_parse(const struct cmdline *c, struct options *ret, struct err *e);
 
 /* Whether a word's key is this name, '-' and '_' being the same. */
 bool option_is(const char *key, const char *name);
-
-/* "reboot", "poweroff" or "halt"; false for anything else. */
-bool failure_action_parse(const char *text, enum failure_action *ret);
 
 /* A decimal number up to max; false for anything else. */
 bool number_parse(const char *text, unsigned max, unsigned *ret);

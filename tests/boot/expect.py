@@ -16,6 +16,7 @@ HANDING_OVER = r"slipway\[1\]: switch: handing over to"
 MEASURE = "systemd.tpm2_measured_os=1"  # without firmware nothing else asks for it
 QUICKLY = "failure-delay=0\n"  # slipway.conf, for failures before the command line is known
 
+_STAMP = r"^\[ *\d+\.\d+\] "
 _KERNEL_SAYS = re.compile(r"\[ *\d+\.\d+\].*")
 _PROMPT = re.compile(r"^\S*[#$](?: |$)|login: ?$|\(initramfs\)|^dracut:|"
                      r"Press Enter for maintenance|Give root password|emergency (?:mode|shell)")
@@ -45,7 +46,8 @@ def boots(got: Result, warning: str = "", start: dict[str, str] | None = None) -
     `start` is what PCR 11 is before our first word, by bank: where a stub measured its UKI.
     """
     assert (got.record or {}).get("result") == "handed-over", got.explain()
-    assert "failure" not in got.record and got.seen("FAILED stage") is None, got.explain()
+    assert "failure" not in got.record, got.explain()
+    assert bool(got.seen("FAILED stage")) == ("attempts" in got.record), got.explain()
     assert got.seen(RUNNING), got.explain()
     assert got.seen(HANDING_OVER) <= got.seen(RUNNING)
     no_shell(got)
@@ -73,11 +75,17 @@ def refused(got: Result, code: str, stage: str, says: str = "", end: str = "rebo
 
 
 def block(got: Result, failure: dict) -> None:
-    """The console has the failure in full, in the words of the record."""
-    heads = [f"FAILED stage {failure['stage']}  [{failure['code']}]",
-             *(f"  {key:<6} {failure[key]}" for key in ("what", "where", "means"))]
-    for text in [*heads, failure["next"]]:
-        assert text in got.serial, f"not on the console: {text}\n{got.explain()}"
+    """The console has the failure in full, in the words of the record, and a screen takes it."""
+    texts = [text for _, text in got.lines]
+    head = f"FAILED stage {failure['stage']}  [{failure['code']}]"
+    start = max((n for n, text in enumerate(texts) if head in text), default=None)
+    assert start is not None, f"not on the console: {head}\n{got.explain()}"
+    lines = [text for text in texts[start:]
+             if re.match(r"(\[ *\d+\.\d+\] )?  (what|where|means|next|    ) ", text)]
+    shown = "".join("".join(re.sub(_STAMP, "", text).split()) for text in lines)
+    for text in [*(key + failure[key] for key in ("what", "where", "means")), failure["next"]]:
+        assert "".join(text.split()) in shown, f"not on the console: {text}\n{got.explain()}"
+    assert len(lines) < 24 and all(len(text) <= 80 for text in lines), lines
 
 
 def prompts(got: Result) -> list[float]:

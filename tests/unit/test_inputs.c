@@ -209,6 +209,21 @@ static void configuration(void **state)
 		{ "device-timeout=0\n", ERR_CONFIG },
 		{ "corruption=ignore\n", ERR_CONFIG },
 		{ "failure=shell\n", ERR_CONFIG },
+		{ "failure=next-slot\n", ERR_CONFIG /* and then? */ },
+		{ "failure.TPM_MISSING=poweroff\n", ERR_NONE },
+		{ "failure.proof=next-slot\n", ERR_NONE },
+		{ "failure.root=next-slot halt\n", ERR_NONE },
+		{ "failure.disk=retry reboot\n", ERR_NONE },
+		{ "failure.disk=retry next-slot\n", ERR_CONFIG },
+		{ "failure.disk=halt retry\n", ERR_CONFIG },
+		{ "failure.disk=retry  halt\n", ERR_CONFIG },
+		{ "failure.disk=retr halt\n", ERR_CONFIG },
+		{ "failure.disk=\n", ERR_CONFIG },
+		{ "failure.NONE=halt\n", ERR_CONFIG },
+		{ "failure.=halt\n", ERR_CONFIG },
+		{ "failure.dis=halt\n", ERR_CONFIG },
+		{ "failure.SIGNATURE=halt\n", ERR_CONFIG },
+		{ "failure.TPM=halt\n", ERR_CONFIG },
 		{ "deny-certificate=" HASH "\n", ERR_NONE },
 		{ "deny-certificate=" HASH "00\n", ERR_CONFIG },
 		{ "deny-certificate=0123\n", ERR_CONFIG },
@@ -239,6 +254,41 @@ static void configuration(void **state)
 	assert_memory_equal(c.modules, "a\0bc\0d\0", 7);
 	assert_int_equal(c.failure_delay_s, 3);
 	assert_int_equal(c.timeout_s, 90);
+}
+
+/* The last line that names a reason counts; a class is what stands below its head in err.def. */
+static void failure_rules(void **state)
+{
+	static const char text[] = "failure.VERITY_CORRUPTED=halt\n"
+				   "failure.proof=next-slot\n"
+				   "failure.DENIED=poweroff\n"
+				   "failure=halt\n"
+				   "failure.disk=retry reboot\n";
+	static const struct { enum err_code code; struct failure_rule rule; } cases[] = {
+		{ ERR_SYSTEM, { ATTEMPT_NONE, FAILURE_UNSET } },
+		{ ERR_TPM_FAILED, { ATTEMPT_NONE, FAILURE_UNSET } },
+		{ ERR_BOOT_DISK_UNKNOWN, { ATTEMPT_RETRY, FAILURE_REBOOT } },
+		{ ERR_POLICY_REFUSED, { ATTEMPT_RETRY, FAILURE_REBOOT } },
+		{ ERR_SIGNATURE_MISSING, { ATTEMPT_NEXT_SLOT, FAILURE_UNSET } },
+		{ ERR_DENIED, { ATTEMPT_NONE, FAILURE_POWEROFF } },
+		{ ERR_VERITY_CORRUPTED, { ATTEMPT_NEXT_SLOT, FAILURE_UNSET } },
+		{ ERR_EXTENSION_UNPROVEN, { ATTEMPT_NONE, FAILURE_UNSET } },
+		{ ERR_ROOT_MOUNT, { ATTEMPT_NONE, FAILURE_UNSET } },
+	};
+	struct config c;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(config_parse(text, strlen(text), &c, &e), 0);
+	assert_int_equal(c.failure, FAILURE_HALT);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct failure_rule *rule = &c.failure_rules.by_code[cases[i].code];
+
+		if (rule->attempt != cases[i].rule.attempt || rule->action != cases[i].rule.action)
+			fail_msg("%s: %d, %d", err_name(cases[i].code), rule->attempt, rule->action);
+	}
+	assert_true(failure_rules_set(&c.failure_rules, "root", "halt"));
+	assert_int_equal(c.failure_rules.by_code[ERR_N_CODES - 1].action, FAILURE_HALT);
 }
 
 static void efi_text(void **state)
@@ -272,6 +322,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(words), UNIT_TEST(refusals), UNIT_TEST(values), UNIT_TEST(lockdown_states), UNIT_TEST(denies_as_many_as_fit), UNIT_TEST(configuration),
+		UNIT_TEST(failure_rules),
 		UNIT_TEST(efi_text),
 	};
 

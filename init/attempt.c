@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "init/attempt.h"
+
+#include <stdio.h>
+
+#include "init/fail.h"
+#include "init/stages.h"
+
+enum { MAX_RETRIES = 3 };
+
+static const struct partition *choice(const struct boot *b)
+{
+	const struct dps_wish wish = root_wish(b);
+	const struct partition *chosen;
+	struct dps_verdicts verdicts;
+	struct err e;
+
+	return dps_choose(&b->disk.gpt, DPS_ROOT, &wish, &verdicts, &chosen, &e) < 0 ? NULL : chosen;
+}
+
+/* A root hash on the command line leaves no choice. */
+static const struct partition *next_slot(struct boot *b, const struct partition **ret_failed)
+{
+	const struct partition *failed = b->options.root_hash_bytes ? NULL : choice(b);
+
+	if (!failed)
+		return NULL;
+	b->disk.gpt.partitions[failed - b->disk.gpt.partitions].failed = true;
+	*ret_failed = failed;
+	return choice(b);
+}
+
+enum failure_attempt attempt(struct boot *b, const char *stage, const struct err *e)
+{
+	enum failure_attempt granted = b->config.failure_rules.by_code[e->code].attempt;
+	const struct partition *failed = NULL, *next;
+	char text[300];
+
+	if (granted == ATTEMPT_RETRY && b->n_retries < MAX_RETRIES) {
+		snprintf(text, sizeof(text), "looks for the disk again, retry %u of %u", ++b->n_retries,
+			 MAX_RETRIES);
+		fail_report(b, stage, e, text);
+		record_attempt(b->record, "retry", stage, e, NULL);
+		fail_wait(b);
+		return granted;
+	}
+	if (granted != ATTEMPT_NEXT_SLOT || !(next = next_slot(b, &failed)))
+		return ATTEMPT_NONE;
+	snprintf(text, sizeof(text), "tries partition %u '%s' in the place of %u '%s'", next->number,
+		 next->label, failed->number, failed->label);
+	fail_report(b, stage, e, text);
+	record_attempt(b->record, "next-slot", stage, e, failed->label);
+	return granted;
+}

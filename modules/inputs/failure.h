@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* failure.h - what follows which reason. Spec: slipway.conf(5), failure. Pure. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "init/core/err.h"
+
+/* How a failed boot ends. */
+enum failure_action { FAILURE_UNSET, FAILURE_REBOOT, FAILURE_POWEROFF, FAILURE_HALT };
+
+/* What the same boot tries before. */
+enum failure_attempt { ATTEMPT_NONE, ATTEMPT_RETRY, ATTEMPT_NEXT_SLOT };
+
+struct failure_rule {
+	enum failure_attempt attempt;
+	enum failure_action action; /* FAILURE_UNSET: what all others do */
+};
+
+/* Zeroed, no reason has a rule of its own. */
+struct failure_rules {
+	struct failure_rule by_code[ERR_N_CODES];
+};
+
+/* "reboot", "poweroff" or "halt"; false for anything else. */
+bool failure_action_parse(const char *text, enum failure_action *ret);
+
+/* For one reason ("TPM_MISSING") or a class of them ("tpm", see err.def): an attempt ("retry",
+ * "next-slot"), an action, or both, divided by one blank. False, and nothing changed, for
+ * anything else. */
+bool failure_rules_set(struct failure_rules *rules, const char *reason, const char *value);

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What follows a failure: how the machine ends, and what the same boot may try before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import chain
+import lab
+import pytest
+from expect import boots, direct, refused
+from lab import appliance, disk
+from variants import variant
+
+RULES = """failure=halt
+failure-delay=0
+failure.inputs=reboot
+failure.CMDLINE=poweroff
+failure.DISK_TIMEOUT=retry
+failure.proof=next-slot
+failure.root=next-slot
+"""
+UUIDS = [f"51070{n:03x}-51b1-4a7e-9d3a-6f1b6e3c1d0e" for n in range(4)]
+
+
+@pytest.fixture(scope="module")
+def ruled(lab):
+    """An initrd with rules for what follows a failure."""
+    return chain.initrd("failure-rules", conf=RULES)
+
+
+ENDS = [  # words, reason, stage, end
+    ("init=bin/init", "CMDLINE", "inputs", "poweroff"),
+    ("systemd.image_policy=root=nonsense", "POLICY_SYNTAX", "trust", "reboot"),
+    ("systemd.verity=no", "ROOT_UNPROTECTED", "choose", "halted"),
+    ("systemd.verity=no slipway.failure=poweroff", "ROOT_UNPROTECTED", "choose", "poweroff"),
+]
+
+
+@pytest.mark.parametrize("words,code,stage,end", ENDS, ids=[f"{x[1]}-{x[3]}" for x in ENDS])
+def test_ends(words, code, stage, end, demo, ruled, boot):
+    refused(boot(direct(demo.disk, words, initrd=ruled)), code, stage, end=end)
+
+
+# ---- next slot ----
+
+def slot(parts: list[lab.Part], version: int) -> list[lab.PartSpec]:
+    """A set of this version, whose signature partition, if any, has a UUID of its own."""
+    specs = disk.root_parts(parts)
+    return [replace(spec, label=f"os{'-' + part.kind if part.kind != 'data' else ''}_{version}",
+                    uuid=UUIDS[version] if part.kind == "sig" else part.uuid)
+            for spec, part in zip(specs, parts, strict=True)]
+
+
+def slots(out: Path, *sets: list[lab.Part]) -> disk.Disk:
+    """A disk with these sets, the newest first."""
+    return lab.make_disk(out, kinds=(), more=[spec for n, parts in enumerate(sets)
+                                              for spec in slot(parts, len(sets) - n)])
+
+
+def tried(got: lab.Result) -> list[tuple[str, str, str]]:
+    """What the record, and the console, say was tried: attempt, label that failed, reason."""
+    attempts = got.record.get("attempts", [])
+    for at in attempts:
+        assert got.seen(rf"FAILED stage {at['stage']}  \[{at['code']}\]"), got.explain()
+    return [(at["attempt"], at["label"], at["code"]) for at in attempts]
+
+
+def test_next_slot(demo, ruled, boot, tmp_path):
+    """Two newer sets that prove nothing, and one that is as good as the newest should have been."""
+    forged = chain.signed_again(variant("no-init"), lab.key("attacker"), tmp_path / "forged")
+    made = slots(tmp_path / "disk.img", forged, variant("no-os"), lab.root_parts())
+    got = boot(direct(made.path, initrd=ruled))
+    boots(got)
+    assert tried(got) == [("next-slot", "os_3", "SIGNATURE_UNTRUSTED"), ("next-slot", "os_2", "ROOT_NO_OS")]
+    assert got.record["root"]["roothash"] == demo.roothash
+    verdicts = {part["label"]: part["verdict"] for part in got.record["partitions"]}
+    assert verdicts["os_3"] == verdicts["os_2"] == "failed in this boot"
+    assert verdicts["os_1"] == "chosen"
+    assert got.seen(r"next   tries partition \d+ 'os_2' in the place of") < \
+        got.seen(r"next   tries partition \d+ 'os_1' in the place of")
+
+
+def test_both_slots_are_bad(ruled, boot, tmp_path):
+    """It ends, and as it is said."""
+    made = slots(tmp_path / "disk.img", variant("no-os"), variant("no-init"))
+    got = boot(direct(made.path, initrd=ruled))
+    refused(got, "ROOT_NO_INIT", "check", end="halted")
+    assert tried(got) == [("next-slot", "os_2", "ROOT_NO_OS")]
+
+
+def test_next_slot_is_not_signed(ruled, boot, tmp_path):
+    """What the first one has to prove, the next one has to prove, too."""
+    unsigned = [part for part in lab.root_parts() if part.kind != "sig"]
+    made = slots(tmp_path / "disk.img", variant("no-os"), unsigned)
+    got = boot(direct(made.path, initrd=ruled))
+    refused(got, "SIGNATURE_MISSING", "choose", end="halted")
+    assert tried(got) == [("next-slot", "os_2", "ROOT_NO_OS")]
+
+
+# ---- retry ----
+
+def test_retry(demo, ruled, boot):
+    """A disk that comes when it was given up once."""
+    spec = direct(demo.disk, "slipway.timeout=1", initrd=ruled,
+                  when=[lab.When("retry 1 of 3", attach=0)])
+    spec.drives[0] = replace(spec.drives[0], attached=False)
+    got = boot(spec)
+    boots(got)
+    assert tried(got) == [("retry", None, "DISK_TIMEOUT")] * len(got.record["attempts"])
+
+
+def test_retry_ends(ruled, boot, tmp_path):
+    """The twin: it never comes."""
+    spec = appliance.direct(tmp_path, initrd=ruled, append="slipway.timeout=1")
+    spec.drives.clear()
+    got = boot(spec)
+    refused(got, "DISK_TIMEOUT", "discover", end="halted")
+    assert tried(got) == [("retry", None, "DISK_TIMEOUT")] * 3
