@@ -37,16 +37,17 @@ class Uki:
     start: dict[str, str]
 
 
-def uki(name: str, image: Path, key: str | None = "db") -> Uki:
-    """A UKI that tests share, by name, with the demo's kernel and command line."""
+def uki(name: str, image: Path, key: str | None = "db", words: str = "") -> Uki:
+    """A UKI that tests share, by name, with the demo's kernel and command line, and more words."""
     folder = SHARED / f"uki-{name}"
     signer = lab.key(key) if key else None
-    inputs = steps.digest("uki 1", image, lab.kernel() / "boot/vmlinuz",
-                          appliance.CMDLINE, *([signer.cert] if signer else []))
+    cmdline = f"{appliance.CMDLINE} {words}".strip()
+    inputs = steps.digest("uki 1", image, lab.kernel() / "boot/vmlinuz", cmdline,
+                          *([signer.cert] if signer else []))
 
     def make(new: Path) -> None:
         new.mkdir()
-        lab.make_uki(new / "uki.efi", initrd=image, key=signer)
+        lab.make_uki(new / "uki.efi", initrd=image, key=signer, cmdline=cmdline)
         (new / "start.json").write_text(json.dumps(_start(new)))
 
     steps.once(folder, inputs, f"UKI {name}", make)
@@ -63,9 +64,9 @@ def _start(folder: Path) -> dict[str, str]:
 
 def chain(image: Path, *more: lab.Drive, words: str = "", **spec) -> lab.Spec:
     """The full chain with a TPM, Secure Boot unless said otherwise, up to the root's systemd."""
-    spec = {"firmware": "enforcing", "tpm": "on", "until": RUNNING, "timeout": 300} | spec
-    return lab.Spec(drives=[lab.Drive(image), *more],
-                    cmdline_extra=f"slipway.failure_delay=0 {words}".strip(), **spec)
+    spec = {"firmware": "enforcing", "tpm": "on", "until": RUNNING, "timeout": 300,
+            "drives": [lab.Drive(image), *more]} | spec
+    return lab.Spec(cmdline_extra=f"slipway.failure_delay=0 {words}".strip(), **spec)
 
 
 def archive(folder: Path) -> bytes:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import chain
 import lab
 import pytest
 from expect import boots, direct, refused
-from lab import appliance, disk
+from lab import appliance, ddi, demoroot, disk, paths, tree
+from lab.steps import digest, once, run
 from variants import variant
 
 RULES = """failure=halt
@@ -118,3 +121,61 @@ def test_retry_ends(ruled, boot, tmp_path):
     got = boot(spec)
     refused(got, "DISK_TIMEOUT", "discover", end="halted")
     assert tried(got) == [("retry", None, "DISK_TIMEOUT")] * 3
+
+
+# ---- boot counting ----
+
+BLESS = ("systemd-bless-boot", "system/systemd-bless-boot.service",
+         "system-generators/systemd-bless-boot-generator")
+BLESSED = r"Finished.*systemd-bless-boot\.serv"
+
+
+def blessing() -> list[lab.Part]:
+    """The demo's root with what tells sd-boot that a boot was good; it is in a package of its own."""
+    folder, key = paths.LAB / "root-blessing", lab.key("verity")
+
+    def make(new: Path) -> None:
+        stage = Path(tempfile.mkdtemp(prefix="blessing-", dir=paths.LAB))
+        run(["cp", "-a", demoroot.root_tree(), stage / "tree"])
+        lab.tool("sh", "-c", "cd /tmp && apt-get -qq download systemd-boot && dpkg-deb -x ./*.deb $1",
+                 "sh", tree.host(stage))
+        for name in BLESS:
+            shutil.move(stage / "usr/lib/systemd" / name, stage / "tree/usr/lib/systemd" / name)
+        ddi.cut(stage / "root.img", lab.repart(stage / "tree", stage / "root.img", key=key), new)
+        shutil.rmtree(stage)
+
+    once(folder, digest("blessing 1", lab.root_parts()[0].roothash, key.cert),
+         "root DDI, with systemd-bless-boot", make)
+    return ddi.load_parts(folder)
+
+
+def sd_boot(folder: Path) -> Path:
+    """The boot loader, signed like a UKI."""
+    key, out = lab.key("db"), folder / "sd-boot.efi"
+    lab.tool("sbsign", "--key", tree.host(key.key), "--cert", tree.host(key.cert), "--output",
+             f"{tree.host(folder)}/{out.name}", "/usr/lib/systemd/boot/efi/systemd-bootx64.efi")
+    return out
+
+
+def entries(made: disk.Disk, label: str) -> list[str]:
+    """The UKIs on the ESP that sd-boot chooses from."""
+    listed = run(["mdir", "-b", "-i", f"{made.path}@@{made.offset(label)}", "::EFI/Linux"])
+    return sorted(Path(name).name for name in listed.stdout.decode().split())
+
+
+def test_boot_counting(demo, boot, tmp_path):
+    """The newer entry fails as often as it may; then sd-boot takes the older one, which is good."""
+    good = chain.uki("counted", demo.initrd, words="systemd.unit=basic.target")
+    bad = chain.uki("counted-bad", demo.initrd, words="systemd.verity=no")
+    made = lab.make_disk(tmp_path / "disk.img", parts=blessing(), esp_files={
+        "EFI/BOOT/BOOTX64.EFI": sd_boot(tmp_path), "loader/loader.conf": b"timeout 0\n",
+        "EFI/Linux/demo_2+2.efi": bad.path, "EFI/Linux/demo_1+2.efi": good.path})
+    got = boot(chain.chain(made.path, drives=[lab.Drive(made.path, keep=True)], resets=9,
+                           until=BLESSED, firmware="off", tpm="none"))
+    assert got.end == "stopped", got.explain()
+    first, second, third = got.records
+    for record in (first, second):
+        assert record["failure"]["code"] == "ROOT_UNPROTECTED", record["failure"]
+    assert third["result"] == "handed-over"
+    assert len({record["boot_id"] for record in got.records}) == 3
+    assert entries(made, made.table.entries[0].label) == ["demo_1.efi", "demo_2+0-2.efi"]

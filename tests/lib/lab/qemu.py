@@ -21,8 +21,9 @@ def command(spec: Spec, folder: Path, sockets: Path, tpm_socket: Path | None) ->
     # is seen half-done by the others now and then, and it panics.
     accel = "kvm" if kvm else \
         "tcg,thread=single" if spec.cpus > 1 and not spec.parallel else "tcg"
-    words = [BINARY, "-nodefaults", "-no-user-config", "-display", "none", "-S", "-no-reboot",
-             "-no-shutdown", "-accel", accel, "-cpu", "host" if kvm else "max", "-m",
+    words = [BINARY, "-nodefaults", "-no-user-config", "-display", "none", "-S", "-no-shutdown",
+             *([] if spec.resets else ["-no-reboot"]),
+             "-accel", accel, "-cpu", "host" if kvm else "max", "-m",
              str(spec.memory), "-smp", str(spec.cpus),
              "-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial", "-qmp",
              f"unix:{sockets / 'qmp'},server=on,wait=off"]
@@ -104,8 +105,8 @@ def _backend(drive: Drive, number: int) -> str:
     file = str(drive.image)
     if drive.blkdebug:
         file = f"blkdebug:{drive.blkdebug}:{file}"
-    mode = "readonly=on" if drive.read_only else "snapshot=on"
-    return f"if=none,id=drive{number},format=raw,{mode},file={_comma(file)}"
+    mode = "readonly=on," if drive.read_only else "" if drive.keep else "snapshot=on,"
+    return f"if=none,id=drive{number},format=raw,{mode}file={_comma(file)}"
 
 
 def device(drive: Drive, number: int) -> dict:

@@ -15,7 +15,7 @@ from .swtpm import Swtpm
 
 @dataclass
 class Drive:
-    """A disk of the machine. The image is never changed: writes go to a throw-away overlay."""
+    """A disk of the machine. Unless `keep`, writes go to a throw-away overlay."""
 
     image: Path
     bus: str = "virtio-blk"  # virtio-blk, nvme, virtio-scsi, ahci, usb, sdhci, pvscsi
@@ -24,6 +24,7 @@ class Drive:
     attached: bool = True  # False: only a When(attach=...) plugs it in
     removable: bool = False  # for virtio-scsi and usb
     read_only: bool = False
+    keep: bool = False  # writes go to the image
     blkdebug: str = ""  # a blkdebug configuration, for read errors
 
 
@@ -69,6 +70,7 @@ class Spec:
     when: list[When] = field(default_factory=list)
     smbios: list[str] = field(default_factory=list)  # type 11 strings, credentials say
     arguments: list[str] = field(default_factory=list)  # more words for QEMU
+    resets: int = 0  # how often the machine may start again before a reset ends it
     echo: bool = False  # show the serial console while it comes
 
 
@@ -81,10 +83,11 @@ class Result:
     end: str
     seconds: float
     lines: list[tuple[float, str]]  # the serial console, each line with its time
-    record: dict | None  # what init wrote to the port slipway.record
+    record: dict | None  # what init wrote to the port slipway.record, in the last boot
     report: Report | None  # what the demo's root wrote to the port slipway.report
     pcrs: dict[str, list[str]]  # read from the TPM after the end: bank -> 24 values
     folder: Path  # serial.log, record.json, report.json, qemu.log, command
+    records: list[dict] = field(default_factory=list)  # of all boots, with Spec.resets
 
     @property
     def serial(self) -> str:

@@ -70,6 +70,7 @@ class _Machine:
         if spec.tpm == "dead" and spec.firmware:
             self.waiting.append(When(_TPM_DIES, kill_tpm=True))
         self.due: list[tuple[float, When]] = []
+        self.resets = 0
         words = qemu.command(spec, folder, sockets, tpm.socket_path if tpm else None)
         (folder / "command").write_text(" ".join(words) + "\n")
         self.errors = (folder / "qemu.log").open("wb")
@@ -115,7 +116,11 @@ class _Machine:
             if event["event"] == "SHUTDOWN":
                 reason = event["data"].get("reason", "")
                 return _REASONS.get(reason, reason)
+        self.resets += sum(event["event"] == "RESET" for event in self.qmp.events)
         self.qmp.events.clear()
+        if 0 < self.spec.resets <= self.resets:
+            self.resets = -1
+            self.qmp.command("set-action", reboot="shutdown")
         return "timeout" if self.now() >= self.spec.timeout else ""
 
     def _read(self, console: int) -> str:
@@ -189,12 +194,19 @@ class _Machine:
         (self.folder / "serial.log").write_text(log)
         (self.folder / "vars.fd").unlink(missing_ok=True)
         report = _json(self.folder / "report.json")
-        return Result(end, self.now(), self.lines, _json(self.folder / "record.json"),
-                      Report(report) if report else None, pcrs, self.folder)
+        records = _json(self.folder / "record.json")
+        return Result(end, self.now(), self.lines, records[-1] if records else None,
+                      Report(report[-1]) if report else None, pcrs, self.folder, records)
 
 
-def _json(path: Path) -> dict | None:
+def _json(path: Path) -> list[dict]:
+    """The documents in a file, one for each boot; none if one is damaged."""
+    text, found = path.read_text() if path.exists() else "", []
     try:
-        return json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
-        return None
+        while text := text.lstrip():
+            document, end = json.JSONDecoder().raw_decode(text)
+            found.append(document)
+            text = text[end:]
+    except ValueError:
+        return []
+    return found
