@@ -226,6 +226,7 @@ void record_extensions(struct record *r, const struct extensions *x)
 		struct json_object *o = append(a);
 
 		put_text(o, "class", v->class->name);
+		put_text(o, "source", v->source);
 		put_text(o, "name", v->name);
 		put_text(o, "verdict", v->merged ? "merged" : "skipped");
 		put_text(o, "code", v->merged ? NULL : err_name(v->code));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <linux/blkpg.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -117,6 +118,18 @@ static int check_open_partition(dev_t dev, const struct disk *disk, const struct
 	return 0;
 }
 
+static int check_whole(int fd, const struct disk *disk, const struct partition *p, struct err *e)
+{
+	uint64_t n_bytes;
+
+	if (ioctl(fd, BLKGETSIZE64, &n_bytes) < 0)
+		return err_set(e, ERR_SYSTEM, errno, "ask for the size of '%s'", p->devname);
+	if (n_bytes / disk->sector_bytes != p->n_lbas)
+		return err_set(e, ERR_GPT_DISAGREES, 0, "'%s' has another size than it had",
+			       p->devname);
+	return 0;
+}
+
 int disk_open_partition(const struct disk *disk, const struct partition *p, struct err *e)
 {
 	SCOPED(fd_close) int fd = -1;
@@ -130,6 +143,6 @@ int disk_open_partition(const struct disk *disk, const struct partition *p, stru
 	fd = device_open(p->devname, &dev, e);
 	if (fd < 0)
 		return fd;
-	rc = check_open_partition(dev, disk, p, e);
+	rc = p->number ? check_open_partition(dev, disk, p, e) : check_whole(fd, disk, p, e);
 	return rc < 0 ? rc : fd_take(&fd);
 }

@@ -71,7 +71,8 @@ int disk_find_again(const struct disk_wish *wish, const struct disk *disk, struc
 int disk_agree(struct disk *disk, struct err *e);
 
 /* Opens /dev/DEVNAME read-only and checks that it is the partition: same
- * disk, number, start and size by sysfs. Returns a descriptor the caller owns.
+ * disk, number, start and size by sysfs. Number 0 is a whole device in a partition's place,
+ * of which the size is checked. Returns a descriptor the caller owns.
  * Errors: ERR_GPT_DISAGREES, ERR_SYSTEM. */
 int disk_open_partition(const struct disk *disk, const struct partition *p, struct err *e);
 

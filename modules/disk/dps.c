@@ -159,6 +159,14 @@ const char *dps_architecture(void)
 	return NATIVE;
 }
 
+bool dps_is_architecture(const char *name)
+{
+	for (size_t i = 0; i < N_ARCHITECTURES; i++)
+		if (strcmp(architectures[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 /* The architecture for which this type is what d and r say, or NULL. */
 static const struct architecture *architecture_of(const struct uuid *type, enum designator d,
 						  enum role r)

@@ -15,6 +15,9 @@ const struct uuid *dps_type(enum designator d, enum role r);
 /* "x86-64": UAPI.2's word for the architecture that we run on. */
 const char *dps_architecture(void);
 
+/* Is this such a word, of any architecture known here? */
+bool dps_is_architecture(const char *name);
+
 /* "root-x86-64-verity", "esp", ... for any known type of any architecture;
  * "unknown" else. */
 const char *dps_type_name(const struct uuid *type);

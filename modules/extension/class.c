@@ -4,8 +4,14 @@
 #include <stddef.h>
 #include <sys/mount.h>
 
-static const char *const sysext_folders[] = { "/.extra/sysext", "/.extra/global_sysext", NULL };
-static const char *const confext_folders[] = { "/.extra/confext", "/.extra/global_confext", NULL };
+static const char *const sysext_folders[] = {
+	"/etc/extensions", "/run/extensions", "/var/lib/extensions",
+	"/.extra/sysext", "/.extra/global_sysext", NULL,
+};
+static const char *const confext_folders[] = {
+	"/run/confexts", "/var/lib/confexts", "/usr/local/lib/confexts",
+	"/.extra/confext", "/.extra/global_confext", NULL,
+};
 static const char *const sysext_hierarchies[] = { "/usr", "/opt", NULL };
 static const char *const confext_hierarchies[] = { "/etc", NULL };
 static const char *const confext_links[] = { "/etc", "/usr", "/opt", NULL };

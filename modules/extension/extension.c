@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
@@ -18,13 +19,14 @@
 #include "modules/extension/tree.h"
 
 enum {
-	FILE_BYTES = EXTENSION_FILE_BYTES + 32, /* with the folder */
+	FILE_BYTES = FOUND_FILE_BYTES + 32, /* with the folder */
 	TOP_BYTES = 40,
 	MAX_RELEASE_BYTES = 64 * 1024,
 };
 
 struct extension {
-	char file[FILE_BYTES]; /* the image */
+	char file[FILE_BYTES]; /* the image, or a directory */
+	bool own, directory;
 	char top[TOP_BYTES];   /* where its tree starts */
 	struct image image;
 	bool has[MAX_HIERARCHIES];
@@ -38,22 +40,30 @@ struct extensions {
 	struct extension at[]; /* by class, oldest first */
 };
 
-static bool folder_has_images(const struct extension_class *class, const char *path)
+static bool has_entries(const char *path)
 {
 	SCOPED(dir_close) DIR *d = opendir(path);
-	char name[EXTENSION_NAME_BYTES];
 	const struct dirent *entry;
 
 	while (d && (entry = readdir(d)))
-		if (extension_name(entry->d_name, class, name) == NAME_GOOD)
+		if (entry->d_name[0] != '.')
 			return true;
 	return false;
+}
+
+/* What the stub takes from the ESP and puts into the initrd is not. */
+static bool is_own(const char *folder)
+{
+	struct stat st, root;
+
+	return strncmp(folder, "/.extra/", strlen("/.extra/")) != 0 && stat(folder, &st) == 0 &&
+	       stat("/", &root) == 0 && st.st_dev == root.st_dev;
 }
 
 bool extensions_present(const struct extension_class *class)
 {
 	for (const char *const *folder = class->folders; *folder; folder++)
-		if (folder_has_images(class, *folder))
+		if (has_entries(*folder))
 			return true;
 	return false;
 }
@@ -83,7 +93,12 @@ static int accept_tree(struct extension *x, const struct release *initrd, struct
 static void begin(struct extension *x, const struct extension_class *class,
 		  const struct found *found, size_t index)
 {
-	*x = (struct extension){ .image = IMAGE_EMPTY, .verdict.class = class };
+	*x = (struct extension){
+		.own = found->own,
+		.directory = found->kind == FOUND_DIRECTORY,
+		.image = IMAGE_EMPTY,
+		.verdict = { .class = class, .source = x->file },
+	};
 	snprintf(x->file, sizeof(x->file), "%s/%s", found->directory, found->file);
 	snprintf(x->top, sizeof(x->top), MERGE_WORKSPACE "/%02zu", index);
 	snprintf(x->verdict.name, sizeof(x->verdict.name), "%s", found->name);
@@ -92,12 +107,16 @@ static void begin(struct extension *x, const struct extension_class *class,
 static int take(struct extension *x, const struct image_rules *rules,
 		const struct release *initrd, struct err *e)
 {
-	int rc = image_prove(&x->image, x->file, rules, x->verdict.root_hash, e);
+	int rc;
 
-	if (rc < 0)
-		return rc;
-	rc = image_mount(&x->image, x->top, rules, e);
-	if (rc == 0)
+	if (x->directory) {
+		rc = image_bind(&x->image, x->file, x->top, rules, e);
+	} else {
+		rc = image_prove(&x->image, x->file, x->own, rules, x->verdict.root_hash, e);
+		if (rc >= 0)
+			rc = image_mount(&x->image, x->top, rules, e);
+	}
+	if (rc >= 0)
 		rc = accept_tree(x, initrd, e);
 	/* How dm-verity answers when content does not match its hash. */
 	if (rc < 0 && e->errnum == EIO)
@@ -178,7 +197,7 @@ static void read_initrd_release(struct release *ret)
 static int find(const struct extension_class *class, struct found_list *list, struct err *e)
 {
 	for (const char *const *folder = class->folders; *folder; folder++) {
-		int rc = discover(class, *folder, list, e);
+		int rc = discover(class, *folder, is_own(*folder), list, e);
 
 		if (rc < 0)
 			return rc;

@@ -16,6 +16,7 @@ struct extensions;
 
 struct extension_verdict {
 	const struct extension_class *class;
+	const char *source; /* its path */
 	char name[128];
 	bool merged;
 	char root_hash[2 * VERITY_MAX_HASH_BYTES + 1]; /* "" if it never had one */
@@ -30,11 +31,12 @@ struct extension_request {
 	bool secure_boot, allow_user_space;
 };
 
-/* True if one of the class's folders holds any *.raw: whether the modules for loop devices and
+/* True if one of the class's folders holds anything: whether the modules for loop devices and
  * overlays are needed at all. */
 bool extensions_present(const struct extension_class *class);
 
-/* Takes every *.raw from the folders of the wanted classes: attaches it to a loop device,
+/* Takes every extension from the folders of the wanted classes. Directories of the initrd itself
+ * are as proven as this program. An image is attached to a loop device; then it
  * proves its verity set with volume_prove(), mounts it (read-only, nodev, nosuid, and noexec
  * for configuration) and only then reads its extension-release. What passes is merged by one
  * overlay each over /usr and /opt, or over /etc, newest name on top. A bad extension is

@@ -13,6 +13,7 @@
 #include "modules/disk/disk.h"
 #include "modules/disk/filesystem.h"
 #include "modules/extension/judge.h"
+#include "modules/extension/sidecar.h"
 
 /* What fails for a root in many ways is one of few things for an extension. The words
  * stay, they say it exactly. */
@@ -44,23 +45,6 @@ static int as_extension_error(struct err *e)
 	return -(int)e->code;
 }
 
-static int attach(const char *path, struct loop *ret, struct err *e)
-{
-	static const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-	SCOPED(fd_close) int fd = open(path, flags);
-	struct stat st;
-
-	/* ELOOP: a link. */
-	if (fd < 0)
-		return err_set(e, errno == ELOOP ? ERR_EXTENSION_MALFORMED : ERR_SYSTEM, errno,
-			       "open '%s'", path);
-	if (fstat(fd, &st) < 0)
-		return err_set(e, ERR_SYSTEM, errno, "look at '%s'", path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(e, ERR_EXTENSION_MALFORMED, 0, "'%s' is no regular file", path);
-	return loop_attach(fd, ret, e);
-}
-
 static int choose(const struct disk *disk, const struct policy *policy, struct verity_set *ret,
 		  struct err *e)
 {
@@ -72,8 +56,10 @@ static int choose(const struct disk *disk, const struct policy *policy, struct v
 	return rc;
 }
 
+/* trusted: without a signature the root hash is the initrd's own word. */
 static int prove_set(struct image *image, const struct disk *disk, const struct verity_set *set,
-		     const struct image_rules *rules, const char *root_hash, struct err *e)
+		     bool trusted, const struct image_rules *rules, const char *root_hash,
+		     struct err *e)
 {
 	const struct extension_request *request = rules->request;
 	/* A device-mapper name has 127 characters; 64 digits are all of a SHA-256. */
@@ -86,9 +72,11 @@ static int prove_set(struct image *image, const struct disk *disk, const struct 
 		.denied_root_hashes = request->denied_root_hashes,
 		.secure_boot = request->secure_boot,
 		.allow_user_space = request->allow_user_space,
+		.root_hash_trusted = trusted,
 		.on_corruption = ON_CORRUPTION_ERROR, /* a boot goes on without it */
 	};
-	int rc = extension_check_set(set, &rules->policy, e);
+	bool by_policy = set->signature || !trusted;
+	int rc = by_policy ? extension_check_set(set, &rules->policy, e) : 0;
 
 	if (rc < 0)
 		return rc;
@@ -97,6 +85,8 @@ static int prove_set(struct image *image, const struct disk *disk, const struct 
 	if (rc < 0)
 		return rc;
 	image->designator = set->designator;
+	if (!by_policy)
+		return 0;
 	return policy_check(&rules->policy, extension_designator(set->designator),
 			    volume_uses(image->volume), set->data->attributes, set->data->devname,
 			    e);
@@ -113,16 +103,32 @@ static int prove_loop(struct image *image, const struct image_rules *rules, char
 	    (rc = choose(&disk, &rules->policy, &set, e)) < 0)
 		return rc;
 	hex_encode(set.root_hash, set.root_hash_bytes, root_hash);
-	return prove_set(image, &disk, &set, rules, root_hash, e);
+	return prove_set(image, &disk, &set, false, rules, root_hash, e);
 }
 
-int image_prove(struct image *image, const char *path, const struct image_rules *rules,
+static int prove_beside(struct image *image, const char *path, bool own,
+			const struct image_rules *rules, char *root_hash, struct err *e)
+{
+	SCOPED(sidecar_done) struct sidecar s = { 0 };
+	struct disk disk = { .sector_bytes = 512 };
+	int rc = sidecar_read(path, &image->loop, &image->hash_loop, &s, e);
+
+	if (rc < 0)
+		return rc;
+	snprintf(disk.name, sizeof(disk.name), "%s", image->loop.name);
+	hex_encode(s.set.root_hash, s.set.root_hash_bytes, root_hash);
+	return prove_set(image, &disk, &s.set, own, rules, root_hash, e);
+}
+
+int image_prove(struct image *image, const char *path, bool own, const struct image_rules *rules,
 		char root_hash[static 2 * VERITY_MAX_HASH_BYTES + 1], struct err *e)
 {
-	int rc = attach(path, &image->loop, e);
+	bool beside = sidecar_present(path);
+	int rc = loop_attach_path(path, !beside, &image->loop, e);
 
 	if (rc == 0)
-		rc = prove_loop(image, rules, root_hash, e);
+		rc = beside ? prove_beside(image, path, own, rules, root_hash, e) :
+			      prove_loop(image, rules, root_hash, e);
 	return rc < 0 ? as_extension_error(e) : 0;
 }
 
@@ -161,6 +167,40 @@ int image_mount(struct image *image, const char *top, const struct image_rules *
 	return 0;
 }
 
+static int bind_directory(int fd, const char *top, unsigned long flags, struct err *e)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (mount(path, top, NULL, MS_BIND, NULL) < 0)
+		return err_set(e, ERR_SYSTEM, errno, "bind it at '%s'", top);
+	if (mount(NULL, top, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, NULL) < 0) {
+		umount2(top, MNT_DETACH | UMOUNT_NOFOLLOW);
+		return err_set(e, ERR_SYSTEM, errno, "make '%s' read-only", top);
+	}
+	return 0;
+}
+
+int image_bind(struct image *image, const char *path, const char *top,
+	       const struct image_rules *rules, struct err *e)
+{
+	SCOPED(fd_close) int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st, root;
+	int rc;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || stat("/", &root) < 0)
+		return err_set(e, ERR_SYSTEM, errno, "open '%s'", path);
+	if (st.st_dev != root.st_dev)
+		return err_set(e, ERR_EXTENSION_MALFORMED, 0,
+			       "'%s' is no part of the initrd's own file system", path);
+	rc = make_dirs(top, 0755, e);
+	if (rc >= 0)
+		rc = bind_directory(fd, top, rules->class->flags, e);
+	if (rc >= 0)
+		snprintf(image->mount_point, sizeof(image->mount_point), "%s", top);
+	return rc;
+}
+
 void image_close(struct image *image)
 {
 	if (*image->mount_point)
@@ -168,5 +208,6 @@ void image_close(struct image *image)
 	if (image->volume)
 		volume_close(image->volume);
 	loop_detach(&image->loop);
+	loop_detach(&image->hash_loop);
 	*image = IMAGE_EMPTY;
 }

@@ -12,7 +12,7 @@ enum { IMAGE_MOUNT_BYTES = 64 };
 
 /* Empty: IMAGE_EMPTY. image_close() takes any state in between as well. */
 struct image {
-	struct loop loop;
+	struct loop loop, hash_loop; /* the latter for a hash tree in a file of its own */
 	struct volume *volume;
 	enum designator designator;
 	char mount_point[IMAGE_MOUNT_BYTES]; /* "" unless mounted */
@@ -25,19 +25,26 @@ struct image_rules {
 	struct policy policy;
 };
 
-#define IMAGE_EMPTY ((struct image){ .loop.fd = -1 })
+#define IMAGE_EMPTY ((struct image){ .loop.fd = -1, .hash_loop.fd = -1 })
 
 /* Attaches the file and proves its root (or else, if the policy knows of one, its usr) partition. root_hash takes
- * what the image claims, proven or not. Nothing of it was mounted or probed yet.
+ * what the image claims, proven or not. Nothing of it was mounted or probed yet. The proof
+ * may lie in files beside it; own: the file is the initrd's own, and so is such a proof, which is as
+ * good as a signature.
  * Errors: ERR_EXTENSION_UNPROVEN, ERR_EXTENSION_MALFORMED, ERR_EXTENSION_DUPLICATE,
  * ERR_VERITY_FAILED, ERR_MODULES, ERR_SYSTEM, ERR_MEMORY, ERR_UNSUPPORTED. The caller closes *image in any case. */
-int image_prove(struct image *image, const char *path, const struct image_rules *rules,
+int image_prove(struct image *image, const char *path, bool own, const struct image_rules *rules,
 		char root_hash[static 2 * VERITY_MAX_HASH_BYTES + 1], struct err *e);
 
 /* Mounts the proven volume at top (which is made), or at top/usr if it is a usr
  * partition, so that the tree always starts at top. Errors: as above. */
 int image_mount(struct image *image, const char *top, const struct image_rules *rules,
 		struct err *e);
+
+/* Mounts a directory of the initrd's own file system at top. Errors: ERR_EXTENSION_MALFORMED (it is
+ * elsewhere), ERR_SYSTEM. */
+int image_bind(struct image *image, const char *path, const char *top,
+	       const struct image_rules *rules, struct err *e);
 
 /* Unmounts, deactivates, detaches; empties *image. */
 void image_close(struct image *image);

@@ -37,15 +37,12 @@ static const struct extension_class *strip_class(const char *s, size_t *n)
 	return NULL;
 }
 
-enum name_kind extension_name(const char *file, const struct extension_class *class,
-			      char ret[static EXTENSION_NAME_BYTES])
+/* The name is the first n bytes of file, which lose the class's suffix. */
+static enum name_kind take_name(const char *file, size_t n, const struct extension_class *class,
+				char *ret)
 {
-	const struct extension_class *named;
-	size_t n = strlen(file);
+	const struct extension_class *named = strip_class(file, &n);
 
-	if (!strip(file, &n, ".raw"))
-		return NAME_OTHER;
-	named = strip_class(file, &n);
 	if (named && named != class)
 		return NAME_FOREIGN;
 	if (n == 0 || n >= EXTENSION_NAME_BYTES || file[0] == '.' || !is_printable(file, n))
@@ -53,6 +50,20 @@ enum name_kind extension_name(const char *file, const struct extension_class *cl
 	memcpy(ret, file, n);
 	ret[n] = '\0';
 	return NAME_GOOD;
+}
+
+enum name_kind extension_name(const char *file, const struct extension_class *class,
+			      char ret[static EXTENSION_NAME_BYTES])
+{
+	size_t n = strlen(file);
+
+	return strip(file, &n, ".raw") ? take_name(file, n, class, ret) : NAME_OTHER;
+}
+
+enum name_kind extension_directory_name(const char *file, const struct extension_class *class,
+					char ret[static EXTENSION_NAME_BYTES])
+{
+	return take_name(file, strlen(file), class, ret);
 }
 
 const struct extension_class *extension_class_of(const char *file)

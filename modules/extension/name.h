@@ -15,13 +15,17 @@ enum {
 enum name_kind {
 	NAME_OTHER,   /* no *.raw */
 	NAME_FOREIGN, /* *.raw of the other class, as *.confext.raw */
-	NAME_INVALID, /* *.raw, but hidden, empty, too long or not printable ASCII */
+	NAME_INVALID, /* *.raw, or a directory, but hidden, empty, too long or not printable ASCII */
 	NAME_GOOD,
 };
 
 /* Strips ".raw", then what the class appends, as ".sysext". Fills ret for NAME_GOOD only. */
 enum name_kind extension_name(const char *file, const struct extension_class *class,
 			      char ret[static EXTENSION_NAME_BYTES]);
+
+/* The same for an extension that is a directory, whose name has no ".raw". */
+enum name_kind extension_directory_name(const char *file, const struct extension_class *class,
+					char ret[static EXTENSION_NAME_BYTES]);
 
 /* What an image is by its file's name alone. */
 const struct extension_class *extension_class_of(const char *file);

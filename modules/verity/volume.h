@@ -13,7 +13,7 @@
 struct volume;
 
 enum proof {
-	PROOF_ROOT_HASH,   /* the root hash itself is trusted (command line) */
+	PROOF_ROOT_HASH,   /* the root hash itself is trusted (command line, the initrd's files) */
 	PROOF_CERTIFICATE, /* one of our certificates, checked by us */
 	PROOF_KERNEL,      /* the kernel's trusted keyrings */
 };
@@ -33,7 +33,7 @@ struct volume_request {
 	bool secure_boot;      /* else the kernel's yes is no proof: db is unprotected */
 	bool allow_user_space; /* systemd.allow_userspace_verity= */
 	const struct digests *denied_root_hashes; /* NULL: none */
-	bool root_hash_trusted; /* set->root_hash came from a trusted command line */
+	bool root_hash_trusted; /* set->root_hash came from a trusted command line or the initrd */
 	enum on_corruption on_corruption;
 	/* Called when all is checked but what the kernel has to say: returns when it can, or
 	 * fails with *e filled. NULL: it can. */

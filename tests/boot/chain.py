@@ -84,13 +84,19 @@ def unpacked(image: Path, folder: Path) -> Path:
     return folder
 
 
-def with_files(image: Path, files: dict[str, bytes], out: Path) -> Path:
-    """An initrd and behind it a cpio with these files, which replace those of the same path."""
+def with_files(image: Path, files: dict[str, bytes | None], out: Path) -> Path:
+    """An initrd and behind it a cpio with these files, which replace those of the same path.
+
+    None makes an empty directory.
+    """
     stage = out.with_name(out.name + ".stage")
     for name, content in files.items():
         place = stage / name
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(content)
+        if content is None:
+            place.mkdir()
+        else:
+            place.write_bytes(content)
     first = image.read_bytes()
     out.write_bytes(first + bytes(-len(first) % 4) + archive(stage))
     shutil.rmtree(stage)

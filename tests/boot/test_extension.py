@@ -10,7 +10,7 @@ import pytest
 
 import chain
 from expect import RUNNING, boots, fingerprint, refused
-from lab import disk
+from lab import disk, steps, tree
 
 HELLO = {"usr/share/hello": b"hello\n"}
 UNPROVEN, MISMATCH, MALFORMED, DUPLICATE = (f"EXTENSION_{word}" for word in (
@@ -190,6 +190,78 @@ def test_newest_on_top_even_without_the_driver(lab, demo, boot, five):
                           until=RUNNING))
     refused(got, "DISK_TIMEOUT", "discover", says="; disks: none; modules:.* dm_mod")
     assert set(verdicts(got).values()) == {"merged"}
+
+
+def beside(lab, raw, key=None):
+    """Moves a bare file system's proof into files beside it: {suffix: bytes} for NAME."""
+    out = raw.with_suffix(".verity")
+    said = lab.tool("veritysetup", "format", "--salt=00", tree.host(raw.parent) + "/" + raw.name,
+                    tree.host(raw.parent) + "/" + out.name).stdout.decode()
+    text = re.search(r"^Root hash:\s*([0-9a-f]{64})$", said, re.M).group(1)
+    files = {"raw": raw.read_bytes(), "verity": out.read_bytes(),
+             "roothash": text.encode() + b"\n"}
+    if key:
+        hash_file = raw.with_suffix(".hash")
+        hash_file.write_text(text)
+        files["roothash.p7s"] = steps.run([
+            "openssl", "smime", "-sign", "-binary", "-noattr", "-outform", "der", "-in", hash_file,
+            "-signer", lab.key(key).cert, "-inkey", lab.key(key).key]).stdout
+    return files
+
+
+def test_folders_of_the_initrd(lab, demo, boot, tmp_path):
+    """Directories, proofs beside an image, the newest of several, an empty directory as a mask.
+
+    The initrd's own word for a root hash is as good as the initrd; the ESP's is not.
+    """
+    release = b"ID=slipway-demo\nVERSION_ID=1\nSYSEXT_SCOPE=initrd\n"
+    files = {"etc/extensions/mask": None}
+
+    def directory(name):
+        top = f"var/lib/extensions/{name}/usr"
+        files[f"{top}/lib/extension-release.d/extension-release.{name}"] = release
+        files[f"{top}/share/{name}"] = name.encode()
+
+    def bare(folder, name, key=None, spoil=None, only=None):
+        raw = make(lab, tmp_path / name, name, kind="bare", files={f"usr/share/{name}": b"x\n"})
+        got = beside(lab, raw.rename(raw.with_name(f"{name}.raw")), key)
+        if spoil:
+            got[spoil] = got[spoil].replace(b"x\n", b"y\n") if spoil == "raw" else b"00\n"
+        files.update({f"{folder}/{name}.{suffix}": content for suffix, content in got.items()
+                      if suffix in (only or got)})
+
+    def whole(path, name, **differs):
+        files[path] = make(lab, tmp_path / path, name, files={f"usr/share/{name}": path.encode()},
+                           **differs).read_bytes()
+
+    directory("a-directory")
+    whole(".extra/sysext/a-directory.raw", "a-directory", key="attacker")
+    whole(".extra/sysext/mask.raw", "mask")
+    whole("etc/extensions/pick.raw.v/pick_9.raw", "pick", key="attacker")
+    whole("etc/extensions/pick.raw.v/pick_10_x86-64.raw", "pick")
+    whole("etc/extensions/pick.raw.v/pick_11+0.raw", "pick", key="attacker")
+    bare("etc/extensions", "own-word")
+    bare("etc/extensions", "signed", key="verity")
+    bare("etc/extensions", "bad-signer", key="attacker")
+    bare("etc/extensions", "altered", spoil="raw")
+    bare("etc/extensions", "bad-hash", spoil="roothash")
+    bare("etc/extensions", "lone", only=("raw",))
+    bare(".extra/sysext", "word-of-the-esp")
+    bare(".extra/sysext", "signed-on-the-esp", key="verity")
+    got = boot(lab.direct(demo.disk, until=RUNNING,
+                          initrd=chain.with_files(demo.initrd, files, tmp_path / "initrd")))
+    boots(got)
+    assert verdicts(got) == {
+        "a-directory": "merged", "pick": "merged", "own-word": "merged", "signed": "merged",
+        "signed-on-the-esp": "merged", "bad-signer": UNPROVEN, "altered": UNPROVEN,
+        "bad-hash": MALFORMED, "lone": UNPROVEN, "word-of-the-esp": UNPROVEN}
+    sources = {x["name"]: x["source"] for x in got.record["extensions"]}
+    assert sources["a-directory"] == "/var/lib/extensions/a-directory"
+    assert sources["pick"] == "/etc/extensions/pick.raw.v/pick_10_x86-64.raw"
+    assert got.extension("a-directory")["roothash"] is None
+    assert got.extension("own-word")["roothash"]
+    assert "not signed" in got.extension("word-of-the-esp")["why"]
+    assert got.seen("an empty directory in '/etc/extensions' masks extension 'mask'")
 
 
 BLACKLIST = {"etc/modprobe.d/no-disk.conf": b"blacklist virtio_blk\n"}

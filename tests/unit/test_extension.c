@@ -13,10 +13,13 @@
 
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
+#include "modules/disk/dps.h"
 #include "modules/extension/discover.h"
 #include "modules/extension/merge.h"
 #include "modules/extension/metadata.h"
+#include "modules/extension/sidecar.h"
 #include "modules/extension/tree.h"
+#include "modules/extension/versioned.h"
 
 static const struct extension_class *const sysext = &extension_classes[SYSEXT];
 static const struct extension_class *const confext = &extension_classes[CONFEXT];
@@ -106,9 +109,9 @@ static void discovery(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_code(discover(sysext, t.top, &list, &e), &e, ERR_NONE, "local");
-	assert_code(discover(sysext, u.top, &list, &e), &e, ERR_NONE, "global");
-	assert_code(discover(sysext, "/nonexistent", &list, &e), &e, ERR_NONE, "missing folder");
+	assert_code(discover(sysext, t.top, false, &list, &e), &e, ERR_NONE, "local");
+	assert_code(discover(sysext, u.top, false, &list, &e), &e, ERR_NONE, "global");
+	assert_code(discover(sysext, "/nonexistent", true, &list, &e), &e, ERR_NONE, "missing folder");
 	discover_sort(&list);
 	assert_int_equal(list.n, 4);
 	assert_string_equal(list.at[0].name, "a");
@@ -119,12 +122,124 @@ static void discovery(void **state)
 	assert_string_equal(list.at[3].name, "d");
 	assert_ptr_equal(list.at[3].directory, u.top);
 	list.n = 0;
-	assert_code(discover(confext, t.top, &list, &e), &e, ERR_NONE, "confext");
+	assert_code(discover(confext, t.top, false, &list, &e), &e, ERR_NONE, "confext");
 	discover_sort(&list);
 	assert_int_equal(list.n, 3);
 	assert_string_equal(list.at[0].name, "a");
 	assert_string_equal(list.at[1].name, "b_10");
 	assert_string_equal(list.at[2].name, "c");
+}
+
+/* Folders of the initrd's own: directories, the newest of several, masks. */
+static void own_folders(void **state)
+{
+	static const struct node first[] = {
+		{ FILE_WITH, "dir/usr/a", "" },          { FILE_WITH, "dir2.sysext/usr/a", "" },
+		{ DIRECTORY, "masked", NULL },           { FILE_WITH, "other.confext/etc/a", "" },
+		{ FILE_WITH, "pick.raw.v/pick_9.raw", "" }, { FILE_WITH, "pick.raw.v/pick_10.raw", "" },
+		{ FILE_WITH, "pick.raw.v/pick_11+0-2.raw", "" }, { FILE_WITH, "pick.raw.v/x_99.raw", "" },
+		{ DIRECTORY, "pick.raw.v/pick_12.raw", NULL }, { FILE_WITH, "pick.raw.v/pick_13", "" },
+		{ FILE_WITH, "tree.v/tree_1/usr/a", "" }, { FILE_WITH, "tree.v/tree_2", "" },
+		{ DIRECTORY, "none.v", NULL },           { LINK_TO, "link", "dir" },
+		{ FILE_WITH, "image.raw", "" },          { FILE_WITH, "image.verity", "" },
+		{ END, NULL, NULL },
+	};
+	static const struct node second[] = {
+		{ FILE_WITH, "masked.raw", "" }, { FILE_WITH, "dir.raw", "" },
+		{ FILE_WITH, "late.raw", "" },   { END, NULL, NULL },
+	};
+	static const struct { const char *name, *file; enum found_kind kind; } expected[] = {
+		{ "dir", "dir", FOUND_DIRECTORY },
+		{ "dir2", "dir2.sysext", FOUND_DIRECTORY },
+		{ "image", "image.raw", FOUND_IMAGE },
+		{ "late", "late.raw", FOUND_IMAGE },
+		{ "pick", "pick.raw.v/pick_10.raw", FOUND_IMAGE },
+		{ "tree", "tree.v/tree_1", FOUND_DIRECTORY },
+	};
+	SCOPED(tree_remove) struct tree t = tree_make(first), u = tree_make(second);
+	static struct found_list list;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_code(discover(sysext, t.top, true, &list, &e), &e, ERR_NONE, "first");
+	assert_code(discover(sysext, u.top, false, &list, &e), &e, ERR_NONE, "second");
+	discover_sort(&list);
+	assert_int_equal(list.n, sizeof(expected) / sizeof(*expected));
+	for (size_t i = 0; i < list.n; i++) {
+		assert_string_equal(list.at[i].name, expected[i].name);
+		assert_string_equal(list.at[i].file, expected[i].file);
+		assert_int_equal(list.at[i].kind, expected[i].kind);
+		assert_int_equal(list.at[i].own, i != 3);
+	}
+	/* Of somebody else's folder nothing but images. */
+	list.n = 0;
+	assert_code(discover(sysext, t.top, false, &list, &e), &e, ERR_NONE, "not own");
+	assert_int_equal(list.n, 1);
+	assert_string_equal(list.at[0].name, "image");
+}
+
+static void versions(void **state)
+{
+	static const struct { const char *file, *version; bool spent; } cases[] = {
+		{ "a_1.raw", "1", false },          { "a_1.2+3.raw", "1.2", false },
+		{ "a_1+0.raw", "1", true },         { "a_1+00-7.raw", "1", true },
+		{ "a_1+2-1.raw", "1", false },      { "a_1+x.raw", "1+x", false },
+		{ "a_1+2-.raw", "1+2-", false },    { "a_1+.raw", "1+", false },
+		{ "a_1_sparc.raw", "1_sparc", false }, { "a_1_s390x.raw", NULL, false },
+		{ "a_s390x.raw", "s390x", false },  { "a_.raw", NULL, false },
+		{ "a_+3.raw", NULL, false },        { "a.raw", NULL, false },
+		{ "b_1.raw", NULL, false },         { "ab_1.raw", NULL, false },
+		{ "a_1.img", NULL, false },
+	};
+	static const struct { const char *older, *newer; } orders[] = {
+		{ "a_9.raw", "a_10.raw" }, { "a_2+0.raw", "a_1.raw" }, { "a_2+0.raw", "a_3+0-1.raw" },
+		{ "a_1+1.raw", "a_2.raw" },
+	};
+	struct versioned v, w;
+	char own[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		bool good = versioned_parse(cases[i].file, "a", ".raw", &v);
+
+		if (good != !!cases[i].version || (good && (strcmp(v.version, cases[i].version) != 0 ||
+							    v.spent != cases[i].spent)))
+			fail_msg("'%s': '%s'", cases[i].file, good ? v.version : "(none)");
+	}
+	for (size_t i = 0; i < sizeof(orders) / sizeof(*orders); i++) {
+		assert_true(versioned_parse(orders[i].older, "a", ".raw", &v));
+		assert_true(versioned_parse(orders[i].newer, "a", ".raw", &w));
+		if (versioned_compare(&v, &w) >= 0 || versioned_compare(&w, &v) <= 0)
+			fail_msg("'%s' and '%s'", orders[i].older, orders[i].newer);
+	}
+	snprintf(own, sizeof(own), "a_1_%s+1.raw", dps_architecture());
+	assert_true(versioned_parse(own, "a", ".raw", &v));
+	assert_string_equal(v.version, "1");
+}
+
+static void sidecars(void **state)
+{
+#define DIGITS_63 "0123456789012345678901234567890123456789012345678901234567890ab"
+	static const struct { const char *hash; enum err_code code; } cases[] = {
+		{ DIGITS_63 "c", ERR_NONE },       { DIGITS_63 "c\n", ERR_NONE },
+		{ DIGITS_63, ERR_EXTENSION_MALFORMED }, { "", ERR_EXTENSION_MALFORMED },
+		{ "0011", ERR_EXTENSION_MALFORMED }, { DIGITS_63 "x", ERR_EXTENSION_MALFORMED },
+		{ DIGITS_63 "c" DIGITS_63 "c00", ERR_EXTENSION_MALFORMED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		SCOPED(verity_set_done) struct verity_set set = { 0 };
+		struct err e = { 0 };
+
+		assert_code(sidecar_parse(cases[i].hash, (const uint8_t *)"der", i % 2 ? 0 : 3, &set, &e),
+			    &e, cases[i].code, cases[i].hash);
+		if (cases[i].code)
+			continue;
+		assert_int_equal(set.root_hash_bytes, 32);
+		assert_int_equal(set.parsed.der_bytes, i % 2 ? 0 : 3);
+		assert_string_equal(set.parsed.root_hash_text, i % 2 ? "" : DIGITS_63 "c");
+	}
 }
 
 static void at_most_64(void **state)
@@ -141,7 +256,7 @@ static void at_most_64(void **state)
 		snprintf(name, sizeof(name), "x%03d.raw", i);
 		make(&t, &(struct node){ FILE_WITH, name, "" });
 	}
-	assert_code(discover(sysext, t.top, &list, &e), &e, ERR_NONE, "many");
+	assert_code(discover(sysext, t.top, false, &list, &e), &e, ERR_NONE, "many");
 	assert_int_equal(list.n, MAX_EXTENSIONS);
 	assert_string_equal(list.at[MAX_EXTENSIONS - 1].name, "x063");
 }
@@ -407,7 +522,7 @@ static void all_layers_fit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT_TEST(discovery), UNIT_TEST(at_most_64), UNIT_TEST(links),
+		UNIT_TEST(discovery), UNIT_TEST(own_folders), UNIT_TEST(versions), UNIT_TEST(sidecars), UNIT_TEST(at_most_64), UNIT_TEST(links),
 		UNIT_TEST(forbidden_paths), UNIT_TEST(trees), UNIT_TEST(configuration_trees), UNIT_TEST(metadata),
 		UNIT_TEST(metadata_by_class), UNIT_TEST(large_release_file), UNIT_TEST(overlay_options), UNIT_TEST(all_layers_fit),
 	};
