@@ -56,5 +56,10 @@ struct boot {
 /* When a device that starts being awaited now counts as missing. */
 uint64_t boot_device_deadline(const struct boot *b);
 
+/* kernel_wait() for a device, until that; the record says how long it took. what is for people.
+ * Errors: ERR_TIMEOUT, those of done. */
+int boot_wait(struct boot *b, int (*done)(void *arg, struct err *e), void *arg, const char *what,
+	      struct err *e);
+
 /* Measures a word into PCR 11 and notes it in the record. */
 int boot_measure(struct boot *b, const char *word, const char *event_type, struct err *e);

@@ -55,6 +55,12 @@ static void put_number(struct json_object *o, const char *key, uint64_t n)
 	put(o, key, json_object_new_int64((int64_t)n));
 }
 
+static void put_times(struct json_object *o, uint64_t start_us, uint64_t duration_us)
+{
+	put_number(o, "start_us", start_us);
+	put_number(o, "duration_us", duration_us);
+}
+
 static void put_bool(struct json_object *o, const char *key, bool b)
 {
 	put(o, key, json_object_new_boolean(b));
@@ -119,6 +125,16 @@ void record_stage_end(struct record *r, uint64_t duration_us)
 {
 	if (r)
 		put_number(r->stage, "duration_us", duration_us);
+}
+
+void record_wait(struct record *r, const char *what, uint64_t start_us, uint64_t duration_us,
+		 bool came)
+{
+	struct json_object *o = append(array(r, "waits"));
+
+	put_text(o, "what", what);
+	put_times(o, start_us, duration_us);
+	put_bool(o, "came", came);
 }
 
 void record_initrd(struct record *r, bool checked, size_t n_entries)
@@ -196,6 +212,7 @@ void record_measurement(struct record *r, const struct measurement *m)
 		return;
 	put_number(o, "pcr", m->pcr);
 	put_text(o, "text", m->text);
+	put_times(o, m->start_us, m->duration_us);
 	put_digests(o, m);
 }
 
@@ -243,8 +260,7 @@ void record_modules(struct record *r, const struct module_load *m, size_t n)
 		struct json_object *o = append(a);
 
 		put_text(o, "name", m[i].name);
-		put_number(o, "start_us", m[i].start_us);
-		put_number(o, "duration_us", m[i].duration_us);
+		put_times(o, m[i].start_us, m[i].duration_us);
 		if (m[i].errnum)
 			put_number(o, "errno", (uint64_t)m[i].errnum);
 	}

@@ -27,6 +27,9 @@ struct record *record_new(void);
 
 void record_stage_begin(struct record *r, const char *name, uint64_t start_us);
 void record_stage_end(struct record *r, uint64_t duration_us);
+/* What a stage waited for, for people, and whether it came. */
+void record_wait(struct record *r, const char *what, uint64_t start_us, uint64_t duration_us,
+		 bool came);
 
 /* checked is false if the initrd does not say what it was built with. */
 void record_initrd(struct record *r, bool checked, size_t n_entries);

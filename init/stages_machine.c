@@ -28,6 +28,16 @@ uint64_t boot_device_deadline(const struct boot *b)
 	return now_ms() + timeout_ms(b);
 }
 
+int boot_wait(struct boot *b, int (*done)(void *arg, struct err *e), void *arg, const char *what,
+	      struct err *e)
+{
+	uint64_t start_us = now_us();
+	int rc = kernel_wait(b->kernel, done, arg, what, boot_device_deadline(b), e);
+
+	record_wait(b->record, what, start_us, now_us() - start_us, rc >= 0);
+	return rc;
+}
+
 static int measure_into(struct boot *b, unsigned pcr, const char *word, const char *event_type,
 			struct err *e)
 {
@@ -204,7 +214,7 @@ static int tpm_is_there(void *arg, struct err *e)
 
 static int open_tpm(struct boot *b, struct err *e)
 {
-	int rc = kernel_wait(b->kernel, tpm_is_there, NULL, TPM_DEVICE, boot_device_deadline(b), e);
+	int rc = boot_wait(b, tpm_is_there, NULL, TPM_DEVICE, e);
 
 	if (rc < 0)
 		return err_set(e, ERR_TPM_MISSING, 0, "'%s' did not appear, though %s announces a TPM",

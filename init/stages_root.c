@@ -96,7 +96,7 @@ int stage_discover(struct boot *b, struct err *e)
 
 	if (rc < 0)
 		return rc;
-	rc = kernel_wait(b->kernel, find_disk, &s, s.text, boot_device_deadline(b), e);
+	rc = boot_wait(b, find_disk, &s, s.text, e);
 	if (rc == -ERR_TIMEOUT)
 		return disk_is_missing(&s, e);
 	if (rc >= 0) {

@@ -445,7 +445,9 @@ int tpm_measure(struct tpm *t, unsigned pcr, const char *text, const char *event
 	rc = hash(&t->used, text, &m, e);
 	if (rc < 0)
 		return rc;
+	m.start_us = now_us();
 	rc = tpm_extend_logged(t, &m, event_type, extend_used, NULL, e);
+	m.duration_us = now_us() - m.start_us;
 	if (rc < 0)
 		return err_in(e, "measuring '%s' into PCR %u", text, pcr);
 	*ret = m;

@@ -29,6 +29,7 @@ struct measurement {
 	char text[TPM_MAX_TEXT_BYTES]; /* with its NUL */
 	size_t n_digests;
 	struct tpm_digest digests[TPM_MAX_BANKS];
+	uint64_t start_us, duration_us; /* of the extend, CLOCK_BOOTTIME; 0 where there was none */
 };
 
 /* Opens the resource manager device. banks: TPM_BANK_*, or 0 or all ones to find

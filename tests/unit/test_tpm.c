@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "init/core/bytes.h"
+#include "init/core/clock.h"
 #include "tests/unit/emulator.h"
 
 /* PCR 11 after enter-initrd and leave-initrd, computed with Python's hashlib. */
@@ -77,6 +78,7 @@ static void measures_and_logs(void **state)
 	struct err e;
 	char log[8192];
 	const char *at = log;
+	uint64_t before_us = now_us();
 
 	(void)state;
 	if (!emulator_start(&em))
@@ -85,6 +87,8 @@ static void measures_and_logs(void **state)
 	assert_code(tpm_measure(t, 11, "enter-initrd", "phase", &m, &e), &e, ERR_NONE, "enter");
 	assert_int_equal(m.n_digests, 4);
 	assert_string_equal(m.text, "enter-initrd");
+	assert_in_range(m.start_us, before_us, now_us());
+	assert_in_range(m.duration_us, 1, now_us() - m.start_us);
 	check_pcr(t, false);
 	assert_code(tpm_measure(t, 11, "leave-initrd", "phase", &m, &e), &e, ERR_NONE, "leave");
 	check_pcr(t, true);

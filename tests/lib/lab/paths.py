@@ -23,6 +23,8 @@ DEMO = BUILD / "demo"  # what `slipway-lab demo` promises to its users
 INIT = BUILD / "init"
 MKINITRD = BUILD / "slipway-mkinitrd"
 
+SCHEMA = REPO / "init/slipway-boot.schema.json"  # of the record
+
 GUEST = Path(__file__).resolve().parent / "guest"
 
 

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import firmware, paths, qemu
+from . import firmware, paths, qemu, record
 from .qmp import Qmp
 from .report import Report
 from .spec import Result, Spec, When
@@ -195,12 +195,15 @@ class _Machine:
         (self.folder / "vars.fd").unlink(missing_ok=True)
         report = _json(self.folder / "report.json")
         records = _json(self.folder / "record.json")
+        for left in records:
+            if wrong := record.faults(left):
+                raise LabError(f"the record in '{self.folder}' breaks its schema: {wrong}")
         return Result(end, self.now(), self.lines, records[-1] if records else None,
                       Report(report[-1]) if report else None, pcrs, self.folder, records)
 
 
 def _json(path: Path) -> list[dict]:
-    """The documents in a file, one for each boot; none if one is damaged."""
+    """The documents in a file, up to one that the machine was stopped in."""
     text, found = path.read_text() if path.exists() else "", []
     try:
         while text := text.lstrip():
@@ -208,5 +211,5 @@ def _json(path: Path) -> list[dict]:
             found.append(document)
             text = text[end:]
     except ValueError:
-        return []
+        pass
     return found
