@@ -30,6 +30,7 @@ MODULES := $(sort $(wildcard modules/*/*.c))
 INIT := $(sort $(wildcard init/*.c))
 HOOKS := $(sort $(wildcard hooks/*.c))
 MKINITRD := $(sort $(wildcard mkinitrd/*.c))
+REPORT := $(sort $(wildcard report/*.c))
 # The parsers that tell the image builder what init would refuse.
 JUDGES := modules/inputs/cmdline.c modules/inputs/config.c modules/inputs/failure.c \
 	modules/inputs/lockdown.c modules/inputs/manifest.c modules/inputs/options.c \
@@ -40,8 +41,8 @@ JUDGES := modules/inputs/cmdline.c modules/inputs/config.c modules/inputs/failur
 	modules/verity/signature.c modules/verity/superblock.c modules/verity/tree.c \
 	modules/extension/class.c modules/extension/judge.c modules/extension/metadata.c modules/extension/name.c \
 	modules/extension/release.c modules/extension/tree.c
-MANPAGES := $(sort $(wildcard init/*.[5-8] mkinitrd/*.[5-8])) build/man/slipway-reasons.7
-HEADERS := $(sort $(wildcard init/*.h init/core/*.h init/core/*.def modules/*/*.h hooks/*.h mkinitrd/*.h \
+MANPAGES := $(sort $(wildcard init/*.[5-8] mkinitrd/*.[5-8] report/*.[1-8])) build/man/slipway-reasons.7
+HEADERS := $(sort $(wildcard init/*.h init/core/*.h init/core/*.def modules/*/*.h hooks/*.h mkinitrd/*.h report/*.h \
 	mkinitrd/profiles/*.list))
 
 INIT_LIBS := -lcryptsetup -ldevmapper -lblkid -luuid -ljson-c -lkmod \
@@ -56,7 +57,7 @@ MKINITRD_LIBS := -lkmod -lzstd -llz4 -lblkid -ljson-c -lmbedx509 -lmbedcrypto -l
 
 ## Building
 
-all: build/init build/slipway-mkinitrd ## build init and the image builder
+all: build/init build/slipway-mkinitrd build/slipway ## build init, the image builder and the reporter
 
 # ci/deps/build stamps what it built; a second call returns at once.
 $(CC_STATIC):
@@ -68,6 +69,7 @@ build/obj/%.o: %.c $(HEADERS) | $(CC_STATIC)
 	$(Q)$(CC_STATIC) $(REQUIRED) $(HARDEN) -I$(DEPS)/include $(CFLAGS) -c $< -o $@
 
 init_objs := $(patsubst %.c,build/obj/%.o,$(CORE) $(MODULES) $(HOOKS) $(INIT))
+report_objs := $(patsubst %.c,build/obj/%.o,$(CORE) $(REPORT))
 mkinitrd_objs := $(patsubst %.c,build/obj/%.o,$(CORE) $(JUDGES) $(MKINITRD))
 
 build/init.debug: $(init_objs)
@@ -82,6 +84,11 @@ build/init: build/init.debug
 build/slipway-mkinitrd: $(mkinitrd_objs)
 	$(say) LD $@
 	$(Q)$(CC_STATIC) -Wl,--gc-sections $(NOTE) -L$(DEPS)/lib -o $@.debug $(mkinitrd_objs) $(MKINITRD_LIBS)
+	$(Q)strip -s -o $@ $@.debug
+
+build/slipway: $(report_objs)
+	$(say) LD $@
+	$(Q)$(CC_STATIC) -Wl,--gc-sections $(NOTE) -L$(DEPS)/lib -o $@.debug $(report_objs) -ljson-c -lm
 	$(Q)strip -s -o $@ $@.debug
 
 build/obj/mkinitrd/sbom.o build/host/mkinitrd/sbom.o build/fuzzobj/mkinitrd/sbom.o: build/gen/libraries.def
@@ -140,8 +147,9 @@ HOST_LIBS := -L$(HOST_DEPS)/lib -lcmocka -lcryptsetup -ldevmapper -lblkid -ljson
 UNIT := $(patsubst tests/unit/%.c,build/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 COMPONENT := $(patsubst tests/component/%.c,build/component/%,$(sort $(wildcard tests/component/test_*.c)))
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-# Everything but the two mains, which the tests replace.
-HOST_SOURCES := $(CORE) $(MODULES) $(HOOKS) $(filter-out init/main.c,$(INIT)) $(filter-out mkinitrd/main.c,$(MKINITRD))
+# Everything but the mains, which the tests replace.
+HOST_SOURCES := $(CORE) $(MODULES) $(HOOKS) $(filter-out init/main.c,$(INIT)) $(filter-out mkinitrd/main.c,$(MKINITRD)) \
+	$(filter-out report/main.c,$(REPORT))
 
 $(HOST_DEPS)/lib/libmbedcrypto.a:
 	$(Q)ci/deps/build host
@@ -214,6 +222,8 @@ doc = $(prefix)/share/doc/slipway
 install: all $(MANPAGES) ## into $(DESTDIR)$(PREFIX)
 	install -D -m 755 build/init $(prefix)/lib/slipway/init
 	install -D -m 755 build/slipway-mkinitrd $(prefix)/bin/slipway-mkinitrd
+	install -D -m 755 build/slipway $(prefix)/bin/slipway
+	install -D -m 644 -t $(prefix)/share/slipway init/slipway-boot.schema.json
 	install -D -m 755 -t $(prefix)/lib/kernel/install.d mkinitrd/kernel-install/55-slipway.install
 	install -D -m 644 -t $(prefix)/share/bash-completion/completions mkinitrd/completion/slipway-mkinitrd
 	install -D -m 644 -t $(doc) README.md NEWS.md SECURITY.md LICENSE ci/deps/LICENCES.md ci/deps/lock
@@ -226,7 +236,7 @@ install: all $(MANPAGES) ## into $(DESTDIR)$(PREFIX)
 	done
 
 clean: ## remove what was built, keep libraries and images
-	rm -rf build/obj build/host build/fuzzobj build/unit build/fuzz build/man build/gen build/init* build/slipway-mkinitrd*
+	rm -rf build/obj build/host build/fuzzobj build/unit build/fuzz build/man build/gen build/init* build/slipway build/slipway.debug build/slipway-mkinitrd*
 
 distclean: ## remove everything that was built
 	rm -rf build

@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parents[2]
-PAGES = {p.name for folder in ("init", "mkinitrd") for p in (REPO / folder).glob("*.[5-8]")}
+PAGES = {p.name for folder in ("init", "mkinitrd", "report")
+         for p in (REPO / folder).glob("*.[1-8]")}
 DOC = "share/doc/slipway"
 FILES = {
     "lib/slipway/init": 0o755,
     "bin/slipway-mkinitrd": 0o755,
+    "bin/slipway": 0o755,
+    "share/slipway/slipway-boot.schema.json": 0o644,
     "lib/kernel/install.d/55-slipway.install": 0o755,
     "share/bash-completion/completions/slipway-mkinitrd": 0o644,
     **{f"{DOC}/{name}": 0o644 for name in
