@@ -53,6 +53,9 @@ struct boot {
 	unsigned n_retries;              /* so far; see attempt.h */
 };
 
+/* The system is in a root, or in a /usr without one. */
+enum designator boot_designator(const struct boot *b);
+
 /* When a device that starts being awaited now counts as missing. */
 uint64_t boot_device_deadline(const struct boot *b);
 

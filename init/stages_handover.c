@@ -36,7 +36,7 @@ int stage_leave(struct boot *b, struct err *e)
 	if (rc >= 0)
 		rc = end_kernel(b, boot_device_deadline(b), e);
 	if (rc >= 0)
-		rc = handover_dm_device("root", volume_dev(b->root), b->tree.has_dm_rules, e);
+		rc = handover_dm_device(dps_name(b->set.designator), volume_dev(b->root), b->tree.has_dm_rules, e);
 	if (rc >= 0)
 		rc = handover_base_tree(SYSROOT, e);
 	if (rc >= 0)

@@ -30,13 +30,25 @@ static void wish_for_uuid(struct disk_search *s, const struct uuid **member, con
 	snprintf(s->text, sizeof(s->text), "the disk with %s %s", what, uuid_format(uuid, text));
 }
 
+enum designator boot_designator(const struct boot *b)
+{
+	return b->options.has_usr ? DPS_USR : DPS_ROOT;
+}
+
+/* Empty if discovery decides. */
+static const struct device_name *named_data(const struct options *o)
+{
+	return o->has_usr ? &o->usr : &o->root;
+}
+
 /* What the loader says decides, and only without it a word of the command line. */
 static int make_wish(struct disk_search *s, const struct boot *b, struct err *e)
 {
 	const struct options *o = &b->options;
-	const struct device_name *named = o->disk.has_uuid || *o->disk.node ? &o->disk : &o->root;
+	const struct device_name *data = named_data(o);
+	const struct device_name *named = o->disk.has_uuid || *o->disk.node ? &o->disk : data;
 
-	if (!o->gpt_auto && !o->root_hash_bytes && !o->root.has_uuid && !*o->root.label && !*o->root.node)
+	if (!o->gpt_auto && !o->root_hash_bytes && !data->has_uuid && !*data->label && !*data->node)
 		return err_set(e, ERR_BOOT_DISK_UNKNOWN, 0, "systemd.gpt_auto=no, and no root= names a partition");
 	if (b->firmware.has_loader_partuuid) {
 		wish_for_uuid(s, &s->wish.esp, &b->firmware.loader_partuuid, "the ESP");
@@ -48,7 +60,9 @@ static int make_wish(struct disk_search *s, const struct boot *b, struct err *e)
 	} else if (o->root_hash_bytes) {
 		s->wish.root_hash = o->root_hash;
 		s->wish.root_hash_bytes = o->root_hash_bytes;
-		snprintf(s->text, sizeof(s->text), "the disk with the partitions of roothash=");
+		s->wish.designator = boot_designator(b);
+		snprintf(s->text, sizeof(s->text), "the disk with the partitions of %shash=",
+			 o->has_usr ? "usr" : "root");
 	} else {
 		return err_set(e, ERR_BOOT_DISK_UNKNOWN, 0,
 			       "no LoaderDevicePartUUID, and neither slipway.disk=, root=PARTUUID= nor roothash=");
@@ -115,12 +129,12 @@ void undo_discover(struct boot *b)
 
 struct dps_wish root_wish(const struct boot *b)
 {
-	const struct device_name *root = &b->options.root;
+	const struct device_name *named = named_data(&b->options);
 
 	return (struct dps_wish){
-		.uuid = root->has_uuid ? &root->uuid : NULL,
-		.label = *root->label ? root->label : NULL,
-		.devname = *root->node ? root->node : NULL,
+		.uuid = named->has_uuid ? &named->uuid : NULL,
+		.label = *named->label ? named->label : NULL,
+		.devname = *named->node ? named->node : NULL,
 	};
 }
 
@@ -136,9 +150,10 @@ int stage_choose(struct boot *b, struct err *e)
 	int rc;
 
 	if (!o->verity)
-		return err_set(e, ERR_ROOT_UNPROTECTED, 0, "systemd.verity=no asks for a root without proof");
+		return err_set(e, ERR_ROOT_UNPROTECTED, 0, "systemd.verity=no asks for a %s without proof",
+			       dps_name(boot_designator(b)));
 	filter_apply(&b->filter, &b->disk.gpt);
-	rc = verity_set_choose(&b->disk, DPS_ROOT, &wish, &b->set, e);
+	rc = verity_set_choose(&b->disk, boot_designator(b), &wish, &b->set, e);
 	record_set(b->record, &b->disk, rc < 0 ? NULL : &b->set);
 	if (rc < 0)
 		return rc;
@@ -165,7 +180,7 @@ static int await_verity(void *kernel, struct err *e)
 int stage_prove(struct boot *b, struct err *e)
 {
 	const struct volume_request request = {
-		.name = "root",
+		.name = dps_name(boot_designator(b)),
 		.disk = &b->disk,
 		.set = &b->set,
 		.anchors = b->anchors,
@@ -182,7 +197,7 @@ int stage_prove(struct boot *b, struct err *e)
 
 	/* What was achieved counts, not what the disk seemed to promise. */
 	if (rc >= 0)
-		rc = policy_judge(&b->policy, POLICY_ROOT, volume_uses(b->root),
+		rc = policy_judge(&b->policy, verity_policy(b->set.designator), volume_uses(b->root),
 				  b->set.data->attributes, b->set.data->label, &achieved, e);
 	record_policy(b->record, &b->policy, &achieved);
 	return rc;
@@ -199,37 +214,41 @@ void undo_prove(struct boot *b)
 static int find_filesystem(const struct boot *b, char type[static FILESYSTEM_NAME_BYTES], struct err *e)
 {
 	SCOPED(fd_close) int fd = open(volume_path(b->root), O_RDONLY | O_CLOEXEC);
-	const char *wished = b->options.root_type;
+	const struct options *o = &b->options;
+	const char *wished = o->has_usr ? o->usr_type : o->root_type;
 	int rc;
 
 	if (fd < 0)
 		return err_set(e, ERR_ROOT_MOUNT, errno, "open '%s'", volume_path(b->root));
 	rc = filesystem_probe(fd, 0, 0, type, e);
 	if (rc >= 0 && *wished && strcmp(wished, type) != 0)
-		return err_set(e, ERR_ROOT_MOUNT, 0, "the root is '%s', and rootfstype= says '%s'", type, wished);
+		return err_set(e, ERR_ROOT_MOUNT, 0, "the %s is '%s', and %sfstype= says '%s'",
+			       dps_name(b->set.designator), type, o->has_usr ? "mount.usr" : "root", wished);
 	return rc;
 }
 
 int stage_assemble(struct boot *b, struct err *e)
 {
 	char type[FILESYSTEM_NAME_BYTES] = "";
+	const struct options *o = &b->options;
 	const struct root_request request = {
 		.volume = b->root,
 		.filesystem = type,
-		.options = *b->options.root_flags ? b->options.root_flags : NULL,
-		.volatile_mode = b->options.volatile_mode,
+		.options = o->has_usr ? o->usr_flags : o->root_flags,
+		.tmpfs = o->has_usr ? o->root_flags : NULL,
+		.volatile_mode = o->volatile_mode,
 	};
 	struct policy_verdicts verdict = { 0 };
 	int rc = find_filesystem(b, type, e);
 
 	if (rc >= 0)
-		rc = policy_judge_filesystem(&b->policy, POLICY_ROOT, type, &verdict, e);
+		rc = policy_judge_filesystem(&b->policy, verity_policy(b->set.designator), type, &verdict, e);
 	record_policy(b->record, &b->policy, &verdict);
 	if (rc >= 0)
 		rc = kernel_require(b->kernel, type, e);
-	if (rc >= 0 && b->options.volatile_mode == VOLATILE_OVERLAY)
+	if (rc >= 0 && !o->has_usr && o->volatile_mode == VOLATILE_OVERLAY)
 		rc = kernel_require(b->kernel, "overlay", e);
-	if (rc >= 0 && b->options.writable)
+	if (rc >= 0 && o->writable && !o->has_usr)
 		log_warning("'rw' is ignored: a proven root cannot be written to");
 	if (rc >= 0)
 		rc = root_mount(&request, e);

@@ -6,12 +6,14 @@
 #include <sys/utsname.h>
 
 #include "init/core/log.h"
+#include "modules/verity/others.h"
 
 /* ---- trust ---- */
 
 static const char *floor_of(const struct boot *b)
 {
-	return policy_floor(b->config.image_policy, anchors_count(b->anchors) > 0);
+	return policy_floor(b->config.image_policy, verity_policy(boot_designator(b)),
+			    anchors_count(b->anchors) > 0);
 }
 
 /* The keyring comes with dm_verity, and only since Linux 7.0: older kernels load it beside
@@ -38,10 +40,10 @@ int stage_trust(struct boot *b, struct err *e)
 		rc = err_in(e, "the floor of slipway.conf");
 	if (rc >= 0 && policy_parse(asked, &b->policy, e) < 0)
 		rc = err_in(e, "systemd.image_policy=");
-	if (rc >= 0 && *b->options.image_policy && policy_is_weak(&b->policy, &floor))
-		log_warning("'systemd.image_policy=%.60s' is weak: it accepts a root without a "
+	if (rc >= 0 && *b->options.image_policy && policy_is_weak(&b->policy, &floor, verity_policy(boot_designator(b))))
+		log_warning("'systemd.image_policy=%.60s' is weak: it accepts a %s without a "
 			    "signature; this initrd does not, but the host may",
-			    b->options.image_policy);
+			    b->options.image_policy, dps_name(boot_designator(b)));
 	if (rc >= 0)
 		rc = policy_narrow(&b->policy, &floor, e);
 	if (rc >= 0 && filter_parse(b->options.image_filter, &b->filter, e) < 0)

@@ -40,6 +40,9 @@ struct verify {
 	bool wants_extensions;
 };
 
+/* What the system is in, by the command line. */
+enum designator verify_designator(const struct verify *v);
+
 /* Reads the image and makes the scratch folder. The caller calls verify_done(), also after an
  * error. Errors: those of image_open(), ERR_SYSTEM. */
 int verify_open(const char *path, struct verify *ret, struct err *e);

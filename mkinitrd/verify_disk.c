@@ -133,22 +133,23 @@ int verify_set(struct verify *v, const struct verity_set *set, const struct veri
 static int choose(struct verify *v, struct verify_medium *m, struct verity_set *ret)
 {
 	const struct options *o = &v->options;
+	const struct device_name *named = o->has_usr ? &o->usr : &o->root;
 	const struct verity_set_wish wish = {
 		.data = {
-			.uuid = o->root.has_uuid ? &o->root.uuid : NULL,
-			.label = *o->root.label ? o->root.label : NULL,
+			.uuid = named->has_uuid ? &named->uuid : NULL,
+			.label = *named->label ? named->label : NULL,
 		},
 		.root_hash = o->root_hash_bytes ? o->root_hash : NULL,
 		.root_hash_bytes = o->root_hash_bytes,
 	};
 	struct err e = { 0 };
 
-	if (*o->root.node)
+	if (*named->node)
 		report_add(&v->report, VERDICT_NOTE, m->name,
-			   "root=/dev/%s: which partition the kernel calls so is not known here",
-			   o->root.node);
+			   "%s=/dev/%s: which partition the kernel calls so is not known here",
+			   o->has_usr ? "mount.usr" : "root", named->node);
 	filter_apply(&v->filter, &m->gpt);
-	if (verity_set_read(&m->gpt, DPS_ROOT, &wish, verify_medium_read, m, ret, &e) < 0) {
+	if (verity_set_read(&m->gpt, verify_designator(v), &wish, verify_medium_read, m, ret, &e) < 0) {
 		report_error(&v->report, m->name, &e);
 		return -1;
 	}
@@ -159,18 +160,18 @@ static void check_filesystem(struct verify *v, const struct verify_medium *m, ui
 			     uint64_t n_bytes)
 {
 	char type[FILESYSTEM_NAME_BYTES];
-	const char *wished = v->options.root_type;
+	const char *wished = v->options.has_usr ? v->options.usr_type : v->options.root_type;
 	struct err e = { 0 };
 
 	if (filesystem_probe(m->fd, at, n_bytes, type, &e) < 0 ||
-	    policy_check_filesystem(&v->policy, POLICY_ROOT, type, &e) < 0) {
+	    policy_check_filesystem(&v->policy, verity_policy(verify_designator(v)), type, &e) < 0) {
 		report_error(&v->report, m->name, &e);
 		return;
 	}
 	if (*wished && strcmp(wished, type) != 0)
 		report_add(&v->report, VERDICT_FAIL, m->name,
-			   "its file system is '%s', and rootfstype= says '%s': correct one of them",
-			   type, wished);
+			   "its file system is '%s', and %sfstype= says '%s': correct one of them",
+			   type, v->options.has_usr ? "mount.usr" : "root", wished);
 	else if (verify_driver(v, type, VERDICT_FAIL, "the root", true))
 		report_add(&v->report, VERDICT_OK, m->name, "its file system is %s%s", type,
 			   v->kmod ? ", whose driver is there" : "");
@@ -201,7 +202,8 @@ static void check_root(struct verify *v, const struct verify_medium *m, const st
 	struct err e = { 0 };
 
 	if (!v->options.verity && err_set(&e, ERR_ROOT_UNPROTECTED, 0,
-					  "systemd.verity=no asks for a root without proof") < 0)
+					  "systemd.verity=no asks for a %s without proof",
+					  dps_name(set->designator)) < 0)
 		report_error(&v->report, "command line", &e);
 	if (dps_check_version(set->data, v->config.minimum_version, &e) < 0)
 		report_error(&v->report, m->name, &e);
@@ -212,10 +214,10 @@ static void check_root(struct verify *v, const struct verify_medium *m, const st
 	if (verity_set_check(&m->gpt, set, &v->policy, &verdicts, &e) < 0)
 		report_error(&v->report, m->name, &e);
 	else
-		report_add(&v->report, VERDICT_OK, m->name, "root is partition %u '%s', %s",
-			   set->data->number, set->data->label,
+		report_add(&v->report, VERDICT_OK, m->name, "%s is partition %u '%s', %s",
+			   dps_name(set->designator), set->data->number, set->data->label,
 			   set->signature ? "with hash and signature partition" :
-					    "with hash partition, bound by roothash=");
+					    "with hash partition, bound by a hash");
 	explain_policy(v, m, &verdicts);
 	if (set->root_hash_bytes && verify_set(v, set, m, &at, &n_bytes) == 0)
 		check_filesystem(v, m, at, n_bytes);

@@ -17,6 +17,7 @@
 #include "mkinitrd/pe.h"
 #include "modules/inputs/cmdline.h"
 #include "modules/inputs/manifest.h"
+#include "modules/verity/others.h"
 
 enum { MAX_WRONG = 8 }; /* entries that are named before the rest is counted */
 
@@ -295,21 +296,27 @@ static void check_certificates(struct verify *v)
 			   "there are none: signatures must be by keys that the kernel trusts");
 }
 
+enum designator verify_designator(const struct verify *v)
+{
+	return v->options.has_usr ? DPS_USR : DPS_ROOT;
+}
+
 /* As the stage trust does it. */
 static int read_policy(struct verify *v, const char *floor_text, struct err *e)
 {
 	const char *asked = *v->options.image_policy ? v->options.image_policy : "*";
+	enum policy_designator d = verity_policy(verify_designator(v));
 	struct policy floor, policy;
 
 	if (policy_parse(floor_text, &floor, e) < 0)
 		return err_in(e, "the floor of slipway.conf");
 	if (policy_parse(asked, &policy, e) < 0)
 		return err_in(e, "systemd.image_policy=");
-	if (*v->options.image_policy && policy_is_weak(&policy, &floor))
+	if (*v->options.image_policy && policy_is_weak(&policy, &floor, d))
 		report_add(&v->report, VERDICT_NOTE, "image policy",
-			   "'%.60s' is weak: it accepts a root without a signature; this image does "
+			   "'%.60s' is weak: it accepts a %s without a signature; this image does "
 			   "not, but the host may",
-			   v->options.image_policy);
+			   v->options.image_policy, policy_designator_name(d));
 	if (policy_narrow(&policy, &floor, e) < 0)
 		return -(int)e->code;
 	v->policy = policy;
@@ -318,7 +325,7 @@ static int read_policy(struct verify *v, const char *floor_text, struct err *e)
 
 static void check_policy(struct verify *v)
 {
-	const char *floor = policy_floor(v->config.image_policy,
+	const char *floor = policy_floor(v->config.image_policy, verity_policy(verify_designator(v)),
 					 v->anchors && anchors_count(v->anchors) > 0);
 	struct err e = { 0 };
 

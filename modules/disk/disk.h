@@ -6,7 +6,7 @@
 #include <sys/types.h>
 
 #include "init/core/err.h"
-#include "modules/disk/gpt.h"
+#include "modules/disk/dps.h"
 
 /* A disk whose table was copied once and validated. Owned by the caller;
  * disk_done() empties it. */
@@ -25,6 +25,7 @@ struct disk_wish {
 	const struct uuid *any;   /* has any partition with this UUID */
 	const uint8_t *root_hash; /* 32+ bytes: has the two partitions that UAPI.2 derives */
 	size_t root_hash_bytes;
+	enum designator designator; /* of that hash */
 };
 
 /* Opens /dev/NAME, copies both tables, parses the primary or else the backup

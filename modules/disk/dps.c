@@ -235,6 +235,11 @@ struct dps_halves dps_halves(const uint8_t *root_hash, size_t n)
 	return h;
 }
 
+const char *dps_name(enum designator d)
+{
+	return d == DPS_ROOT ? "root" : "usr";
+}
+
 static const char *objection(const struct partition *p, enum designator d,
 			     const struct dps_wish *wish)
 {
@@ -258,16 +263,14 @@ static const char *objection(const struct partition *p, enum designator d,
 static int missing(const struct gpt *gpt, enum designator d, const struct dps_verdicts *verdicts,
 		   struct err *e)
 {
-	const char *name = d == DPS_ROOT ? "root" : "usr";
-
 	/* The first one of the right kind tells more than a bare "none". */
 	for (size_t i = 0; i < gpt->n_partitions; i++)
 		if (architecture_of(&gpt->partitions[i].type, d, DPS_DATA))
 			return err_set(e, ERR_ROOT_MISSING, 0,
 				       "no usable %s partition for '%s'; partition %u '%s' is %s",
-				       name, NATIVE, gpt->partitions[i].number,
+				       dps_name(d), NATIVE, gpt->partitions[i].number,
 				       gpt->partitions[i].label, verdicts->why[i]);
-	return err_set(e, ERR_ROOT_MISSING, 0, "no %s partition for '%s'", name, NATIVE);
+	return err_set(e, ERR_ROOT_MISSING, 0, "no %s partition for '%s'", dps_name(d), NATIVE);
 }
 
 static int ambiguous(const struct partition *a, const struct partition *b, struct err *e)

@@ -12,6 +12,9 @@ enum role { DPS_DATA, DPS_HASH, DPS_SIGNATURE };
 /* The type for the architecture that we run on. */
 const struct uuid *dps_type(enum designator d, enum role r);
 
+/* "root" or "usr". */
+const char *dps_name(enum designator d);
+
 /* "x86-64": UAPI.2's word for the architecture that we run on. */
 const char *dps_architecture(void);
 

@@ -18,17 +18,16 @@ static bool has_esp(const struct gpt *gpt, const struct uuid *uuid)
 	return p && dps_is_esp_or_xbootldr(&p->type);
 }
 
-/* Of root only: that is what roothash= is for. */
-static bool has_root_hash(const struct gpt *gpt, const uint8_t *hash, size_t n)
+static bool has_root_hash(const struct gpt *gpt, const struct disk_wish *wish)
 {
 	struct dps_halves h;
 
-	if (n < sizeof(h.data.b) + sizeof(h.hash.b))
+	if (wish->root_hash_bytes < sizeof(h.data.b) + sizeof(h.hash.b))
 		return false;
-	h = dps_halves(hash, n);
+	h = dps_halves(wish->root_hash, wish->root_hash_bytes);
 	return !uuid_is_zero(&h.data) && !uuid_is_zero(&h.hash) &&
-	       gpt_find(gpt, dps_type(DPS_ROOT, DPS_DATA), &h.data) &&
-	       gpt_find(gpt, dps_type(DPS_ROOT, DPS_HASH), &h.hash);
+	       gpt_find(gpt, dps_type(wish->designator, DPS_DATA), &h.data) &&
+	       gpt_find(gpt, dps_type(wish->designator, DPS_HASH), &h.hash);
 }
 
 bool disk_fits(const struct disk_wish *wish, const struct gpt *gpt)
@@ -38,7 +37,7 @@ bool disk_fits(const struct disk_wish *wish, const struct gpt *gpt)
 	if (wish->any)
 		return gpt_find(gpt, NULL, wish->any);
 	if (wish->root_hash)
-		return has_root_hash(gpt, wish->root_hash, wish->root_hash_bytes);
+		return has_root_hash(gpt, wish);
 	return wish->name;
 }
 

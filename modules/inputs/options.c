@@ -80,6 +80,14 @@ static int device_parse(const char *key, const char *value, struct device_name *
 	return 0;
 }
 
+static bool is_one_of(const char *value, const char *const names[], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(value, names[i]) == 0)
+			return true;
+	return false;
+}
+
 static int set_root(struct options *o, const char *value, struct err *e)
 {
 	static const char *const discovered[] = {
@@ -87,11 +95,10 @@ static int set_root(struct options *o, const char *value, struct err *e)
 		"/dev/disk/by-designator/root", "/dev/mapper/root",
 	};
 
-	for (size_t i = 0; i < sizeof(discovered) / sizeof(*discovered); i++)
-		if (strcmp(value, discovered[i]) == 0) {
-			o->root = (struct device_name){ 0 };
-			return 0;
-		}
+	o->root_is_tmpfs = strcmp(value, "tmpfs") == 0;
+	o->root = (struct device_name){ 0 };
+	if (o->root_is_tmpfs || is_one_of(value, discovered, sizeof(discovered) / sizeof(*discovered)))
+		return 0;
 	if (after(value, "UUID=") || after(value, "LABEL="))
 		return err_set(e, ERR_UNSUPPORTED, 0,
 			       "'root=%.80s' names a file system, whose label proves nothing; "
@@ -114,13 +121,45 @@ static int set_root_type(struct options *o, const char *value, struct err *e)
 	return copy_text(o->root_type, sizeof(o->root_type), "rootfstype", value, e);
 }
 
-static int add_root_flags(struct options *o, const char *value, struct err *e)
+static int add_flags(char *flags, size_t max, const char *key, const char *value, struct err *e)
 {
-	size_t used = strlen(o->root_flags);
+	size_t used = strlen(flags);
 
 	if (used)
-		o->root_flags[used++] = ',';
-	return copy_text(o->root_flags + used, sizeof(o->root_flags) - used, "rootflags", value, e);
+		flags[used++] = ',';
+	return copy_text(flags + used, max - used, key, value, e);
+}
+
+static int add_root_flags(struct options *o, const char *value, struct err *e)
+{
+	return add_flags(o->root_flags, sizeof(o->root_flags), "rootflags", value, e);
+}
+
+/* Where the /usr comes from; of the automatic words systemd takes all for "dissect". */
+static int set_usr(struct options *o, const char *value, struct err *e)
+{
+	static const char *const discovered[] = {
+		"dissect", "dissect-force", "gpt-auto", "gpt-auto-force", "/dev/mapper/usr",
+		"/dev/disk/by-designator/usr",
+	};
+
+	o->has_usr = true;
+	o->usr = (struct device_name){ 0 };
+	if (is_one_of(value, discovered, sizeof(discovered) / sizeof(*discovered)))
+		return 0;
+	return device_parse("mount.usr", value, &o->usr, e);
+}
+
+static int set_usr_type(struct options *o, const char *value, struct err *e)
+{
+	o->has_usr = true;
+	return copy_text(o->usr_type, sizeof(o->usr_type), "mount.usrfstype", value, e);
+}
+
+static int add_usr_flags(struct options *o, const char *value, struct err *e)
+{
+	o->has_usr = true;
+	return add_flags(o->usr_flags, sizeof(o->usr_flags), "mount.usrflags", value, e);
 }
 
 static int set_ro(struct options *o, const char *value, struct err *e)
@@ -147,18 +186,30 @@ static int set_init(struct options *o, const char *value, struct err *e)
 }
 
 /* Whoever can append words must not be able to replace the hash that came first. */
-static int set_root_hash(struct options *o, const char *value, struct err *e)
+static int set_hash(struct options *o, const char *key, const char *value, struct err *e)
 {
 	uint8_t hash[sizeof(o->root_hash)];
 	int n = hex_decode(value, hash, sizeof(hash));
 
 	if (n < 32)
-		return bad(e, "roothash", value);
+		return bad(e, key, value);
 	if (o->root_hash_bytes && (o->root_hash_bytes != (size_t)n || memcmp(o->root_hash, hash, (size_t)n) != 0))
-		return err_set(e, ERR_CMDLINE, 0, "'roothash=' is given twice with different values");
+		return err_set(e, ERR_CMDLINE, 0, "'%s=' is given twice with different values", key);
 	memcpy(o->root_hash, hash, (size_t)n);
 	o->root_hash_bytes = (size_t)n;
 	return 0;
+}
+
+static int set_root_hash(struct options *o, const char *value, struct err *e)
+{
+	o->has_root_hash = true;
+	return set_hash(o, "roothash", value, e);
+}
+
+static int set_usr_hash(struct options *o, const char *value, struct err *e)
+{
+	o->has_usr = true;
+	return set_hash(o, "usrhash", value, e);
 }
 
 static int set_verity(struct options *o, const char *value, struct err *e)
@@ -285,7 +336,8 @@ static int set_failure_delay(struct options *o, const char *value, struct err *e
 	return 0;
 }
 
-#define NO_USR "a separate /usr is not supported by this initrd"
+#define NO_OPTIONS "dm-verity options are not supported by this initrd"
+#define BY_HASH "the partitions are found by the root hash"
 #define NO_LUKS "encrypted roots are not supported by this initrd"
 #define NO_SHELL "there is no shell in this initrd; the word is ignored"
 
@@ -297,6 +349,10 @@ static const struct rule rules[] = {
 	{ .key = "rw", .set = set_rw },
 	{ .key = "init", .flags = VALUE, .set = set_init },
 	{ .key = "roothash", .flags = VALUE, .set = set_root_hash },
+	{ .key = "mount.usr", .flags = VALUE, .set = set_usr },
+	{ .key = "mount.usrfstype", .flags = VALUE, .set = set_usr_type },
+	{ .key = "mount.usrflags", .flags = VALUE, .set = add_usr_flags },
+	{ .key = "usrhash", .flags = VALUE, .set = set_usr_hash },
 	{ .key = "systemd.verity", .flags = RD, .set = set_verity },
 	{ .key = "systemd.gpt_auto", .flags = FOLD | RD, .set = set_gpt_auto },
 	{ .key = "systemd.image_policy", .flags = FOLD | VALUE, .set = set_image_policy },
@@ -320,16 +376,12 @@ static const struct rule rules[] = {
 
 	{ .key = "systemd.restrict_filesystem_access", .flags = FOLD,
 	  .refusal = "the host would deny every program on a root that another initrd activated" },
-	{ .key = "usrhash", .refusal = NO_USR },
-	{ .key = "mount.usr", .refusal = NO_USR },
-	{ .key = "mount.usrfstype", .refusal = NO_USR },
-	{ .key = "mount.usrflags", .refusal = NO_USR },
-	{ .key = "systemd.verity_root_data", .flags = FOLD | RD, .refusal = "the partitions are found by the root hash" },
-	{ .key = "systemd.verity_root_hash", .flags = FOLD | RD, .refusal = "the partitions are found by the root hash" },
-	{ .key = "systemd.verity_root_options", .flags = FOLD | RD, .refusal = "dm-verity options are not supported by this initrd" },
-	{ .key = "systemd.verity_usr_data", .flags = FOLD | RD, .refusal = NO_USR },
-	{ .key = "systemd.verity_usr_hash", .flags = FOLD | RD, .refusal = NO_USR },
-	{ .key = "systemd.verity_usr_options", .flags = FOLD | RD, .refusal = NO_USR },
+	{ .key = "systemd.verity_root_data", .flags = FOLD | RD, .refusal = BY_HASH },
+	{ .key = "systemd.verity_root_hash", .flags = FOLD | RD, .refusal = BY_HASH },
+	{ .key = "systemd.verity_root_options", .flags = FOLD | RD, .refusal = NO_OPTIONS },
+	{ .key = "systemd.verity_usr_data", .flags = FOLD | RD, .refusal = BY_HASH },
+	{ .key = "systemd.verity_usr_hash", .flags = FOLD | RD, .refusal = BY_HASH },
+	{ .key = "systemd.verity_usr_options", .flags = FOLD | RD, .refusal = NO_OPTIONS },
 	{ .key = "luks.uuid", .flags = FOLD | RD, .refusal = NO_LUKS },
 	{ .key = "luks.name", .flags = FOLD | RD, .refusal = NO_LUKS },
 	{ .key = "luks.data", .flags = FOLD | RD, .refusal = NO_LUKS },
@@ -398,6 +450,25 @@ static int apply(const struct cmdline_word *w, struct options *o, struct err *e)
 	return r->set ? r->set(o, w->value, e) : 0;
 }
 
+/* Nothing that is not proven is mounted, so a root beside /usr can only be a tmpfs. */
+static int check_usr(struct options *o, struct err *e)
+{
+	bool names_root = o->root.has_uuid || *o->root.label || *o->root.node;
+
+	if (o->has_root_hash && o->has_usr)
+		return err_set(e, ERR_UNSUPPORTED, 0, "'roothash=' and a separate /usr: which of them is the system?");
+	/* As a boolean it asks for what root=tmpfs names. */
+	o->root_is_tmpfs |= o->has_usr && !names_root && o->volatile_mode == VOLATILE_YES;
+	if (o->has_usr && !o->root_is_tmpfs)
+		return err_set(e, ERR_UNSUPPORTED, 0,
+			       "a separate /usr needs 'root=tmpfs' or 'systemd.volatile=yes': "
+			       "a root partition beside it would not be proven");
+	if (o->root_is_tmpfs && !o->has_usr)
+		return err_set(e, ERR_UNSUPPORTED, 0,
+			       "'root=tmpfs' needs 'mount.usr=dissect' or 'usrhash='");
+	return 0;
+}
+
 int options_parse(const struct cmdline *c, struct options *ret, struct err *e)
 {
 	struct options o = OPTIONS_DEFAULTS;
@@ -408,6 +479,8 @@ int options_parse(const struct cmdline *c, struct options *ret, struct err *e)
 		if (rc < 0)
 			return rc;
 	}
+	if (check_usr(&o, e) < 0)
+		return -(int)e->code;
 	*ret = o;
 	return 0;
 }

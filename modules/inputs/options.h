@@ -26,12 +26,18 @@ struct device_name {
 
 struct options {
 	struct device_name root;  /* root=, empty if discovery decides */
+	bool root_is_tmpfs;       /* root=tmpfs: empty but for /usr */
 	char root_type[16];       /* rootfstype=, "" to probe */
 	char root_flags[512];     /* rootflags=, all of them, joined by commas */
+	bool has_usr;             /* mount.usr=, usrhash=: the system is a /usr without a root */
+	struct device_name usr;   /* mount.usr=, empty if discovery decides */
+	char usr_type[16];        /* mount.usrfstype= */
+	char usr_flags[512];      /* mount.usrflags= */
 	bool writable;            /* rw came last */
 	char init[256];           /* init=, "" for the default */
-	uint8_t root_hash[64];
+	uint8_t root_hash[64];    /* roothash=, or usrhash= if has_usr */
 	size_t root_hash_bytes;   /* 0: none given */
+	bool has_root_hash;       /* roothash= */
 	bool verity;              /* systemd.verity= */
 	bool gpt_auto;            /* systemd.gpt_auto= */
 	bool allow_user_space;    /* systemd.allow_userspace_verity= */

@@ -59,15 +59,21 @@ static int mount_volume(const struct root_request *r, const char *target, struct
 	return mount_error(r, target, errno, e);
 }
 
-static int mount_tmpfs(const char *target, struct err *e)
+/* Of equal options the kernel takes the last one. */
+static int mount_tmpfs(const char *target, const char *options, struct err *e)
 {
-	int rc = make_dir(target, e);
+	struct root_options o;
+	char data[sizeof(o.data) + 64];
+	int rc = root_options_parse("tmpfs", options, &o, e);
 
+	if (rc == 0)
+		rc = make_dir(target, e);
 	if (rc < 0)
 		return rc;
-	if (mount("tmpfs", target, "tmpfs", MS_NODEV | MS_STRICTATIME,
-		  "mode=0755,size=25%,nr_inodes=1m") < 0)
-		return err_set(e, ERR_ROOT_MOUNT, errno, "mount a tmpfs at '%s'", target);
+	snprintf(data, sizeof(data), "mode=0755,size=25%%,nr_inodes=1m%s%s", *o.data ? "," : "", o.data);
+	if (mount("tmpfs", target, "tmpfs", (o.flags & ~(unsigned long)MS_RDONLY) | MS_STRICTATIME,
+		  data) < 0)
+		return err_set(e, ERR_ROOT_MOUNT, errno, "mount a tmpfs at '%s' with '%s'", target, data);
 	return 0;
 }
 
@@ -80,7 +86,7 @@ static int lay_overlay(const struct root_request *r, struct err *e)
 	int rc = root_options_parse(r->filesystem, r->options, &o, e);
 
 	if (rc == 0)
-		rc = mount_tmpfs(SCRATCH, e);
+		rc = mount_tmpfs(SCRATCH, NULL, e);
 	if (rc == 0)
 		rc = mount_volume(r, SCRATCH "/lower", e);
 	if (rc == 0)
@@ -105,7 +111,7 @@ static int lay_usr(const struct root_request *r, struct err *e)
 {
 	SCOPED(fd_close) int usr = -1;
 	char from[64];
-	int rc = mount_tmpfs(SYSROOT, e);
+	int rc = mount_tmpfs(SYSROOT, NULL, e);
 
 	if (rc == 0)
 		rc = mount_volume(r, SCRATCH, e);
@@ -156,11 +162,22 @@ static int lay_volatile(const struct root_request *r, struct err *e)
 	return rc < 0 ? rc : link_volatile(volume_dev(r->volume), e);
 }
 
+static int lay_root(const struct root_request *r, struct err *e)
+{
+	int rc;
+
+	if (r->tmpfs) {
+		rc = mount_tmpfs(SYSROOT, r->tmpfs, e);
+		return rc < 0 ? rc : mount_volume(r, SYSROOT "/usr", e);
+	}
+	if (r->volatile_mode == VOLATILE_YES || r->volatile_mode == VOLATILE_OVERLAY)
+		return lay_volatile(r, e);
+	return mount_volume(r, SYSROOT, e);
+}
+
 int root_mount(const struct root_request *request, struct err *e)
 {
-	enum volatile_mode mode = request->volatile_mode;
-	bool layered = mode == VOLATILE_YES || mode == VOLATILE_OVERLAY;
-	int rc = layered ? lay_volatile(request, e) : mount_volume(request, SYSROOT, e);
+	int rc = lay_root(request, e);
 
 	if (rc < 0)
 		root_unmount();
@@ -169,6 +186,7 @@ int root_mount(const struct root_request *request, struct err *e)
 
 void root_unmount(void)
 {
+	umount2(SYSROOT "/usr", 0);
 	if (umount2(SYSROOT, 0) < 0 && errno == EBUSY)
 		umount2(SYSROOT, MNT_DETACH);
 	unlink(VOLATILE_LINK);

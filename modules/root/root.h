@@ -13,13 +13,14 @@
 struct root_request {
 	const struct volume *volume;
 	const char *filesystem; /* as probed and allowed, or rootfstype= */
-	const char *options;    /* rootflags=, NULL if none */
-	enum volatile_mode volatile_mode;
+	const char *options;    /* rootflags=, or mount.usrflags= */
+	const char *tmpfs;      /* not NULL: the volume is /usr, on a tmpfs with these options */
+	enum volatile_mode volatile_mode; /* of a root */
 };
 
 /* Mounts the volume read-only, nodev, at /sysroot, and lays the volatile layer
- * over it (contract 8.6), with /run/systemd/volatile-root. On failure everything is
- * unmounted. Errors: ERR_ROOT_MOUNT, ERR_CMDLINE (rootflags=). */
+ * over it, with /run/systemd/volatile-root; or a volume that is /usr on a new tmpfs. On failure everything is
+ * unmounted. Errors: ERR_ROOT_MOUNT, ERR_CMDLINE (the options). */
 int root_mount(const struct root_request *request, struct err *e);
 
 /* What a checked tree is; filled by root_check(). */

@@ -271,10 +271,12 @@ int policy_parse(const char *text, struct policy *ret, struct err *e)
 /* Where certificates are built in, a root hash alone is not enough: words can be added
  * to the command line, certificates cannot. What the host may do with partitions that
  * we do not use is left to it: it reads systemd.image_policy= too. */
-const char *policy_floor(const char *configured, bool has_certificates)
+const char *policy_floor(const char *configured, enum policy_designator d, bool has_certificates)
 {
 	if (*configured)
 		return configured;
+	if (d == POLICY_USR)
+		return has_certificates ? "usr=signed:=open" : "usr=verity+signed:=open";
 	return has_certificates ? "root=signed:=open" : "root=verity+signed:=open";
 }
 
@@ -322,12 +324,13 @@ int policy_narrow(struct policy *p, const struct policy *floor, struct err *e)
 	return 0;
 }
 
-bool policy_is_weak(const struct policy *asked, const struct policy *floor)
+bool policy_is_weak(const struct policy *asked, const struct policy *floor,
+		    enum policy_designator d)
 {
-	unsigned demanded = floor->use[POLICY_ROOT] & ~(unsigned)USE_IGNORE;
+	unsigned demanded = floor->use[d] & ~(unsigned)USE_IGNORE;
 
 	return demanded == USE_SIGNED &&
-	       (asked->use[POLICY_ROOT] & ~(unsigned)(USE_SIGNED | USE_IGNORE)) != 0;
+	       (asked->use[d] & ~(unsigned)(USE_SIGNED | USE_IGNORE)) != 0;
 }
 
 static int check_attribute(int8_t wanted, bool is_on, const char *what, const char *name,

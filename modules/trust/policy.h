@@ -60,17 +60,18 @@ const char *policy_designator_name(enum policy_designator d);
  * Errors: ERR_POLICY_SYNTAX, with the offending rule. */
 int policy_parse(const char *text, struct policy *ret, struct err *e);
 
-/* The floor under every policy: what slipway.conf says ("" if nothing), or the default, by
- * whether the initrd has certificates. */
-const char *policy_floor(const char *configured, bool has_certificates);
+/* The floor under every policy: what slipway.conf says ("" if nothing), or the default, for
+ * d, root or usr, which the system is in, by whether the initrd has certificates. */
+const char *policy_floor(const char *configured, enum policy_designator d, bool has_certificates);
 
 /* Narrows *p by the floor: what either forbids is forbidden. Errors:
  * ERR_POLICY_REFUSED if nothing at all remains for a designator. */
 int policy_narrow(struct policy *p, const struct policy *floor, struct err *e);
 
-/* Does *asked accept a root without a signature, as "verity+signed+absent" does, where the floor
+/* Does *asked accept d, root or usr, without a signature, as "verity+signed+absent" does, where the floor
  * demands one? Narrowing makes up for that, but others who go by the policy have no floor. */
-bool policy_is_weak(const struct policy *asked, const struct policy *floor);
+bool policy_is_weak(const struct policy *asked, const struct policy *floor,
+		    enum policy_designator d);
 
 /* Is a partition in this state (USE_*) and with these GPT attributes allowed?
  * name is for the message. Errors: ERR_POLICY_REFUSED. */

@@ -81,6 +81,20 @@ static void refusals(void **state)
 		{ "roothash=xyz", ERR_CMDLINE },
 		{ "usrhash=" HASH, ERR_UNSUPPORTED },
 		{ "mount.usr=dissect", ERR_UNSUPPORTED },
+		{ "mount.usrflags=nosuid", ERR_UNSUPPORTED },
+		{ "mount.usr=dissect root=tmpfs", ERR_NONE },
+		{ "mount.usr=dissect root=dissect", ERR_UNSUPPORTED },
+		{ "mount.usr=dissect root=tmpfs root=dissect", ERR_UNSUPPORTED },
+		{ "mount.usr=dissect systemd.volatile=yes", ERR_NONE },
+		{ "mount.usr=dissect systemd.volatile=overlay", ERR_UNSUPPORTED },
+		{ "mount.usr=dissect systemd.volatile root=PARTUUID=" ID, ERR_UNSUPPORTED },
+		{ "mount.usr=UUID=" ID " root=tmpfs", ERR_CMDLINE },
+		{ "mount.usr=192.168.0.1:/usr root=tmpfs", ERR_CMDLINE },
+		{ "mount.usr root=dissect", ERR_NONE /* needs a value: warned about, ignored */ },
+		{ "usrhash=" HASH " root=tmpfs", ERR_NONE },
+		{ "usrhash=" HASH " usrhash=" OTHER " root=tmpfs", ERR_CMDLINE },
+		{ "usrhash=" HASH " roothash=" HASH " root=tmpfs", ERR_UNSUPPORTED },
+		{ "roothash=" HASH " root=tmpfs", ERR_UNSUPPORTED },
 		{ "systemd.image-filter=root=a_*", ERR_NONE },
 		{ "systemd.restrict_filesystem_access=yes", ERR_UNSUPPORTED },
 		{ "rd.luks.name=x=y", ERR_UNSUPPORTED },
@@ -154,6 +168,16 @@ static void values(void **state)
 	assert_string_equal(o.root.node, "");
 	assert_int_equal(parse("root=dissect root=/dev/vda2", &o, &e), 0);
 	assert_string_equal(o.root.node, "vda2");
+	assert_false(o.has_usr || o.root_is_tmpfs);
+	assert_int_equal(parse("mount.usr=/dev/vda3 mount.usrflags=a mount.usrflags=b usrhash=" HASH
+			       " mount.usrfstype=erofs rootflags=size=1G systemd.volatile",
+			       &o, &e), 0);
+	assert_true(o.has_usr && o.root_is_tmpfs);
+	assert_string_equal(o.usr.node, "vda3");
+	assert_string_equal(o.usr_type, "erofs");
+	assert_string_equal(o.usr_flags, "a,b");
+	assert_string_equal(o.root_flags, "size=1G");
+	assert_int_equal(o.root_hash_bytes, 32);
 	assert_int_equal(parse("systemd.image_policy=", &o, &e), 0);
 	assert_string_equal(o.image_policy, "-");
 }

@@ -289,7 +289,7 @@ static void tells_weak_ones(void **state)
 
 		assert_int_equal(policy_parse(all[i].asked, &p, &e), 0);
 		assert_int_equal(policy_parse(all[i].floor, &floor, &e), 0);
-		if (policy_is_weak(&p, &floor) != all[i].is_weak)
+		if (policy_is_weak(&p, &floor, POLICY_ROOT) != all[i].is_weak)
 			fail_msg("'%s' under '%s'", all[i].asked, all[i].floor);
 	}
 }

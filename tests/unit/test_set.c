@@ -134,8 +134,10 @@ static void add_candidate(struct table *t, const struct partition *p, const char
 	c->parsed.der_bytes = 1;
 }
 
-static void build(const struct set_case *c, struct table *t)
+/* The table, and the signatures of the root or of usr. */
+static void build(const struct set_case *c, enum designator d, struct table *t)
 {
+	const char signature = d == DPS_USR ? 'S' : 's';
 	static const char roles[] = "dhs", usr_roles[] = "DHS", others[] = "Emw";
 	static const char *const other_types[] = {
 		"c12a7328-f81f-11d2-ba4b-00a0c93ec93b", "933ac7e1-2eb4-4f13-b844-0e14e2aef915",
@@ -156,12 +158,12 @@ static void build(const struct set_case *c, struct table *t)
 		else
 			p->type = *dps_type(is_usr ? DPS_USR : DPS_ROOT,
 					    (enum role)(is_usr ? is_usr - usr_roles : strchr(roles, role) - roles));
-		p->uuid = uuid_of(role == 's' ? (char)('k' + i) : id[0]);
+		p->uuid = uuid_of(role == signature ? (char)('k' + i) : id[0]);
 		p->overlaps = strchr(flags, 'o');
 		p->attributes = strchr(flags, 'n') ? GPT_ATTR_NO_AUTO : 0;
 		p->number = (unsigned)i + 1;
 		t->gpt.n_partitions = i + 1;
-		if (role == 's')
+		if (role == signature)
 			add_candidate(t, p, id);
 	}
 }
@@ -195,7 +197,7 @@ static void matches(void **state)
 		struct table t;
 		int rc;
 
-		build(c, &t);
+		build(c, DPS_ROOT, &t);
 		if (c->root_hash) {
 			wish.root_hash_bytes = hash_of(c->root_hash, 32, hash);
 			wish.root_hash = hash;
@@ -228,7 +230,7 @@ static void root_hash_lengths(void **state)
 		struct table t;
 		int rc;
 
-		build(&disk, &t);
+		build(&disk, DPS_ROOT, &t);
 		hash_of("aA", lengths[i].n > 64 ? 64 : lengths[i].n, hash);
 		rc = verity_set_match(&t.gpt, DPS_ROOT, &wish, NULL, 0, &set, &e);
 		assert_code(rc, &e, lengths[i].code, "length");
@@ -275,9 +277,25 @@ static const struct others_case {
 	{ { "w w swap" }, "root=signed:=absent", "'swap'" },
 };
 
-static void check_others(const struct others_case *c)
+/* Where the system is in a /usr, it is the root that is one of the others. */
+static const struct others_case others_of_usr[] = {
+	{ { NULL }, "usr=signed", NULL },
+	{ { NULL }, "usr=signed:usr-verity=absent", "'usr-verity'" },
+	{ { NULL }, "usr=signed:usr-verity-sig=absent", "'usr-verity-sig'" },
+	{ { "d a root" }, "usr=signed:=open", NULL },
+	{ { "d a root" }, "usr=signed:root=absent", "'root'" },
+	{ { "d a root" }, "usr=signed:root=signed", "'root'" },
+	{ { "d a root", "h b rooth" }, "usr=signed:root=signed", "'root'" },
+	{ { "d a root", "h b rooth", "s aA roots" }, "usr=signed:root=signed", NULL },
+	{ { NULL }, "usr=signed:root=signed", "'absent'" },
+};
+
+static void check_others(const struct others_case *c, enum designator d)
 {
-	struct set_case all = { .partitions = { "d a v1", "h A v1h", "s aA v1s" } };
+	struct set_case all[] = {
+		[DPS_ROOT] = { .partitions = { "d a v1", "h A v1h", "s aA v1s" } },
+		[DPS_USR] = { .partitions = { "D u v1", "H U v1h", "S uU v1s" } },
+	};
 	struct verity_set set;
 	struct policy_verdicts verdicts = { 0 };
 	struct policy policy;
@@ -286,10 +304,10 @@ static void check_others(const struct others_case *c)
 	int rc;
 
 	for (size_t i = 0; i < 5 && c->partitions[i]; i++)
-		all.partitions[3 + i] = c->partitions[i];
-	build(&all, &t);
+		all[d].partitions[3 + i] = c->partitions[i];
+	build(&all[d], d, &t);
 	assert_int_equal(policy_parse(c->policy, &policy, &e), 0);
-	assert_int_equal(verity_set_match(&t.gpt, DPS_ROOT, &(struct verity_set_wish){ 0 }, t.candidates,
+	assert_int_equal(verity_set_match(&t.gpt, d, &(struct verity_set_wish){ 0 }, t.candidates,
 					  t.n_candidates, &set, &e), 0);
 	rc = others_check(&t.gpt, &set, &policy, &verdicts, &e);
 	assert_code(rc, &e, c->refused ? ERR_POLICY_REFUSED : ERR_NONE, c->policy);
@@ -302,7 +320,9 @@ static void others(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(others_cases) / sizeof(*others_cases); i++)
-		check_others(&others_cases[i]);
+		check_others(&others_cases[i], DPS_ROOT);
+	for (size_t i = 0; i < sizeof(others_of_usr) / sizeof(*others_of_usr); i++)
+		check_others(&others_of_usr[i], DPS_USR);
 }
 
 /* What systemd's own test says of an image with a signed root and nothing else, case by case. */
@@ -343,7 +363,7 @@ static void agrees_with_systemd(void **state)
 		struct table t;
 		int rc;
 
-		build(&image, &t);
+		build(&image, DPS_ROOT, &t);
 		assert_int_equal(policy_parse(c->policy, &policy, &e), 0);
 		assert_int_equal(verity_set_match(&t.gpt, DPS_ROOT, &(struct verity_set_wish){ 0 },
 						  t.candidates, t.n_candidates, &set, &e), 0);
@@ -386,7 +406,7 @@ static void every_partition_has_a_verdict(void **state)
 		int rc;
 
 		memcpy(disk.partitions, all[i].partitions, sizeof(all[i].partitions));
-		build(&disk, &t);
+		build(&disk, DPS_ROOT, &t);
 		assert_int_equal(policy_parse(all[i].policy, &policy, &e), 0);
 		assert_int_equal(verity_set_match(&t.gpt, DPS_ROOT, &(struct verity_set_wish){ 0 },
 						  t.candidates, t.n_candidates, &set, &e), 0);

@@ -29,34 +29,37 @@ class Part:
 
 
 def _definitions(folder: Path, arch: str, fs: str, compression: str, verity: bool,
-                 signed: bool) -> None:
-    """Write the repart.d files of a DDI with a root partition."""
+                 signed: bool, designator: str) -> None:
+    """Write the repart.d files of a DDI with a root or usr partition."""
+    copied = "/:/" if designator == "root" else f"/{designator}:/"
     match = "VerityMatchKey=root\n" if verity else ""
     # Blocks of 4096 whatever the sector size is: repart would take it for the hashes too.
     blocks = "VerityDataBlockSizeBytes=4096\nVerityHashBlockSizeBytes=4096\n"
-    data = (f"[Partition]\nType=root-{arch}\nFormat={fs}\nCompression={compression}\n"
-            f"CopyFiles=/:/\nMinimize=best\n{match}")
+    data = (f"[Partition]\nType={designator}-{arch}\nFormat={fs}\nCompression={compression}\n"
+            f"CopyFiles={copied}\nMinimize=best\n{match}")
     (folder / "10-data.conf").write_text(data + ("Verity=data\n" + blocks if verity else ""))
     if verity:
         (folder / "20-hash.conf").write_text(
-            f"[Partition]\nType=root-{arch}-verity\nVerity=hash\nMinimize=best\n"
+            f"[Partition]\nType={designator}-{arch}-verity\nVerity=hash\nMinimize=best\n"
             f"{blocks}{match}")
     if signed:
         (folder / "30-sig.conf").write_text(
-            f"[Partition]\nType=root-{arch}-verity-sig\nVerity=signature\n{match}")
+            f"[Partition]\nType={designator}-{arch}-verity-sig\nVerity=signature\n{match}")
 
 
 def repart(source: Path, out: Path, *, key: Key | None, verity: bool = True, fs: str = "erofs",
            compression: str = "lz4", arch: str = "x86-64",
-           sector_size: int = 512) -> list[dict]:
+           sector_size: int = 512, designator: str = "root") -> list[dict]:
     """Make the DDI `out` from a tree; returns repart's own account of the partitions.
 
     With a key the root hash is signed; without one the DDI has verity but no signature,
-    and with verity=False only the file system.
+    and with verity=False only the file system. As a `designator` "usr" it has the tree's
+    /usr and nothing else.
     """
     definitions = Path(tempfile.mkdtemp(prefix="repart-", dir=paths.LAB))
     try:
-        _definitions(definitions, arch, fs, compression, verity, verity and key is not None)
+        _definitions(definitions, arch, fs, compression, verity, verity and key is not None,
+                     designator)
         sign = [f"--private-key={tree.host(key.key)}",
                 f"--certificate={tree.host(key.cert)}"] if key and verity else []
         out.unlink(missing_ok=True)
