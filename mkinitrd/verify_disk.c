@@ -214,10 +214,11 @@ static void check_root(struct verify *v, const struct verify_medium *m, const st
 	if (verity_set_check(&m->gpt, set, &v->policy, &verdicts, &e) < 0)
 		report_error(&v->report, m->name, &e);
 	else
-		report_add(&v->report, VERDICT_OK, m->name, "%s is partition %u '%s', %s",
+		report_add(&v->report, VERDICT_OK, m->name, "%s is partition %u '%s', with hash %s%s%s",
 			   dps_name(set->designator), set->data->number, set->data->label,
-			   set->signature ? "with hash and signature partition" :
-					    "with hash partition, bound by a hash");
+			   set->signature ? "and signature partition" : "partition, bound by ",
+			   set->signature ? "" : dps_name(set->designator),
+			   set->signature ? "" : "hash=");
 	explain_policy(v, m, &verdicts);
 	if (set->root_hash_bytes && verify_set(v, set, m, &at, &n_bytes) == 0)
 		check_filesystem(v, m, at, n_bytes);

@@ -85,7 +85,7 @@ WORDS = [
     Words("root-label", "root=LABEL=root", "UNSUPPORTED", says="proves nothing"),
     Words("root-network", "root=nfs:10.0.0.1:/export", "UNSUPPORTED", says="nfs"),
     Words("luks", "rd.luks.name=0-0=root", "UNSUPPORTED", says="encrypted", tpm=True),
-    Words("usr", "mount.usr=/dev/vda9", "UNSUPPORTED", says="/usr"),
+    Words("usr", "mount.usr=/dev/vda9", "UNSUPPORTED", says="needs .root=tmpfs."),
     Words("known-and-left-alone", "resume=/dev/vda9 rd.systemd.unit=x.target "
           "systemd.factory_reset=1 rd.systemd.pull=a:b:c",
           warnings=("'resume'", "'rd.systemd.unit'", "factory reset", "no network")),
