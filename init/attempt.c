@@ -15,7 +15,7 @@ static const struct partition *choice(const struct boot *b)
 	struct dps_verdicts verdicts;
 	struct err e;
 
-	return dps_choose(&b->disk.gpt, DPS_ROOT, &wish, &verdicts, &chosen, &e) < 0 ? NULL : chosen;
+	return dps_choose(&b->disk.gpt, boot_designator(b), &wish, &verdicts, &chosen, &e) < 0 ? NULL : chosen;
 }
 
 /* A root hash on the command line leaves no choice. */
