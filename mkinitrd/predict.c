@@ -12,6 +12,7 @@
 enum {
 	MIN_STUB = 257,
 	STUB_HAS_GLOBAL_EXTENSIONS = 258,
+	STUB_STARTS_KERNEL = 258, /* and no longer the firmware, which measures what it loads */
 	STUB_LOOKS_AT_MACHINE = 261, /* its secret and its console come into PCR 9 */
 	MAX_STUB = 262,
 	MAX_INITRD_PARTS = 2 * (STUB_N_FOLDERS + 3), /* and what fills up to four bytes */
@@ -204,6 +205,17 @@ static int take_addon(const struct stub_file *file, struct boot_parts *b, struct
 	return rc < 0 ? err_in(e, "addon '%s'", file->name) : 0;
 }
 
+static int extend_kernel(const struct boot_parts *b, struct pcr *pcr, struct err *e)
+{
+	struct bytes kernel;
+	struct pe pe;
+	int rc = section_of(&b->uki, ".linux", &kernel, e);
+
+	if (rc > 0)
+		rc = pe_parse(kernel.p, kernel.n, &pe, e);
+	return rc < 0 ? err_in(e, "its kernel") : extend_image(pcr, &pe, e);
+}
+
 static int predict_boot_loader(struct predict_input *in, struct boot_parts *b,
 			       struct prediction *ret, struct err *e)
 {
@@ -219,6 +231,9 @@ static int predict_boot_loader(struct predict_input *in, struct boot_parts *b,
 		for (size_t i = 0; i < in->beside[c].n && rc == 0; i++)
 			rc = take_addon(&in->beside[c].files[i], b, ret, e);
 	}
+	/* Under Secure Boot the stub has to keep the firmware from looking at it. */
+	if (rc == 0 && in->no_secure_boot && b->stub < STUB_STARTS_KERNEL)
+		rc = extend_kernel(b, &ret->boot_loader, e);
 	return rc;
 }
 

@@ -40,6 +40,7 @@ struct predict_input {
 	const char *smbios_cmdline; /* io.systemd.stub.kernel-cmdline-extra; NULL if none */
 	unsigned banks;             /* as in struct pcr */
 	enum predict_scheme scheme;
+	bool no_secure_boot; /* the firmware does not enforce it */
 	bool no_boot_secret; /* the ESP keeps a stub from 261 on from handing one over */
 };
 

@@ -28,9 +28,9 @@ static const char help[] =
 	"      --global-confext FILE     in /loader/addons, credentials, extensions\n"
 	"      --smbios-cmdline TEXT     words added to the command line by SMBIOS\n"
 	"      --pcr-scheme 257|261      instead of what its initrd's slipway.conf says\n"
+	"      --no-secure-boot          the firmware does not enforce it\n"
 	"      --no-boot-secret          the ESP keeps a stub >= 261 from making one\n"
-	"      --volume-key NAME:UUID[:FILE]\n"
-	"                                an encrypted volume that the initrd opens\n"
+	"      --volume-key NAME:UUID[:FILE]  the key of a volume that the initrd opens\n"
 	"      --bank NAME,...           sha1, sha256, sha384, sha512 (default: all)\n"
 	"      --phases PATH,...         PCR 11 when these were entered (WORD:WORD...)\n"
 	"      --sign KEY                print signatures of those, as .pcrsig has them\n"
@@ -43,7 +43,8 @@ static const char help[] =
 
 enum {
 	OPT_UKI = 256, OPT_SMBIOS, OPT_SCHEME, OPT_BANK, OPT_JSON, OPT_PHASES, OPT_SIGN,
-	OPT_PUBLIC_KEY, OPT_NO_BOOT_SECRET, OPT_VOLUME_KEY, OPT_BESIDE
+	OPT_PUBLIC_KEY, OPT_NO_BOOT_SECRET, OPT_NO_SECURE_BOOT,
+	OPT_VOLUME_KEY, OPT_BESIDE
 };
 
 static const struct option long_options[] = {
@@ -55,6 +56,7 @@ static const struct option long_options[] = {
 	{ "sign", required_argument, NULL, OPT_SIGN },
 	{ "public-key", required_argument, NULL, OPT_PUBLIC_KEY },
 	{ "json", no_argument, NULL, OPT_JSON },
+	{ "no-secure-boot", no_argument, NULL, OPT_NO_SECURE_BOOT },
 	{ "no-boot-secret", no_argument, NULL, OPT_NO_BOOT_SECRET },
 	{ "volume-key", required_argument, NULL, OPT_VOLUME_KEY },
 	{ "global-addon", required_argument, NULL, OPT_BESIDE + COMPANION_GLOBAL_ADDON },
@@ -195,6 +197,9 @@ static int parse_option(struct request *r, int option, const char *word, struct 
 		return 0;
 	case OPT_JSON:
 		r->json = true;
+		return 0;
+	case OPT_NO_SECURE_BOOT:
+		r->in.no_secure_boot = true;
 		return 0;
 	case OPT_NO_BOOT_SECRET:
 		r->in.no_boot_secret = true;

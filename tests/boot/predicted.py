@@ -37,4 +37,5 @@ def measured(pcrs: dict[str, list[str]], told: Values) -> Values:
 
 def wrong(pcrs: dict[str, list[str]], told: Values) -> set[int]:
     """The PCRs of which any bank is not as it was foreseen."""
+    assert pcrs, "no TPM was read"
     return {key[1] for key, value in measured(pcrs, told).items() if told[key] != value}

@@ -5,6 +5,7 @@ import json
 import pytest
 
 import chain
+import predicted
 from expect import RUNNING, boots, fingerprint, refused
 from lab import disk, firmware, tools, tree
 
@@ -109,10 +110,14 @@ def test_secure_boot_can_be_demanded(lab, boot, tmp_path, kind):
     uki = chain.uki("demands-secure-boot", image)
     disk = lab.make_disk(tmp_path / "disk.img", uki=uki.path)
     got = boot(chain.chain(disk.path, firmware=kind))
+    phase, words = predicted.AT_THE_SWITCH, []
     if kind == "enforcing":
         boots(got, start=uki.start)
     else:
         refused(got, "SECURE_BOOT", "firmware", "does not enforce", start=uki.start)
+        phase, words = "slipway-failed", ["--no-secure-boot"]
+    told = predicted.values([("uki", uki.path)], "slipway.failure_delay=0", "--phases", phase, *words)
+    assert not predicted.wrong(got.pcrs, predicted.at_phase(told, phase))
 
 
 def from_memory(demo, uki, words=""):

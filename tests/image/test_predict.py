@@ -192,6 +192,15 @@ def test_what_new_stubs_make_of_pcr_9(tmp_path, stub, secret, console, words, re
         assert lines == [f"{v['bank']}\t9\t{v['value']}\t" for v in nine]
 
 
+@pytest.mark.parametrize("stub, changed", [(b"257", {4}), (b"258", set()), (b"262", set())])
+def test_without_secure_boot_old_stubs_have_the_kernel_measured(tmp_path, stub, changed):
+    uki = tmp_path / "uki.efi"
+    uki.write_bytes(edited(b"systemd-stub 257", b"systemd-stub " + stub))
+    words = ("--json", "--uki", uki, "--bank", "sha256", "--no-boot-secret")
+    on, off = (json.loads(predict(*words, *more).stdout) for more in ((), ("--no-secure-boot",)))
+    assert {a["pcr"] for a, b in zip(on, off, strict=True) if a != b} == changed
+
+
 def keyed(bank: str, value: str, name: str, key: bytes) -> str:
     """What opening this volume makes of PCR 15."""
     return tpm.extend(bank, value, hmac.new(key, f"cryptsetup:{name}:{UUID}".encode(), bank).hexdigest())
