@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#define _GNU_SOURCE /* memmem */
 #include "mkinitrd/predict.h"
 
 #include <stdio.h>
@@ -8,6 +7,8 @@
 
 #include "init/core/cleanup.h"
 #include "mkinitrd/pe.h"
+#include "mkinitrd/stub_cmdline.h"
+#include "modules/inputs/cmdline.h"
 
 enum {
 	MIN_STUB = 257,
@@ -121,55 +122,9 @@ static int check_uki(struct boot_parts *b, struct prediction *ret, struct err *e
 	return check_stub(b, ret, e);
 }
 
-/* ---- command lines ---- */
-
-static bool is_blank(uint8_t c)
-{
-	return c <= ' ';
-}
-
-/* Appends a text as the stub takes it: up to a NUL, trimmed, control characters as spaces,
- * and a space before it if it is not the first. */
-static int join(struct buffer *b, struct bytes text, const char *whose, struct err *e)
-{
-	size_t n = strnlen((const char *)text.p, text.n);
-	const uint8_t *p = text.p;
-	int rc = 0;
-
-	for (; n && is_blank(p[n - 1]); n--)
-		;
-	for (; n && is_blank(*p); n--)
-		p++;
-	if (n && b->n)
-		rc = buffer_append(b, " ", 1, e);
-	for (size_t i = 0; i < n && rc == 0; i++) {
-		char c = (char)(is_blank(p[i]) ? ' ' : p[i]);
-
-		if (p[i] >= 0x7f)
-			return err_set(e, ERR_UNSUPPORTED, 0,
-				       "the command line of %s is not plain ASCII", whose);
-		rc = buffer_append(b, &c, 1, e);
-	}
-	return rc;
-}
-
 static struct bytes bytes_of(const struct buffer *b)
 {
 	return (struct bytes){ (const uint8_t *)b->p, b->n };
-}
-
-/* Measures ASCII as UTF-16 with its NUL. */
-static int extend_utf16(struct pcr *pcr, const struct buffer *text, struct err *e)
-{
-	SCOPED(buffer_done) struct buffer wide = { 0 };
-	int rc = 0;
-
-	for (size_t i = 0; i <= text->n && rc == 0; i++) {
-		const char unit[2] = { i < text->n ? text->p[i] : '\0', '\0' };
-
-		rc = buffer_append(&wide, unit, sizeof(unit), e);
-	}
-	return rc < 0 ? rc : pcr_extend(pcr, &(struct bytes){ (const uint8_t *)wide.p, wide.n }, 1, e);
 }
 
 /* ---- PCR 4, and what the addons say ---- */
@@ -187,6 +142,7 @@ static int take_addon(const struct stub_file *file, struct boot_parts *b, struct
 {
 	static const char *const others[] = { ".linux", ".initrd", ".ucode", ".dtb", ".dtbauto",
 					      ".hwids", ".efifw", ".uname" };
+	size_t before = b->addons_cmdline.n;
 	struct bytes cmdline = { 0 };
 	struct pe pe;
 	int rc = pe_parse(file->content.p, file->content.n, &pe, e);
@@ -198,8 +154,12 @@ static int take_addon(const struct stub_file *file, struct boot_parts *b, struct
 				     others[i]);
 	if (rc == 0)
 		rc = section_of(&pe, ".cmdline", &cmdline, e);
-	if (rc > 0)
-		rc = join(&b->addons_cmdline, cmdline, "it", e);
+	if (rc > 0) {
+		rc = stub_cmdline_join(&b->addons_cmdline, cmdline, "it", e);
+		/* Only between others would it leave a second space. */
+		if (rc == 0 && b->addons_cmdline.n == before)
+			rc = err_set(e, ERR_UNSUPPORTED, 0, "its .cmdline is blank; leave it out");
+	}
 	if (rc == 0)
 		rc = extend_image(&ret->boot_loader, &pe, e);
 	return rc < 0 ? err_in(e, "addon '%s'", file->name) : 0;
@@ -322,9 +282,9 @@ static int predict_config(struct boot_parts *b, struct prediction *ret, struct e
 	int rc = 0;
 
 	if (b->addons_cmdline.n)
-		rc = extend_utf16(&ret->kernel_config, &b->addons_cmdline, e);
+		rc = stub_cmdline_measure(&ret->kernel_config, &b->addons_cmdline, e);
 	if (rc == 0 && b->smbios_cmdline.n)
-		rc = extend_utf16(&ret->kernel_config, &b->smbios_cmdline, e);
+		rc = stub_cmdline_measure(&ret->kernel_config, &b->smbios_cmdline, e);
 	for (enum stub_folder f = 0; f < STUB_N_FOLDERS && rc == 0; f++)
 		rc = extend_archive(f < STUB_SYSEXT ? &ret->kernel_config : &ret->sysexts,
 				    &b->archives[f], e);
@@ -372,13 +332,19 @@ static int extend_initrd(struct pcr *pcr, const struct boot_parts *b, struct err
 	return pcr_extend(pcr, all.at, all.n, e);
 }
 
-static bool has_console(struct bytes cmdline)
+/* init measures what it hands over to, unless that is systemd or /sbin/init. */
+static int check_handover(const struct buffer *cmdline, struct prediction *ret, struct err *e)
 {
-	static const char word[] = " console=";
-	const size_t n = strlen(word);
+	SCOPED(cmdline_done) struct cmdline words = { 0 };
+	const char *path = NULL;
+	int rc = cmdline->n ? cmdline_parse(cmdline->p, cmdline->n, &words, e) : 0;
 
-	return (cmdline.n >= n - 1 && memcmp(cmdline.p, word + 1, n - 1) == 0) ||
-	       memmem(cmdline.p, cmdline.n, word, n);
+	for (size_t i = 0; rc == 0 && i < words.n_words; i++)
+		if (strcmp(words.words[i].key, "init") == 0)
+			path = words.words[i].value;
+	if (path && strcmp(path, "/sbin/init") != 0 && strcmp(path, "/usr/lib/systemd/systemd") != 0)
+		ret->handover_unknown = "the root decides what the init= of the command line is";
+	return rc;
 }
 
 /* Why nobody can tell what the kernel measures of this command line and initrd, or NULL. */
@@ -386,7 +352,7 @@ static const char *by_machine(const struct predict_input *in, const struct boot_
 {
 	if (b->stub < STUB_LOOKS_AT_MACHINE)
 		return NULL;
-	if (!has_console(bytes_of(&b->cmdline)))
+	if (!stub_cmdline_has_console(&b->cmdline))
 		return "where the command line has no console=, this stub adds the machine's";
 	if (!in->no_boot_secret)
 		return "this stub adds a secret of the machine to the initrd; see --no-boot-secret";
@@ -400,17 +366,19 @@ static int predict_kernel(const struct predict_input *in, struct boot_parts *b,
 	int rc = section_of(&b->uki, ".cmdline", &cmdline, e);
 
 	if (rc >= 0)
-		rc = join(&b->cmdline, cmdline, "the UKI", e);
+		rc = stub_cmdline_join(&b->cmdline, cmdline, "the UKI", e);
 	if (rc == 0)
-		rc = join(&b->cmdline, bytes_of(&b->addons_cmdline), "the addons", e);
+		rc = stub_cmdline_join(&b->cmdline, bytes_of(&b->addons_cmdline), "the addons", e);
 	if (rc == 0)
-		rc = join(&b->cmdline, bytes_of(&b->smbios_cmdline), "SMBIOS", e);
+		rc = stub_cmdline_join(&b->cmdline, bytes_of(&b->smbios_cmdline), "SMBIOS", e);
+	if (rc == 0)
+		rc = check_handover(&b->cmdline, ret, e);
 	if (rc < 0)
 		return rc;
 	ret->kernel_initrd_unknown = by_machine(in, b);
 	if (ret->kernel_initrd_unknown)
 		return 0;
-	rc = extend_utf16(&ret->kernel_initrd, &b->cmdline, e);
+	rc = stub_cmdline_measure(&ret->kernel_initrd, &b->cmdline, e);
 	return rc == 0 ? extend_initrd(&ret->kernel_initrd, b, e) : rc;
 }
 
@@ -418,7 +386,7 @@ static int take_smbios(const struct predict_input *in, struct boot_parts *b, str
 {
 	const char *text = in->smbios_cmdline ? in->smbios_cmdline : "";
 
-	return join(&b->smbios_cmdline, (struct bytes){ (const uint8_t *)text, strlen(text) },
+	return stub_cmdline_join(&b->smbios_cmdline, (struct bytes){ (const uint8_t *)text, strlen(text) },
 		    "SMBIOS", e);
 }
 
@@ -465,6 +433,7 @@ int predict(struct predict_input *in, struct prediction *ret, struct err *e)
 		rc = predict_kernel(in, &b, &p, e);
 	if (rc == 0 && scheme == PREDICT_SCHEME_261)
 		rc = separate(&p, e);
+	p.scheme = scheme;
 	if (rc == 0)
 		*ret = p;
 	return rc;

@@ -46,6 +46,7 @@ struct predict_input {
 
 struct prediction {
 	char stub[32]; /* its version, for people */
+	enum predict_scheme scheme; /* what it was made by */
 	struct pcr boot_loader;   /* 4 */
 	struct pcr kernel_initrd; /* 9 */
 	struct pcr kernel_image;  /* 11, as the stub leaves it: see predict_phase() */
@@ -53,6 +54,8 @@ struct prediction {
 	struct pcr sysexts;       /* 13 */
 	/* Why kernel_initrd cannot be told, and is zero: it depends on the machine. Else NULL. */
 	const char *kernel_initrd_unknown;
+	/* The same for kernel_image when "leave-initrd" was measured. */
+	const char *handover_unknown;
 };
 
 /* The paths of phases that a boot comes to, as systemd-measure takes them: "-" for none, then
@@ -62,7 +65,8 @@ extern const char *const predict_phases[PREDICT_N_PHASES];
 
 /* Errors: ERR_CONFIG if something is no UKI, addon, or nothing that the stub would take,
  * ERR_UNSUPPORTED if all the values depend on more than the files, or the stub's version
- * is another; those of predict_scheme() if the initrd is asked; ERR_MEMORY, ERR_SYSTEM. */
+ * is another; ERR_CMDLINE if init would refuse the command line; those of predict_scheme() if the
+ * initrd is asked; ERR_MEMORY, ERR_SYSTEM. */
 int predict(struct predict_input *in, struct prediction *ret, struct err *e);
 
 /* PCR 11 when the words of this path were measured: any that are not empty, joined by ':', or "-"

@@ -22,14 +22,12 @@ static const char help[] =
 	"made with systemd-stub 257 to 262, and slipway boots it. Needs no TPM.\n"
 	"\n"
 	"      --uki FILE                the UKI, as it lies on the ESP\n"
-	"      --addon FILE, --credential FILE, --sysext FILE, --confext FILE\n"
-	"                                in UKI.extra.d: *.addon.efi, *.cred, *.raw\n"
-	"      --global-addon FILE, --global-credential FILE, --global-sysext FILE,\n"
-	"      --global-confext FILE     in /loader/addons, credentials, extensions\n"
+	"      --addon, --credential, --sysext, --confext FILE      in UKI.extra.d\n"
+	"      --global-addon, --global-credential, --global-sysext, --global-confext\n"
+	"                     FILE       in /loader/addons, credentials, extensions\n"
 	"      --smbios-cmdline TEXT     words added to the command line by SMBIOS\n"
 	"      --pcr-scheme 257|261      instead of what its initrd's slipway.conf says\n"
-	"      --no-secure-boot          the firmware does not enforce it\n"
-	"      --no-boot-secret          the ESP keeps a stub >= 261 from making one\n"
+	"      --no-secure-boot, --no-boot-secret    the machine has none of these\n"
 	"      --volume-key NAME:UUID[:FILE]  the key of a volume that the initrd opens\n"
 	"      --bank NAME,...           sha1, sha256, sha384, sha512 (default: all)\n"
 	"      --phases PATH,...         PCR 11 when these were entered (WORD:WORD...)\n"
@@ -275,7 +273,9 @@ static size_t list_lines(const struct request *r, const struct prediction *p,
 	ret[n++] = (struct line){ 4, NULL, &p->boot_loader, NULL };
 	ret[n++] = (struct line){ 9, NULL, &p->kernel_initrd, p->kernel_initrd_unknown };
 	for (size_t i = 0; i < r->n_phases; i++)
-		ret[n++] = (struct line){ 11, r->phases[i], &phases[i], NULL };
+		ret[n++] = (struct line){ 11, r->phases[i], &phases[i],
+					  strstr(r->phases[i], "leave-initrd") ?
+						  p->handover_unknown : NULL };
 	ret[n++] = (struct line){ 12, NULL, &p->kernel_config, NULL };
 	ret[n++] = (struct line){ 13, NULL, &p->sysexts, NULL };
 	/* The host measures into it, too. */

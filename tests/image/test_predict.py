@@ -139,6 +139,19 @@ def test_addon_that_is_no_addon(tmp_path):
     assert "it has the section .linux" in done.stderr
 
 
+@as_root
+@pytest.mark.parametrize("text, says", [(b"demo", ""), (b"    ", "its .cmdline is blank")])
+def test_addon_without_words(tmp_path, text, says):
+    addon = tmp_path / "x.addon.efi"
+    lab.tool("ukify", "build", "--cmdline=demo", f"--output={tree.host(tmp_path)}/{addon.name}",
+             "--stub=/usr/lib/systemd/boot/efi/addonx64.efi.stub")
+    whole = addon.read_bytes()
+    assert whole.count(b"demo") == 1
+    addon.write_bytes(whole.replace(b"demo", text))
+    done = predict("--uki", DEMO / "uki.efi", "--addon", addon)
+    assert done.returncode == (1 if says else 0) and says in done.stderr, done.stderr
+
+
 def test_only_the_phases_that_are_asked_for():
     lines = predict("--uki", DEMO / "uki.efi", "--bank", "sha256").stdout.splitlines()
     some = predict("--uki", DEMO / "uki.efi", "--bank", "sha256", "--phases",
@@ -199,6 +212,20 @@ def test_without_secure_boot_old_stubs_have_the_kernel_measured(tmp_path, stub, 
     words = ("--json", "--uki", uki, "--bank", "sha256", "--no-boot-secret")
     on, off = (json.loads(predict(*words, *more).stdout) for more in ((), ("--no-secure-boot",)))
     assert {a["pcr"] for a, b in zip(on, off, strict=True) if a != b} == changed
+
+
+@pytest.mark.parametrize("words, unknown", [
+    ("", False), ("init=/sbin/init", False), ("init=/usr/lib/systemd/systemd", False),
+    ("init=/bin/sh", True), ("init=/bin/sh init=/sbin/init", False), ("rd.init=/bin/sh", False),
+    ("init=/lib/systemd/systemd", True),
+])
+def test_another_init_is_measured_when_it_is_known(words, unknown):
+    """Whether a path is systemd, only the root says: PCR 11 is told up to there."""
+    said = json.loads(predict("--json", "--uki", DEMO / "uki.efi", "--bank", "sha256",
+                              SMBIOS, words).stdout)
+    assert {v.get("phase") for v in said if v["value"] is None} == \
+        ({v["phase"] for v in said if "leave-initrd" in v.get("phase", "") and v["pcr"] == 11}
+         if unknown else set())
 
 
 def keyed(bank: str, value: str, name: str, key: bytes) -> str:

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "mkinitrd/pcr.h"
+#include "mkinitrd/stub_cmdline.h"
 #include "mkinitrd/stub_cpio.h"
 #include "mkinitrd/volume_key.h"
 
@@ -50,6 +51,50 @@ static void parts_are_one_event(void **state)
 	assert_memory_equal(&one, &other, sizeof(one));
 	assert_true(bytes_are_zero(one.value[0], sizeof(one.value[0])));
 	assert_true(bytes_are_zero(one.value[2], sizeof(one.value[2])));
+}
+
+static const struct {
+	const char *texts[3], *joined;
+	bool console;
+	enum err_code code;
+} cmdlines[] = {
+	{ { "quiet" }, "quiet", false, ERR_NONE },
+	{ { "" }, "", false, ERR_NONE },
+	{ { "", " \n", "a" }, "a", false, ERR_NONE },
+	{ { " a\tb\n\n", "c", "" }, "a b c", false, ERR_NONE },
+	{ { "a  b", " \t", "c" }, "a  b c", false, ERR_NONE },
+	{ { "a\xc3\xa4" }, "", false, ERR_UNSUPPORTED },
+	{ { "a\x7f" }, "", false, ERR_UNSUPPORTED },
+	{ { "console=" }, "console=", true, ERR_NONE },
+	{ { "a", "console=x" }, "a console=x", true, ERR_NONE },
+	{ { "a b", "c\nconsole=x d" }, "a b c console=x d", true, ERR_NONE },
+	{ { "console" }, "console", false, ERR_NONE },
+	{ { "xconsole=x", "consoles=y" }, "xconsole=x consoles=y", false, ERR_NONE },
+};
+
+static void command_lines_are_the_stubs(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cmdlines) / sizeof(*cmdlines); i++) {
+		struct buffer got = { 0 };
+		struct err e = { 0 };
+		int rc = 0;
+
+		for (size_t k = 0; k < 3 && cmdlines[i].texts[k] && rc == 0; k++) {
+			const char *text = cmdlines[i].texts[k];
+
+			rc = stub_cmdline_join(
+				&got, (struct bytes){ (const uint8_t *)text, strlen(text) }, "it", &e);
+		}
+		assert_code(rc, &e, cmdlines[i].code, cmdlines[i].texts[0]);
+		if (rc == 0) {
+			assert_int_equal(got.n, strlen(cmdlines[i].joined));
+			if (got.n)
+				assert_memory_equal(got.p, cmdlines[i].joined, got.n);
+			assert_int_equal(stub_cmdline_has_console(&got), cmdlines[i].console);
+		}
+		buffer_done(&got);
+	}
 }
 
 #define UUID "51b1a7e0-c0de-4d57-9d3a-00000000001c"
@@ -204,7 +249,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(words_extend_a_pcr), UNIT_TEST(parts_are_one_event),
-		UNIT_TEST(volume_keys_extend_a_pcr),
+		UNIT_TEST(command_lines_are_the_stubs), UNIT_TEST(volume_keys_extend_a_pcr),
 		UNIT_TEST(archive_is_the_stubs), UNIT_TEST(single_file_is_the_stubs),
 		UNIT_TEST(names_that_a_stub_would_skip_are_refused),
 	};
