@@ -37,6 +37,7 @@ struct verify {
 	struct kmod_ctx *kmod;  /* of the kernel that is started; NULL if it is not known */
 	bool kmod_complained;   /* libkmod, since this was cleared */
 	bool kernel_decides;    /* dm_verity.require_signatures= on the command line */
+	enum lockdown lockdown; /* that the command line asks the kernel for */
 	bool wants_extensions;
 };
 

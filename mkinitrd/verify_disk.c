@@ -177,6 +177,30 @@ static void check_filesystem(struct verify *v, const struct verify_medium *m, ui
 			   v->kmod ? ", whose driver is there" : "");
 }
 
+/* Whoever holds the disk writes its labels, so the boot goes by what is in the root as well. */
+static void check_version(struct verify *v, const struct verify_medium *m,
+			  const struct partition *data)
+{
+	const char *minimum = v->config.minimum_version;
+	bool labelled = strchr(data->label, '_') != NULL;
+	struct err e = { 0 };
+
+	if (!*minimum)
+		return;
+	if (dps_check_version(data, minimum, &e) < 0) {
+		report_error(&v->report, m->name, &e);
+		return;
+	}
+	if (labelled)
+		report_add(&v->report, VERDICT_OK, m->name,
+			   "the version in the label '%s' is not below minimum-version=%s", data->label,
+			   minimum);
+	report_add(&v->report, VERDICT_SKIP, m->name,
+		   "%sIMAGE_VERSION of its os-release was not looked at; the boot refuses the root if that "
+		   "is missing or below minimum-version=%s",
+		   labelled ? "" : "its label has no version, and ", minimum);
+}
+
 /* In the words of the record of a boot. */
 static void explain_policy(struct verify *v, const struct verify_medium *m,
 			   const struct policy_verdicts *all)
@@ -205,12 +229,7 @@ static void check_root(struct verify *v, const struct verify_medium *m, const st
 					  "systemd.verity=no asks for a %s without proof",
 					  dps_name(set->designator)) < 0)
 		report_error(&v->report, "command line", &e);
-	if (dps_check_version(set->data, v->config.minimum_version, &e) < 0)
-		report_error(&v->report, m->name, &e);
-	else if (*v->config.minimum_version)
-		report_add(&v->report, VERDICT_SKIP, m->name,
-			   "whether IMAGE_VERSION in it is '%s' or newer was not looked at",
-			   v->config.minimum_version);
+	check_version(v, m, set->data);
 	if (verity_set_check(&m->gpt, set, &v->policy, &verdicts, &e) < 0)
 		report_error(&v->report, m->name, &e);
 	else

@@ -175,10 +175,15 @@ static int parse_cmdline(struct verify *v, struct bytes text, struct err *e)
 	SCOPED(cmdline_done) struct cmdline words = { 0 };
 	int rc = cmdline_parse((const char *)text.p, text.n, &words, e);
 
-	/* The module's own word, which is not for init. */
-	for (size_t i = 0; rc >= 0 && i < words.n_words; i++)
-		if (option_is(words.words[i].key, "dm_verity.require_signatures"))
-			cmdline_boolean(words.words[i].value, &v->kernel_decides);
+	/* What is not for init. */
+	for (size_t i = 0; rc >= 0 && i < words.n_words; i++) {
+		const char *key = words.words[i].key, *value = words.words[i].value;
+
+		if (option_is(key, "dm_verity.require_signatures"))
+			cmdline_boolean(value, &v->kernel_decides);
+		else if (option_is(key, "lockdown") && value)
+			lockdown_parse(value, &v->lockdown);
+	}
 	return rc < 0 ? rc : options_parse(&words, &v->options, e);
 }
 
@@ -197,6 +202,28 @@ static void check_cmdline(struct verify *v, const char *given)
 		report_error(&v->report, "command line", &e);
 	else
 		report_add(&v->report, VERDICT_OK, "command line", "is understood");
+}
+
+/* ---- what it demands of the machine ---- */
+
+static void check_demands(struct verify *v)
+{
+	const char *wanted = lockdown_name(v->config.lockdown);
+
+	if (v->config.secure_boot_required)
+		report_add(&v->report, VERDICT_NOTE, "secure-boot=required",
+			   "boots only where the firmware enforces Secure Boot, which cannot be seen here");
+	if (v->config.lockdown == LOCKDOWN_NONE)
+		return;
+	if (v->lockdown >= v->config.lockdown)
+		report_add(&v->report, VERDICT_OK, "lockdown=",
+			   "'%s' is demanded, and the command line asks the kernel for '%s'", wanted,
+			   lockdown_name(v->lockdown));
+	else
+		report_add(&v->report, VERDICT_NOTE, "lockdown=",
+			   "boots only if the kernel is at '%s', which cannot be seen here: some are where "
+			   "Secure Boot is enforced, others need lockdown=%s on the command line",
+			   wanted, wanted);
 }
 
 /* ---- files for those that read nothing else ---- */
@@ -344,6 +371,7 @@ void verify_image(struct verify *v, const char *cmdline)
 	check_init(v);
 	check_config(v);
 	check_cmdline(v, cmdline);
+	check_demands(v);
 	stage_all(v);
 	check_certificates(v);
 	check_policy(v);

@@ -181,6 +181,14 @@ IMAGES = [
     Image("init is cut", "FAIL", "/init: is an ELF program that was cut off",
           whole=lambda t: t | {"init": (0o100755, t["init"][1][:100_000])}),
     Image("conf", "ok", "/etc/slipway.conf: is understood", whole=put(CONF, b"tpm=optional\n")),
+    Image("secure boot is demanded", "note", "only where the firmware enforces Secure Boot",
+          whole=put(CONF, b"secure-boot=required\n")),
+    Image("lockdown is demanded", "note", "others need lockdown=integrity on the command line",
+          whole=put(CONF, b"lockdown=integrity\n"), words=("--cmdline", "lockdown=none quiet")),
+    Image("lockdown is asked for", "ok", "'integrity' is demanded, and the command line asks the kernel for 'conf",
+          whole=put(CONF, b"lockdown=integrity\n"), words=("--cmdline", "lockdown=confidentiality")),
+    Image("lockdown is asked for too little", "note", "boots only if the kernel is at 'confidentiality'",
+          whole=put(CONF, b"lockdown=confidentiality\n"), words=("--cmdline", "lockdown=integrity")),
     Image("typo in conf", "FAIL", "/etc/slipway.conf: ", whole=put(CONF, b"tmp=optional\n")),
     Image("bad policy", "FAIL", "(POLICY_SYNTAX)", whole=put(CONF, b"image-policy=root=sigend\n")),
     Image("policy asked for is bad", "FAIL", "(POLICY_SYNTAX)", words=("--cmdline", "systemd.image_policy=x")),
@@ -267,6 +275,9 @@ def spoil(disk: lab.Disk, what: str) -> None:
         disk.spoil_gpt(primary=True)
     elif what == "both gpts":
         disk.spoil_gpt(primary=True, backup=True)
+    elif what.startswith("label "):
+        disk.entry(DATA).label = what.removeprefix("label ")
+        disk.rewrite_table()
     elif what == "cut":
         os.truncate(disk.path, disk.path.stat().st_size // 2)
     elif what == "no disk":
@@ -331,8 +342,12 @@ DISKS = [
     Disk("user space may not tell who signed", "nothing may say who signed this",
          image=put(CONF, b"deny-certificate=" + b"00" * 32 + b"\n"),
          words=("--cmdline", "systemd.allow_userspace_verity=no")),
-    Disk("a version is demanded", "IMAGE_VERSION", image=put(CONF, b"minimum-version=1\n"),
-         verdict="skip"),
+    Disk("a version is demanded", "its label has no version, and IMAGE_VERSION of its os-release was not",
+         image=put(CONF, b"minimum-version=1\n"), verdict="skip"),
+    Disk("a version, and the label has it", "the version in the label 'demo_5' is not below minimum-version=5",
+         image=put(CONF, b"minimum-version=5\n"), spoil="label demo_5", verdict="ok"),
+    Disk("a version, and the label is older", "(ROLLBACK)",
+         image=put(CONF, b"minimum-version=5\n"), spoil="label demo_4"),
     Disk("filter", "(ROOT_MISSING)", words=("--cmdline", "systemd.image_filter=root=other")),
     Disk("filter that is none", "(CMDLINE)", words=("--cmdline", "systemd.image_filter=other=*")),
     Disk("weak policy", "is weak", verdict="note",
