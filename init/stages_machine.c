@@ -173,6 +173,10 @@ static int check_lockdown(struct boot *b, struct err *e)
 	enum lockdown wanted = b->config.lockdown, found;
 	int rc = lockdown_read(&found, e);
 
+	if (rc < 0 && wanted == LOCKDOWN_NONE) {
+		log_info("%s: the record does not say how the kernel is locked down", e->what);
+		return 0;
+	}
 	if (rc < 0)
 		return rc;
 	record_lockdown(b->record, lockdown_name(found));
@@ -200,7 +204,8 @@ int stage_firmware(struct boot *b, struct err *e)
 			       "slipway.conf demands Secure Boot, and %s",
 			       b->firmware.efi ? "the firmware does not enforce it" :
 						 "this machine was not started by UEFI");
-	return b->config.lockdown == LOCKDOWN_NONE ? 0 : check_lockdown(b, e);
+	/* Elsewhere it says little, and asking takes a mount. */
+	return b->firmware.secure_boot || b->config.lockdown != LOCKDOWN_NONE ? check_lockdown(b, e) : 0;
 }
 
 /* ---- tpm ---- */

@@ -18,6 +18,6 @@ const char *lockdown_name(enum lockdown l);
  * False if there is none. Pure. */
 bool lockdown_parse_state(const char *text, enum lockdown *ret);
 
-/* Mounts securityfs for the time of reading, if nobody has. A kernel without lockdown has
- * LOCKDOWN_NONE. Errors: ERR_SYSTEM. */
+/* Mounts securityfs, if nobody has, and leaves it to the host, which would do the same. A kernel
+ * without lockdown has LOCKDOWN_NONE. Errors: ERR_SYSTEM. */
 int lockdown_read(enum lockdown *ret, struct err *e);

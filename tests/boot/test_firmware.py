@@ -113,6 +113,7 @@ def test_secure_boot_can_be_demanded(lab, boot, tmp_path, kind):
     phase, words = predicted.AT_THE_SWITCH, []
     if kind == "enforcing":
         boots(got, start=uki.start)
+        assert got.record["lockdown"] == "integrity", "Debian's kernel does that by itself"
     else:
         refused(got, "SECURE_BOOT", "firmware", "does not enforce", start=uki.start)
         phase, words = "slipway-failed", ["--no-secure-boot"]
