@@ -9,7 +9,8 @@
 /* musl's default of 128 KiB is scarce for libkmod with its path buffers. */
 enum { STACK_BYTES = 256 * 1024 };
 
-enum { PROGRESS_MS = 10000 };
+/* A wait this short is nobody's concern; then a line now and then. */
+enum { QUIET_MS = 3000, PROGRESS_MS = 10000 };
 
 int thread_start(pthread_t *ret, void *(*run)(void *), void *arg, const char *what, struct err *e)
 {
@@ -94,7 +95,7 @@ bool news_wait(struct news *news, uint64_t seen, int ms)
 int news_until(struct news *news, int (*done)(void *arg, struct err *e), void *arg,
 	       const char *what, uint64_t deadline_ms, struct err *e)
 {
-	uint64_t start_ms = now_ms(), progress_ms = start_ms + PROGRESS_MS;
+	uint64_t start_ms = now_ms(), progress_ms = start_ms + QUIET_MS;
 
 	for (;;) {
 		uint64_t seen = news_count(news);
@@ -107,7 +108,8 @@ int news_until(struct news *news, int (*done)(void *arg, struct err *e), void *a
 			return err_set(e, ERR_TIMEOUT, 0, "waited %llu s for %s in vain",
 				       (unsigned long long)(now - start_ms) / 1000, what);
 		if (now >= progress_ms) {
-			log_info("waiting for %s, %d s left", what, (ms_until(deadline_ms) + 999) / 1000);
+			log_console(LOG_INFO, "slipway: waiting for %s, %d s left", what,
+				    (ms_until(deadline_ms) + 999) / 1000);
 			progress_ms = now + PROGRESS_MS;
 		}
 		news_wait(news, seen, ms_until(deadline_ms < progress_ms ? deadline_ms : progress_ms));

@@ -188,7 +188,7 @@ def test_disk_that_never_appears(words, what, demo, boot, tmp_path):
 @pytest.mark.parametrize("bus", ["virtio-blk", "nvme"])
 def test_disk_that_appears_late(bus, demo, boot):
     """Plugged in when init says that it waits: the event wakes it, no poll does."""
-    spec = direct(demo.disk, bus=bus, when=[lab.When("discover: waiting for the disk", attach=0)])
+    spec = direct(demo.disk, bus=bus, when=[lab.When("slipway: waiting for the disk", attach=0)])
     spec.drives[0] = replace(spec.drives[0], attached=False)
     got = boot(spec)
     boots(got)

@@ -76,7 +76,8 @@ def test_next_slot(demo, ruled, boot, tmp_path):
     made = slots(tmp_path / "disk.img", forged, variant("no-os"), lab.root_parts())
     got = boot(direct(made.path, initrd=ruled))
     boots(got)
-    assert tried(got) == [("next-slot", "os_3", "SIGNATURE_UNTRUSTED"), ("next-slot", "os_2", "ROOT_NO_OS")]
+    assert tried(got) == [("next-slot", "os_3", "SIGNATURE_UNTRUSTED"),
+                          ("next-slot", "os_2", "ROOT_NO_OS")]
     assert got.record["root"]["roothash"] == demo.roothash
     verdicts = {part["label"]: part["verdict"] for part in got.record["partitions"]}
     assert verdicts["os_3"] == verdicts["os_2"] == "failed in this boot"
@@ -123,6 +124,16 @@ def test_retry_ends(ruled, boot, tmp_path):
     assert tried(got) == [("retry", None, "DISK_TIMEOUT")] * 3
 
 
+def test_quiet(demo, boot):
+    """Whoever waits longer than others do is told for what, and why it ended, whatever is hidden."""
+    spec = direct(demo.disk, "quiet loglevel=1 slipway.timeout=4")
+    spec.drives.clear()
+    got = boot(spec)
+    refused(got, "DISK_TIMEOUT", "discover")
+    assert got.seen(r"^slipway: waiting for the disk with .*, 1 s left$"), got.explain()
+    assert got.seen(r"^slipway: FAILED stage discover"), got.explain()
+
+
 # ---- boot counting ----
 
 BLESS = ("systemd-bless-boot", "system/systemd-bless-boot.service",
@@ -131,14 +142,14 @@ BLESSED = r"Finished.*systemd-bless-boot\.serv"
 
 
 def blessing() -> list[lab.Part]:
-    """The demo's root with what tells sd-boot that a boot was good; it is in a package of its own."""
+    """The demo's root with what tells sd-boot that a boot was good, out of its package."""
     folder, key = paths.LAB / "root-blessing", lab.key("verity")
 
     def make(new: Path) -> None:
         stage = Path(tempfile.mkdtemp(prefix="blessing-", dir=paths.LAB))
         run(["cp", "-a", demoroot.root_tree(), stage / "tree"])
-        lab.tool("sh", "-c", "cd /tmp && apt-get -qq download systemd-boot && dpkg-deb -x ./*.deb $1",
-                 "sh", tree.host(stage))
+        script = 'cd /tmp && apt-get -qq download systemd-boot && dpkg-deb -x ./*.deb "$1"'
+        lab.tool("sh", "-c", script, "sh", tree.host(stage))
         for name in BLESS:
             shutil.move(stage / "usr/lib/systemd" / name, stage / "tree/usr/lib/systemd" / name)
         ddi.cut(stage / "root.img", lab.repart(stage / "tree", stage / "root.img", key=key), new)
