@@ -18,6 +18,7 @@ static const struct verb {
 	{ "diff", verb_diff, "compare two images" },
 	{ "verify", verb_verify, "whether an image would boot" },
 	{ "predict", verb_predict, "what the TPM will hold after booting a UKI" },
+	{ "explain", verb_explain, "what a reason code means, and what to do" },
 	{ "profiles", verb_profiles, "list the profiles, or show what one has" },
 };
 

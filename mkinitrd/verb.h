@@ -15,6 +15,7 @@ enum {
 int verb_build(int argc, char **argv);
 int verb_cat(int argc, char **argv);
 int verb_diff(int argc, char **argv);
+int verb_explain(int argc, char **argv);
 int verb_ls(int argc, char **argv);
 int verb_pack(int argc, char **argv);
 int verb_predict(int argc, char **argv);

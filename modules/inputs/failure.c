@@ -78,3 +78,12 @@ bool failure_rules_set(struct failure_rules *rules, const char *reason, const ch
 		rules->by_code[i] = rule;
 	return true;
 }
+
+const char *failure_class(enum err_code code)
+{
+	size_t i = 0;
+
+	while (classes[i].first <= (unsigned)code)
+		i++;
+	return i ? classes[i - 1].name : "";
+}

@@ -29,3 +29,6 @@ bool failure_action_parse(const char *text, enum failure_action *ret);
  * "next-slot"), an action, or both, divided by one blank. False, and nothing changed, for
  * anything else. */
 bool failure_rules_set(struct failure_rules *rules, const char *reason, const char *value);
+
+/* "tpm": the class that a code is in; "" for ERR_NONE. */
+const char *failure_class(enum err_code code);

@@ -764,6 +764,20 @@ def test_help_and_version():
     assert (done.returncode, done.stdout.split()[0]) == (0, "slipway-mkinitrd")
 
 
+def test_explain():
+    done = mkinitrd("explain")
+    codes = re.findall(r"(?m)^ERR\((\w+),", (REPO / "init/core/err.def").read_text())
+    assert re.findall(r"(?m)^([A-Z_]+), of the class [a-z]+$", done.stdout) == codes
+    assert all(len(line) <= 80 for line in done.stdout.splitlines())
+    one = mkinitrd("explain", "ROOT_NO_OS")
+    assert one.returncode == 0 and one.stdout in done.stdout
+    assert one.stdout.splitlines() == ["ROOT_NO_OS, of the class root",
+                                       "  means  the root is not an operating system tree",
+                                       "  next   install the image again"]
+    done = mkinitrd("explain", "root_no_os")
+    assert done.returncode == 1 and "'root_no_os' is no reason code" in done.stderr
+
+
 @pytest.mark.skipif(not (REAL / "usr/lib/modules").is_dir(), reason="the lab has no kernel yet")
 def test_real_kernel(tmp_path, inputs):
     version = next((REAL / "usr/lib/modules").iterdir()).name

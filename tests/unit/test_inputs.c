@@ -311,6 +311,10 @@ static void failure_rules(void **state)
 		if (rule->attempt != cases[i].rule.attempt || rule->action != cases[i].rule.action)
 			fail_msg("%s: %d, %d", err_name(cases[i].code), rule->attempt, rule->action);
 	}
+	assert_string_equal(failure_class(ERR_NONE), "");
+	assert_string_equal(failure_class(ERR_SYSTEM), "machine");
+	assert_string_equal(failure_class(ERR_TPM_FAILED), "tpm");
+	assert_string_equal(failure_class(ERR_N_CODES - 1), "root");
 	assert_true(failure_rules_set(&c.failure_rules, "root", "halt"));
 	assert_int_equal(c.failure_rules.by_code[ERR_N_CODES - 1].action, FAILURE_HALT);
 }
