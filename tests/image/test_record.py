@@ -111,6 +111,6 @@ def test_changed_record_is_refused(path, value, name):
     assert any(text.startswith(where) for text in wrong), wrong
 
 
-def test_the_newest_record_counts():
-    assert judge.last('{"a": 1}\n{"a": 2}\n{"a": 3') == {"a": 2}
-    assert judge.last("") is None
+def test_records_of_several_boots():
+    assert judge.documents('{"a": 1}\n{"a": 2}{"a": 3') == [{"a": 1}, {"a": 2}]
+    assert judge.documents("") == []

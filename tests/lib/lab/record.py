@@ -14,6 +14,19 @@ except ImportError:  # nothing else of a boot needs it
     jsonschema = None
 
 
+def documents(text: str) -> list[dict]:
+    """Those that came one after the other, each of a boot; one that was cut off is left out."""
+    found = []
+    try:
+        while text := text.lstrip():
+            document, end = json.JSONDecoder().raw_decode(text)
+            found.append(document)
+            text = text[end:]
+    except ValueError:
+        pass
+    return found
+
+
 def faults(record: object) -> list[str]:
     """What the schema does not allow, for a person; [] is good, or nobody can tell."""
     if not jsonschema:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import select
@@ -203,13 +202,4 @@ class _Machine:
 
 
 def _json(path: Path) -> list[dict]:
-    """The documents in a file, up to one that the machine was stopped in."""
-    text, found = path.read_text() if path.exists() else "", []
-    try:
-        while text := text.lstrip():
-            document, end = json.JSONDecoder().raw_decode(text)
-            found.append(document)
-            text = text[end:]
-    except ValueError:
-        pass
-    return found
+    return record.documents(path.read_text()) if path.exists() else []
