@@ -38,6 +38,7 @@ struct boot {
 	struct config config;            /* inputs */
 	struct kernel *kernel;           /* kernel */
 	struct firmware firmware;        /* firmware */
+	bool failed_before;              /* firmware: a failure is kept there */
 	struct tpm *tpm;                 /* tpm; NULL: not measured, the record says why */
 	struct credentials credentials;  /* enter */
 	struct anchors *anchors;         /* trust */

@@ -10,6 +10,7 @@
 
 #include "init/core/log.h"
 #include "init/core/text.h"
+#include "modules/inputs/last_failure.h"
 
 /* In no signed phase path, so it can stand for none of them. */
 #define CAP_WORD "slipway-failed"
@@ -112,10 +113,19 @@ static void cap(struct boot *b)
 	b->tpm = NULL;
 }
 
+static void keep(const struct boot *b, const char *stage, const struct err *failure)
+{
+	struct err e;
+
+	if (b->config.keep_failure && last_failure_keep(stage, failure, &e) < 0)
+		log_warning("%s: no later boot will know of this failure", e.what);
+}
+
 void fail(struct boot *b, const char *stage, const struct err *e)
 {
 	log_set_stage("fail");
 	cap(b);
+	keep(b, stage, e);
 	record_write(b->record, stage, e);
 	fail_wait(b);
 	sync();

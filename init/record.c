@@ -14,6 +14,7 @@
 #include "modules/disk/dps.h"
 #include "modules/extension/extension.h"
 #include "modules/inputs/firmware.h"
+#include "modules/inputs/last_failure.h"
 #include "modules/kernel/kernel.h"
 #include "modules/tpm/tpm.h"
 #include "modules/trust/verdict.h"
@@ -157,6 +158,15 @@ void record_firmware(struct record *r, const struct firmware *f)
 	put_bool(o, "stub_measured", f->stub_measured);
 	put_bool(o, "tpm2", f->tpm_announced);
 	put_text(o, "tpm2_source", f->tpm_source);
+}
+
+void record_last_failure(struct record *r, const struct last_failure *f)
+{
+	struct json_object *o = section(r, "last_failure");
+
+	put_text(o, "stage", f->stage);
+	put_text(o, "code", f->code);
+	put_text(o, "what", f->what);
 }
 
 void record_lockdown(struct record *r, const char *level)

@@ -15,6 +15,7 @@ struct record; /* NULL is fine everywhere */
 struct disk;
 struct extensions;
 struct firmware;
+struct last_failure;
 struct measurement;
 struct module_load;
 struct policy;
@@ -54,6 +55,8 @@ void record_root(struct record *r, const struct volume *v, const char *filesyste
 /* version is its IMAGE_VERSION, "" if it has none. */
 void record_os(struct record *r, const char *os, const char *version, const char *init);
 
+/* What was kept of a boot before this one. */
+void record_last_failure(struct record *r, const struct last_failure *f);
 /* What this boot tried after a failure; label is that of the root that failed, NULL for none. */
 void record_attempt(struct record *r, const char *attempt, const char *stage, const struct err *e,
 		    const char *label);

@@ -7,6 +7,7 @@
 
 #include "init/core/log.h"
 #include "modules/handover/handover.h"
+#include "modules/inputs/last_failure.h"
 
 #define SYSROOT "/sysroot"
 
@@ -26,6 +27,15 @@ static int measure_other_init(struct boot *b, struct err *e)
 		if (*c < ' ' || *c > '~' || strchr("\"'\\", *c))
 			*c = '?';
 	return boot_measure(b, word, "slipway-init", e);
+}
+
+/* The record has it, and this boot is good as far as we can tell. */
+static void forget_failure(const struct boot *b)
+{
+	struct err e;
+
+	if (b->failed_before && last_failure_forget(&e) < 0)
+		log_warning("%s: the next boot will report the failure once more", e.what);
 }
 
 int stage_leave(struct boot *b, struct err *e)
@@ -49,6 +59,8 @@ int stage_leave(struct boot *b, struct err *e)
 		rc = tpm_read(b->tpm, PHASE_PCR, &final, e);
 	if (rc >= 0 && b->tpm)
 		record_pcr(b->record, &final);
+	if (rc >= 0)
+		forget_failure(b);
 	return rc;
 }
 

@@ -12,6 +12,7 @@
 #include "init/core/file.h"
 #include "init/core/log.h"
 #include "modules/inputs/extra.h"
+#include "modules/inputs/last_failure.h"
 #include "modules/inputs/manifest.h"
 #include "modules/inputs/unpacked.h"
 #include "modules/tpm/srk.h"
@@ -187,6 +188,22 @@ static int check_lockdown(struct boot *b, struct err *e)
 	return 0;
 }
 
+/* What an earlier boot left may be anybody's, and stops none. */
+static void read_last_failure(struct boot *b)
+{
+	struct last_failure f;
+	struct err e;
+	int rc = b->config.keep_failure && b->firmware.efi ? last_failure_read(&f, &e) : 0;
+
+	b->failed_before = rc != 0;
+	if (rc < 0)
+		log_warning("%s, ignoring it", e.what);
+	if (rc <= 0)
+		return;
+	log_info("a boot before this one failed in stage %s [%s]: %s", f.stage, f.code, f.what);
+	record_last_failure(b->record, &f);
+}
+
 int stage_firmware(struct boot *b, struct err *e)
 {
 	struct err why;
@@ -199,6 +216,7 @@ int stage_firmware(struct boot *b, struct err *e)
 	if (rc < 0)
 		return rc;
 	record_firmware(b->record, &b->firmware);
+	read_last_failure(b);
 	if (b->config.secure_boot_required && !b->firmware.secure_boot)
 		return err_set(e, ERR_SECURE_BOOT, 0,
 			       "slipway.conf demands Secure Boot, and %s",

@@ -47,6 +47,12 @@ static bool set_failure_delay(struct config *c, const char *value)
 	return number_parse(value, 3600, &c->failure_delay_s);
 }
 
+static bool set_keep_failure(struct config *c, const char *value)
+{
+	c->keep_failure = strcmp(value, "efi") == 0;
+	return c->keep_failure || strcmp(value, "no") == 0;
+}
+
 static bool set_timeout(struct config *c, const char *value)
 {
 	return number_parse(value, 3600, &c->timeout_s) && c->timeout_s > 0;
@@ -123,6 +129,7 @@ static const struct {
 	{ "srk", set_srk },
 	{ "failure", set_failure },
 	{ "failure-delay", set_failure_delay },
+	{ "keep-failure", set_keep_failure },
 	{ "device-timeout", set_timeout },
 	{ "corruption", set_corruption },
 	{ "modules", set_modules },

@@ -28,6 +28,7 @@ struct config {
 	enum failure_action failure; /* where no rule says otherwise */
 	struct failure_rules failure_rules;
 	unsigned failure_delay_s;
+	bool keep_failure; /* for the next boot that succeeds, in an EFI variable */
 	unsigned timeout_s; /* for a device */
 	bool panic_on_corruption; /* else restart */
 	char modules[1024]; /* loaded at once, before a device asks; NUL-separated */

@@ -2,26 +2,17 @@
 #include "modules/inputs/firmware.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "init/core/cleanup.h"
 #include "modules/inputs/confidential.h"
+#include "modules/inputs/efivar.h"
 
-#define EFIVARS "/sys/firmware/efi/efivars"
 #define LOADER_GUID "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 #define GLOBAL_GUID "8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
-enum {
-	EFIVAR_MAX_BYTES = 4096,
-	EFIVAR_NON_VOLATILE = 1,
-	EFIVAR_TRIES = 25, /* the kernel limits the rate of reads with EINTR */
-};
+enum { EFIVAR_NON_VOLATILE = 1 };
 
 int efivar_text(const char *name, const uint8_t *p, size_t n, char *ret, size_t max, struct err *e)
 {
@@ -48,48 +39,11 @@ int efivar_text(const char *name, const uint8_t *p, size_t n, char *ret, size_t 
 	return 0;
 }
 
-struct variable {
-	uint8_t bytes[EFIVAR_MAX_BYTES + 1]; /* with room to notice that one is too big */
-	size_t n;
-};
-
-/* A variable is read in one piece: the kernel gives all of it or EINTR. */
-static ssize_t read_once(const char *path, struct variable *ret)
-{
-	SCOPED(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	return fd < 0 ? -1 : read(fd, ret->bytes, sizeof(ret->bytes));
-}
-
-/* Returns 1 with the bytes, 0 if there is no such variable. */
-static int read_variable(const char *name, const char *guid, struct variable *ret, struct err *e)
-{
-	struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
-	char path[160];
-	ssize_t n;
-
-	snprintf(path, sizeof(path), EFIVARS "/%s-%s", name, guid);
-	for (unsigned i = 0; (n = read_once(path, ret)) < 0; i++) {
-		if (errno == ENOENT)
-			return 0;
-		if (errno != EINTR || i == EFIVAR_TRIES)
-			return err_set(e, ERR_EFI_VARIABLE, errno, "read '%s'", name);
-		/* No event tells when the kernel's rate limit ends. */
-		if (i >= 20)
-			nanosleep(&pause, NULL);
-	}
-	if (n > EFIVAR_MAX_BYTES)
-		return err_set(e, ERR_EFI_VARIABLE, EFBIG, "'%s' has more than %d bytes", name,
-			       EFIVAR_MAX_BYTES);
-	ret->n = (size_t)n;
-	return 1;
-}
-
 /* Returns 1 with the text, 0 if there is no such variable. */
 static int read_text(const char *name, char *ret, size_t max, struct err *e)
 {
-	struct variable raw;
-	int rc = read_variable(name, LOADER_GUID, &raw, e);
+	struct efivar raw;
+	int rc = efivar_read(name, LOADER_GUID, &raw, e);
 
 	if (rc <= 0)
 		return rc;
@@ -100,8 +54,8 @@ static int read_text(const char *name, char *ret, size_t max, struct err *e)
 /* A one-byte switch that the firmware itself keeps; absent is off. */
 static int read_switch(const char *name, bool *ret, struct err *e)
 {
-	struct variable raw;
-	int rc = read_variable(name, GLOBAL_GUID, &raw, e);
+	struct efivar raw;
+	int rc = efivar_read(name, GLOBAL_GUID, &raw, e);
 
 	if (rc > 0 && raw.n != 5)
 		return err_set(e, ERR_EFI_VARIABLE, 0, "'%s' has %zu bytes instead of 5", name, raw.n);
@@ -158,11 +112,10 @@ static int read_banks(struct firmware *f, struct err *e)
 static int read_efi(struct firmware *f, struct err *e)
 {
 	bool set_up = false;
-	int rc;
+	int rc = efivars_mount(e);
 
-	if (mount("efivarfs", EFIVARS, "efivarfs", MS_NOSUID | MS_NOEXEC | MS_NODEV, NULL) < 0 && errno != EBUSY)
-		return err_set(e, ERR_EFI_VARIABLE, errno, "mount the EFI variables");
-	rc = read_switch("SecureBoot", &f->secure_boot, e);
+	if (rc == 0)
+		rc = read_switch("SecureBoot", &f->secure_boot, e);
 	if (rc == 0)
 		rc = read_switch("SetupMode", &set_up, e);
 	f->secure_boot &= !set_up;

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from dataclasses import replace
@@ -174,15 +175,26 @@ def entries(made: disk.Disk, label: str) -> list[str]:
     return sorted(Path(name).name for name in listed.stdout.decode().split())
 
 
+def variables(store: Path) -> str:
+    """The EFI variables in a store, as text."""
+    shown = lab.tool("virt-fw-vars", "--input", tree.host(store), "--print")
+    return shown.stdout.decode()
+
+
 def test_boot_counting(demo, boot, tmp_path):
-    """The newer entry fails as often as it may; then sd-boot takes the older one, which is good."""
-    good = chain.uki("counted", demo.initrd, words="systemd.unit=basic.target")
-    bad = chain.uki("counted-bad", demo.initrd, words="systemd.verity=no")
+    """The newer entry fails as often as it may; then sd-boot takes the older one, which is good.
+
+    What failed is known to the boots that follow, until one succeeds.
+    """
+    image = chain.initrd("keeps-failure", conf="keep-failure=efi\n")
+    good = chain.uki("counted", image, words="systemd.unit=basic.target")
+    bad = chain.uki("counted-bad", image, words="systemd.verity=no")
     made = lab.make_disk(tmp_path / "disk.img", parts=blessing(), esp_files={
         "EFI/BOOT/BOOTX64.EFI": sd_boot(tmp_path), "loader/loader.conf": b"timeout 0\n",
         "EFI/Linux/demo_2+2.efi": bad.path, "EFI/Linux/demo_1+2.efi": good.path})
+    store = tmp_path / "vars.fd"
     got = boot(chain.chain(made.path, drives=[lab.Drive(made.path, keep=True)], resets=9,
-                           until=BLESSED, firmware="off", tpm="none"))
+                           until=BLESSED, firmware="off", tpm="none", keep_variables=store))
     assert got.end == "stopped", got.explain()
     first, second, third = got.records
     for record in (first, second):
@@ -190,3 +202,7 @@ def test_boot_counting(demo, boot, tmp_path):
     assert third["result"] == "handed-over"
     assert len({record["boot_id"] for record in got.records}) == 3
     assert entries(made, made.table.entries[0].label) == ["demo_1.efi", "demo_2+0-2.efi"]
+    kept = {key: first["failure"][key] for key in ("stage", "code", "what")}
+    assert [record.get("last_failure") for record in got.records] == [None, kept, kept]
+    shown = variables(store)
+    assert re.search(r"(?m)^Boot0001 ", shown) and not re.search(r"(?m)^SlipwayFailure", shown)

@@ -6,6 +6,7 @@
 #include "modules/inputs/cmdline.h"
 #include "modules/inputs/config.h"
 #include "modules/inputs/firmware.h"
+#include "modules/inputs/last_failure.h"
 #include "modules/inputs/options.h"
 
 #define HASH "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
@@ -233,6 +234,8 @@ static void configuration(void **state)
 		{ "device-timeout=0\n", ERR_CONFIG },
 		{ "corruption=ignore\n", ERR_CONFIG },
 		{ "failure=shell\n", ERR_CONFIG },
+		{ "keep-failure=efi\n", ERR_NONE }, { "keep-failure=no\n", ERR_NONE },
+		{ "keep-failure=yes\n", ERR_CONFIG },
 		{ "failure=next-slot\n", ERR_CONFIG /* and then? */ },
 		{ "failure.TPM_MISSING=poweroff\n", ERR_NONE },
 		{ "failure.proof=next-slot\n", ERR_NONE },
@@ -346,11 +349,49 @@ static void efi_text(void **state)
 	}
 }
 
+static void kept_failure(void **state)
+{
+#define F(text) (const uint8_t *)"\7\0\0\0" text, sizeof("\7\0\0\0" text) - 1
+	static const struct { const uint8_t *p; size_t n; const char *what; } cases[] = {
+		{ F("ROOT_NO_OS\ncheck\nno os-release"), "no os-release" },
+		{ F("A_LATER_1\nx\ny\033[2J"), "y?[2J" },
+		{ F("A_LATER_1\nx\ny\n"), "y" },
+		{ F(""), NULL }, { F("CODE"), NULL }, { F("CODE\nstage"), NULL }, { F("CODE\nstage\n"), NULL },
+		{ F("CODE\n\nwhat"), NULL }, { F("\nstage\nwhat"), NULL }, { F("CODE\nstage\nwhat\nmore"), NULL },
+		{ F("Code\nstage\nwhat"), NULL }, { F("CODE\nsta ge\nwhat"), NULL },
+		{ F("CODE\nstage\nwh\0at"), NULL }, { F("CODE\nabcdefghijklmnop\nwhat"), NULL },
+		{ (const uint8_t *)"\7\0\0", 3, NULL },
+	};
+	struct last_failure f;
+	struct efivar v;
+	struct err e, failure;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		int rc = last_failure_parse(cases[i].p, cases[i].n, &f, &e);
+
+		if (rc != (cases[i].what ? 0 : -ERR_EFI_VARIABLE))
+			fail_msg("case %zu: %d", i, rc);
+		if (cases[i].what)
+			assert_string_equal(f.what, cases[i].what);
+	}
+	/* The longest there is comes back as it was. */
+	assert_int_equal(err_set(&failure, ERR_SIGNATURE_UNTRUSTED, 0, "%0400d", 7), -ERR_SIGNATURE_UNTRUSTED);
+	last_failure_format("a-stage-of-thirty-characters--", &failure, &v);
+	assert_int_equal(last_failure_parse(v.bytes, v.n, &f, &e), -ERR_EFI_VARIABLE);
+	last_failure_format("discover", &failure, &v);
+	assert_int_equal(last_failure_parse(v.bytes, v.n, &f, &e), 0);
+	assert_string_equal(f.code, "SIGNATURE_UNTRUSTED");
+	assert_string_equal(f.stage, "discover");
+	assert_string_equal(f.what, failure.what);
+#undef F
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(words), UNIT_TEST(refusals), UNIT_TEST(values), UNIT_TEST(lockdown_states), UNIT_TEST(denies_as_many_as_fit), UNIT_TEST(configuration),
-		UNIT_TEST(failure_rules),
+		UNIT_TEST(failure_rules), UNIT_TEST(kept_failure),
 		UNIT_TEST(efi_text),
 	};
 

@@ -53,6 +53,7 @@ class Spec:
     drives: list[Drive] = field(default_factory=list)
     firmware: str = ""  # "enforcing", "off" or "setup": see firmware.variables()
     variables: Path | None = None  # a variable store of your own, instead of that one's
+    keep_variables: Path | None = None  # where the store is copied to after the end
     cmdline_extra: str = ""  # words added to a UKI's command line, by SMBIOS
     kernel: Path | None = None  # direct boot: a bzImage, or an ELF with a PVH entry
     initrd: Path | None = None

@@ -191,6 +191,8 @@ class _Machine:
         """Gather what the machine left behind."""
         log = "".join(f"{at:8.3f} {text}\n" for at, text in self.lines)
         (self.folder / "serial.log").write_text(log)
+        if self.spec.keep_variables:
+            shutil.copyfile(self.folder / "vars.fd", self.spec.keep_variables)
         (self.folder / "vars.fd").unlink(missing_ok=True)
         report = _json(self.folder / "report.json")
         records = _json(self.folder / "record.json")
