@@ -67,6 +67,36 @@ static void show_result(FILE *out, struct json_object *r, const struct timeline 
 	}
 }
 
+/* "CODE in stage NAME: what" */
+static void reason(FILE *out, struct json_object *o)
+{
+	plain(out, record_text(o, "code"));
+	fputs(" in stage ", out);
+	plain(out, record_text(o, "stage"));
+	fputs(": ", out);
+	plain(out, record_text(o, "what"));
+	putc('\n', out);
+}
+
+/* What a good result hides. */
+static void show_trouble(FILE *out, struct json_object *r)
+{
+	struct json_object *before = record_object(r, "last_failure");
+
+	if (before) {
+		head(out, "before");
+		reason(out, before);
+	}
+	for (size_t i = 0; i < record_count(r, "attempts"); i++) {
+		struct json_object *a = record_item(r, "attempts", i);
+
+		head(out, "tried");
+		plain(out, record_text(a, "attempt"));
+		fputs(" after ", out);
+		reason(out, a);
+	}
+}
+
 static void show_machine(FILE *out, struct json_object *r)
 {
 	struct json_object *firmware = record_object(r, "firmware");
@@ -172,6 +202,7 @@ static void show_times(FILE *out, const struct timeline *t)
 void show_text(FILE *out, struct json_object *record, const struct timeline *t)
 {
 	show_result(out, record, t);
+	show_trouble(out, record);
 	line(out, "boot ID", record_text(record, "boot_id"));
 	show_machine(out, record);
 	show_extensions(out, record);
