@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* elf.h - what programs and kernel modules say of themselves, in sections of their files, and
+/* elf.h - what programs and kernel modules say of themselves, beyond init/core/elf.h, and
  * whether the kernel can start a program where there is no other file. Pure.
  * Spec: ELF-64 object file format, little-endian; UAPI.14 for package notes. Trust: input is
  * hostile. */
@@ -9,11 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "init/core/bytes.h"
-
-/* Finds the section of this name in a file of n bytes; *ret is borrowed from it. False if
- * there is none, or the file is no such ELF file, or what it says lies outside of it. */
-bool elf_section(const uint8_t *p, size_t n, const char *name, struct bytes *ret);
+#include "init/core/elf.h"
 
 /* The first value of a key in a section .modinfo ("key=value", each with its NUL), or NULL.
  * Borrowed. */

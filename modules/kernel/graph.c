@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "init/core/cleanup.h"
+#include "init/core/elf.h"
 #include "init/core/log.h"
 
 /* More than all that can be loaded has bytes. */
@@ -89,6 +90,24 @@ int graph_open(struct graph *g, const char *modules, const char *const *config, 
 	return 0;
 }
 
+static bool is_listed(void *arg, const char *name)
+{
+	SCOPED(module_drop) struct kmod_module *kmod = NULL;
+	struct graph *g = arg;
+	const char *path;
+
+	if (kmod_module_new_from_name(g->kmod, name, &kmod) < 0)
+		return false;
+	path = kmod_module_get_path(kmod);
+	return path && access(path, F_OK) == 0;
+}
+
+void graph_scan(struct graph *g, const char *modules)
+{
+	unlisted_free(g->unlisted);
+	g->unlisted = g->kmod ? unlisted_scan(modules, is_listed, g) : NULL;
+}
+
 void graph_done(struct graph *g)
 {
 	struct module *next;
@@ -97,6 +116,7 @@ void graph_done(struct graph *g)
 		next = m->next;
 		module_free(m);
 	}
+	unlisted_free(g->unlisted);
 	kmod_unref(g->kmod);
 	*g = (struct graph){ 0 };
 }
@@ -173,6 +193,43 @@ static int wait_for(struct graph *g, struct module *m, struct module *needed, bo
 static int add_module(struct graph *g, struct kmod_module *kmod, unsigned depth,
 		      struct module **ret);
 
+/* Returns 0 or an errno. */
+static int add_one_needed(struct graph *g, struct module *m, struct kmod_module *kmod, bool soft,
+			  unsigned depth)
+{
+	struct module *needed = NULL;
+	int errnum = add_module(g, kmod, depth + 1, &needed);
+
+	return errnum || !needed ? errnum : wait_for(g, m, needed, soft);
+}
+
+/* What a module that no list has says that it depends on. Returns 0 or an errno. */
+static int add_own_words(struct graph *g, struct module *m, unsigned depth)
+{
+	const struct unlisted *u = unlisted_find(g->unlisted, m->name);
+	struct bytes info = u ? u->info : (struct bytes){ 0 };
+	const char *at = elf_modinfo_next(&info, "depends");
+	int errnum = 0;
+
+	while (at && *at && !errnum) {
+		SCOPED(module_drop) struct kmod_module *kmod = NULL;
+		size_t n = strcspn(at, ",");
+		char name[UNLISTED_NAME_BYTES];
+
+		if (n >= sizeof(name))
+			return EINVAL;
+		memcpy(name, at, n);
+		name[n] = '\0';
+		u = unlisted_find(g->unlisted, name);
+		if ((u ? kmod_module_new_from_path(g->kmod, u->path, &kmod) :
+			 kmod_module_new_from_name(g->kmod, name, &kmod)) < 0)
+			return ENOENT;
+		errnum = add_one_needed(g, m, kmod, false, depth);
+		at += n + (at[n] == ',');
+	}
+	return errnum;
+}
+
 /* Returns 0 or the errno of the first that fails; soft ones do not. */
 static int add_needed(struct graph *g, struct module *m, struct kmod_list *list, bool soft,
 		      unsigned depth)
@@ -182,11 +239,8 @@ static int add_needed(struct graph *g, struct module *m, struct kmod_list *list,
 
 	kmod_list_foreach(at, list) {
 		SCOPED(module_drop) struct kmod_module *kmod = kmod_module_get_module(at);
-		struct module *needed = NULL;
-		int errnum = add_module(g, kmod, depth + 1, &needed);
+		int errnum = add_one_needed(g, m, kmod, soft, depth);
 
-		if (!errnum && needed)
-			errnum = wait_for(g, m, needed, soft);
 		if (!first && !soft)
 			first = errnum;
 	}
@@ -229,6 +283,8 @@ static int add_module(struct graph *g, struct kmod_module *kmod, unsigned depth,
 	needed = kmod_module_get_dependencies(kmod);
 	kmod_module_get_softdeps(kmod, &before, &m->post);
 	errnum = add_needed(g, m, needed, false, depth);
+	if (!errnum)
+		errnum = add_own_words(g, m, depth);
 	if (!m->errnum)
 		m->errnum = errnum;
 	add_needed(g, m, before, true, depth);
@@ -266,6 +322,46 @@ static int filter_blacklisted(struct graph *g, struct kmod_list **list)
 	return 0;
 }
 
+static int add_match(struct graph *g, struct kmod_module *kmod, struct matches *ret, struct err *e)
+{
+	struct module *m;
+	int errnum = add_module(g, kmod, 0, &m);
+
+	if (errnum)
+		return err_set(e, errnum == ENOMEM ? ERR_MEMORY : ERR_MODULES, errnum,
+			       "load module '%s'", kmod_module_get_name(kmod));
+	ret->known = true;
+	if (m && ret->n < GRAPH_MAX_MATCHES)
+		ret->modules[ret->n++] = m;
+	return 0;
+}
+
+static bool is_blacklisted(const struct graph *g, const char *name)
+{
+	struct kmod_config_iter *at = kmod_config_get_blacklists(g->kmod);
+	bool found = false;
+
+	while (at && !found && kmod_config_iter_next(at))
+		found = strcmp(kmod_config_iter_get_key(at), name) == 0;
+	kmod_config_iter_free_iter(at);
+	return found;
+}
+
+static int add_unlisted(struct graph *g, const char *wish, enum wish_kind kind,
+			struct matches *ret, struct err *e)
+{
+	int rc = 0;
+
+	for (const struct unlisted *u = g->unlisted; rc >= 0 && u; u = u->next) {
+		SCOPED(module_drop) struct kmod_module *kmod = NULL;
+
+		if (unlisted_fits(u, wish) && !(kind == WISH_DEVICE && is_blacklisted(g, u->name)) &&
+		    kmod_module_new_from_path(g->kmod, u->path, &kmod) >= 0)
+			rc = add_match(g, kmod, ret, e);
+	}
+	return rc;
+}
+
 static uint64_t urgency_of(struct graph *g, enum wish_kind kind)
 {
 	if (kind == WISH_LISTED)
@@ -278,27 +374,24 @@ int graph_add(struct graph *g, const char *wish, enum wish_kind kind, struct mat
 {
 	SCOPED(list_drop) struct kmod_list *list = NULL;
 	struct kmod_list *at;
+	int rc = 0;
 
 	*ret = (struct matches){ 0 };
-	/* Lists that are not there at all make libkmod fail: nothing is known then. */
-	if (!g->kmod || kmod_module_new_from_lookup(g->kmod, wish, &list) < 0)
+	if (!g->kmod)
 		return 0;
+	/* Lists that are not there at all make libkmod fail: nothing is known to them then. */
+	if (kmod_module_new_from_lookup(g->kmod, wish, &list) < 0)
+		list = NULL;
 	g->urgency = urgency_of(g, kind);
 	if (kind == WISH_DEVICE && list && filter_blacklisted(g, &list) < 0)
 		return err_set(e, ERR_MEMORY, 0, "find the modules for '%s'", wish);
 	kmod_list_foreach(at, list) {
 		SCOPED(module_drop) struct kmod_module *kmod = kmod_module_get_module(at);
-		struct module *m;
-		int errnum = add_module(g, kmod, 0, &m);
 
-		if (errnum)
-			return err_set(e, errnum == ENOMEM ? ERR_MEMORY : ERR_MODULES, errnum,
-				       "load module '%s'", kmod_module_get_name(kmod));
-		ret->known = true;
-		if (m && ret->n < GRAPH_MAX_MATCHES)
-			ret->modules[ret->n++] = m;
+		if (rc >= 0)
+			rc = add_match(g, kmod, ret, e);
 	}
-	return 0;
+	return rc < 0 ? rc : add_unlisted(g, wish, kind, ret, e);
 }
 
 struct module *graph_take(struct graph *g)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "init/core/err.h"
+#include "modules/kernel/unlisted.h"
 
 struct kmod_ctx;
 
@@ -61,6 +62,7 @@ struct graph {
 	size_t n_modules;
 	size_t n_listed;
 	uint64_t urgency; /* in rank, of the modules that are being added */
+	struct unlisted *unlisted;
 };
 
 /* What a name or alias stands for. Modules that are built in, or were loaded by
@@ -76,6 +78,10 @@ struct matches {
  * modules stay as they are; failed ones are forgotten and may be tried again.
  * Errors: ERR_MODULES; the lists that were open stay open then. */
 int graph_open(struct graph *g, const char *modules, const char *const *config, struct err *e);
+
+/* Looks below the folder modules for those that the lists lack: their own words then serve, their
+ * names, aliases and what they depend on. */
+void graph_scan(struct graph *g, const char *modules);
 
 void graph_done(struct graph *g);
 

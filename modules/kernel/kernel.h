@@ -34,8 +34,8 @@ void kernel_want(struct kernel *k, const char *const *names, size_t n);
 /* Loads the module (name or alias) and waits for it. Errors: ERR_MODULES. */
 int kernel_require(struct kernel *k, const char *name, struct err *e);
 
-/* After the initrd was extended: reads the module lists again and looks at all
- * devices again. */
+/* After the initrd was extended: reads the module lists again, looks for modules that they lack,
+ * and looks at all devices again. */
 int kernel_reload(struct kernel *k, struct err *e);
 
 /* Calls done(arg, e) now, after every device event and every loaded module, and

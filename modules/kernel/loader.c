@@ -178,7 +178,7 @@ static int start_workers(struct loader *l, struct err *e)
 	return 0;
 }
 
-int loader_reload(struct loader *l, struct err *e)
+static int open_lists(struct loader *l, bool look_beyond, struct err *e)
 {
 	LOCKED(l);
 	int rc;
@@ -186,7 +186,14 @@ int loader_reload(struct loader *l, struct err *e)
 	if (access(l->setup->modules, F_OK) < 0)
 		return 0;
 	rc = graph_open(&l->graph, l->setup->modules, l->setup->config, e);
+	if (rc >= 0 && look_beyond)
+		graph_scan(&l->graph, l->setup->modules);
 	return rc < 0 ? rc : start_workers(l, e);
+}
+
+int loader_reload(struct loader *l, struct err *e)
+{
+	return open_lists(l, true, e);
 }
 
 int loader_spread(struct loader *l, struct err *e)
@@ -220,7 +227,7 @@ int loader_open(const struct loader_setup *setup, struct news *news, struct load
 	l->news = news;
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->work, NULL);
-	rc = loader_reload(l, e);
+	rc = open_lists(l, false, e);
 	if (rc < 0) /* then there are no threads */
 		loader_free(l);
 	else

@@ -30,7 +30,7 @@ int loader_open(const struct loader_setup *setup, struct news *news, struct load
  * urgent may have been queued meanwhile. Errors: ERR_SYSTEM; those that there are go on. */
 int loader_spread(struct loader *l, struct err *e);
 
-/* Reads the module lists again. Errors as above. */
+/* Reads the module lists again, and looks for modules that they lack. Errors as above. */
 int loader_reload(struct loader *l, struct err *e);
 
 /* Queues what wish stands for. Returns 1, 0 if there is no such module, or

@@ -90,6 +90,106 @@ static void graph_cases(void **state)
 	}
 }
 
+/* ---- modules that no list has ---- */
+
+/* A module's file: nothing but a section .modinfo, whose strings info has, each with its NUL. */
+static void write_module(const char *folder, const char *file, const char *info, size_t n)
+{
+	static const char names[] = "\0.names\0.modinfo";
+	struct { Elf64_Ehdr head; Elf64_Shdr table[3]; char names[20]; char info[128]; } f = {
+		.head = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB },
+			  .e_shoff = offsetof(typeof(f), table), .e_shentsize = sizeof(Elf64_Shdr),
+			  .e_shnum = 3, .e_shstrndx = 1 },
+		.table = { { 0 },
+			   { .sh_name = 1, .sh_type = SHT_STRTAB,
+			     .sh_offset = offsetof(typeof(f), names), .sh_size = sizeof(names) },
+			   { .sh_name = 8, .sh_type = SHT_PROGBITS,
+			     .sh_offset = offsetof(typeof(f), info), .sh_size = n } },
+	};
+	char path[256];
+	struct err e;
+
+	assert_true(n <= sizeof(f.info));
+	memcpy(f.names, names, sizeof(names));
+	memcpy(f.info, info, n);
+	snprintf(path, sizeof(path), "%s/%s", folder, file);
+	assert_code(file_write(path, 0644, &f, sizeof(f), &e), &e, ERR_NONE, file);
+}
+
+#define MODULE(file, info) write_module(folder, file, info, sizeof(info) - 1)
+
+static const struct {
+	const char *wish;
+	bool device;
+	const char *order;
+	bool known;
+	int errnum;
+} unlisted_cases[] = {
+	{ "new-disk", false, "new_help base new_disk", true, 0 },
+	{ "pci:v0000AAAAd00000001", true, "new_help base new_disk", true, 0 },
+	{ "of:Nxdisk-a", true, "new_help base new_disk", true, 0 },
+	{ "circle-a", false, "circle_b circle_a", true, 0 },
+	{ "lost", false, "", true, ENOENT },
+	{ "unwanted", true, "", false, 0 },
+	{ "unwanted", false, "unwanted", true, 0 },
+	/* What the lists have is theirs, whatever another file of that name says. */
+	{ "pci:v0000BBBBd00000001", true, "", false, 0 },
+	{ "pci:v00001AF4d00001001sv1", true, "helper disk after", true, 0 },
+	/* Compressed, damaged. */
+	{ "packed", false, "", false, 0 },
+	{ "damaged", false, "", false, 0 },
+};
+
+static void fill_unlisted(const char *folder)
+{
+	struct err e;
+	char path[128];
+
+	MODULE("new-disk.ko", "name=new_disk\0alias=pci:v0000AAAAd*\0alias=of:N*disk_[a-c]\0"
+			      "depends=base,new_help\0");
+	MODULE("new_help.ko", "depends=\0");
+	MODULE("circle-a.ko", "depends=circle_b\0");
+	MODULE("circle-b.ko", "depends=circle_a\0");
+	MODULE("lost.ko", "depends=nowhere\0");
+	MODULE("unwanted.ko", "description=x\0");
+	MODULE("disk.ko", "alias=pci:v0000BBBBd*\0");
+	MODULE("packed.ko.xz", "depends=\0");
+	snprintf(path, sizeof(path), "%s/damaged.ko", folder);
+	assert_code(file_write(path, 0644, "\x7f" "ELF", 4, &e), &e, ERR_NONE, path);
+	snprintf(path, sizeof(path), "%s/unwanted.conf", folder);
+	assert_code(file_write(path, 0644, "blacklist unwanted\n", 19, &e), &e, ERR_NONE, path);
+}
+
+static void modules_in_no_list(void **state)
+{
+	static const char *const lines[] = { "d deep/er", NULL };
+	char top[32], folder[64];
+	const char *const configs[] = { "tests/data/modules/modprobe.d", folder, NULL };
+	char order[256];
+
+	(void)state;
+	tree_make(lines, top);
+	snprintf(folder, sizeof(folder), "%s/deep/er", top);
+	fill_unlisted(folder);
+	for (size_t i = 0; i < sizeof(unlisted_cases) / sizeof(*unlisted_cases); i++) {
+		struct graph g = { 0 };
+		struct matches m;
+		struct err e;
+
+		assert_code(graph_open(&g, "tests/data/modules/first", configs, &e), &e, ERR_NONE, "open");
+		graph_scan(&g, top);
+		graph_scan(&g, top);
+		assert_code(graph_add(&g, unlisted_cases[i].wish, unlisted_cases[i].device ? WISH_DEVICE : WISH_LISTED, &m, &e), &e,
+			    ERR_NONE, unlisted_cases[i].wish);
+		drain(&g, NULL, order, sizeof(order));
+		if (strcmp(order, unlisted_cases[i].order) != 0 || m.known != unlisted_cases[i].known ||
+		    (m.n && m.modules[0]->errnum != unlisted_cases[i].errnum))
+			fail_msg("'%s': loaded '%s', known: %d", unlisted_cases[i].wish, order, m.known);
+		graph_done(&g);
+	}
+	tree_remove(top);
+}
+
 static void graph_keeps_what_it_has(void **state)
 {
 	struct graph g = { 0 };
@@ -403,7 +503,7 @@ static void waiting_ends_in_spite_of_news(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT_TEST(graph_cases), UNIT_TEST(graph_keeps_what_it_has),
+		UNIT_TEST(graph_cases), UNIT_TEST(modules_in_no_list), UNIT_TEST(graph_keeps_what_it_has),
 		UNIT_TEST(the_urgent_goes_first),
 		UNIT_TEST(loader_works_in_parallel), UNIT_TEST(loader_requires),
 		UNIT_TEST(loader_reloads), UNIT_TEST(loader_closes_in_flight),
