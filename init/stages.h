@@ -21,6 +21,9 @@ int stage_check(struct boot *b, struct err *e);
 int stage_leave(struct boot *b, struct err *e);
 int stage_switch(struct boot *b, struct err *e);
 
+/* Queues the modules of slipway.conf: those that are there. */
+void want_modules(const struct boot *b);
+
 /* Ends what extend began: for the leave stage, which must know whether it worked. */
 int end_extensions(struct boot *b, struct err *e);
 

@@ -127,15 +127,22 @@ int stage_initrd(struct boot *b, struct err *e)
 
 /* ---- kernel ---- */
 
-int stage_kernel(struct boot *b, struct err *e)
+void want_modules(const struct boot *b)
 {
 	const char *name = b->config.modules;
-	int rc = kernel_start(timeout_ms(b), &b->kernel, e);
 
-	for (size_t i = 0; rc >= 0 && i < b->config.n_modules; i++) {
+	for (size_t i = 0; i < b->config.n_modules; i++) {
 		kernel_want(b->kernel, &name, 1);
 		name += strlen(name) + 1;
 	}
+}
+
+int stage_kernel(struct boot *b, struct err *e)
+{
+	int rc = kernel_start(timeout_ms(b), &b->kernel, e);
+
+	if (rc >= 0)
+		want_modules(b);
 	return rc;
 }
 

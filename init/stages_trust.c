@@ -106,7 +106,10 @@ int stage_extend(struct boot *b, struct err *e)
 	if (rc < 0)
 		return rc;
 	record_extensions(b->record, b->extensions);
-	return kernel_reload(b->kernel, e);
+	rc = kernel_reload(b->kernel, e);
+	if (rc >= 0)
+		want_modules(b);
+	return rc;
 }
 
 int end_extensions(struct boot *b, struct err *e)

@@ -2,9 +2,10 @@
 """System extensions of the initrd: what they bring, which are skipped, and that nothing stays."""
 
 import json
+import lzma
 import re
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -305,6 +306,30 @@ def test_confexts_that_do_not_count(configured):
     boots(got)
     assert verdicts(got) == {"driver": "merged", "unsigned": UNPROVEN, "other-class": MISMATCH,
                              "settings": MALFORMED}
+
+
+@pytest.mark.parametrize("with_file", [True, False])
+def test_firmware_of_an_extension(lab, demo, boot, tmp_path, with_file):
+    """The kernel reads what cfg80211 asks for out of the extension; the twin has no such file."""
+    sysroot = lab.kernel_generic()
+    top = f"usr/lib/modules/{lab.kernel_version(sysroot)}/kernel/net"
+    files = {f"{top}/{name}.ko": lzma.decompress((sysroot / f"{top}/{name}.ko.xz").read_bytes())
+             for name in ("wireless/cfg80211", "rfkill/rfkill")}
+    if with_file:
+        files["usr/lib/firmware/regulatory.db"] = b"not signed by anybody\n"
+    plain = chain.initrd("wireless", sysroot=sysroot, conf="modules=cfg80211\n")
+    says = (r"regulatory.db is malformed or signature is missing/invalid" if with_file
+            else r"cfg80211: failed to load regulatory.db")
+    # The disk comes only then: firmware that is asked for after the extensions went is not theirs.
+    spec = lab.direct(demo.disk, until=RUNNING, when=[lab.When(says, attach=0)], initrd=(
+        chain.handed_over(plain, [make(lab, tmp_path, "wireless", files=files)],
+                          tmp_path / "initrd")))
+    spec.kernel = sysroot / "boot/vmlinux"
+    spec.drives[0] = replace(spec.drives[0], attached=False)
+    got = boot(spec)
+    boots(got)
+    assert {"rfkill", "cfg80211"} <= {module["name"] for module in got.record["modules"]}
+    assert got.seen(says) < got.seen("boot disk is")
 
 
 @pytest.fixture
