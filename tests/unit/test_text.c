@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/unit/unit.h"
 
+#include <ctype.h>
+#include <wctype.h>
+
 #include "init/core/log.h"
 #include "init/core/text.h"
 
@@ -71,10 +74,36 @@ static void errors_and_warnings_are(void **state)
 	assert_string_equal(log_warning_at(0), "word 'a?[2J?'");
 }
 
+/* Ours, not the C library's: ASCII as it has it, and nothing beyond. */
+static void letters(void **state)
+{
+	static const struct { const char *name; int (*has)(int c); } classes[] = {
+		{ "alnum", isalnum }, { "alpha", isalpha }, { "blank", isblank }, { "cntrl", iscntrl },
+		{ "digit", isdigit }, { "graph", isgraph }, { "lower", islower }, { "print", isprint },
+		{ "punct", ispunct }, { "space", isspace }, { "upper", isupper }, { "xdigit", isxdigit },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++)
+		for (unsigned c = 0; c < 0x300; c++)
+			assert_int_equal(!!iswctype(c, wctype(classes[i].name)),
+					 c < 0x80 && classes[i].has((int)c));
+	assert_int_equal(wctype("letter"), 0);
+	assert_int_equal(wctype(""), 0);
+	assert_false(iswctype('a', 0));
+	assert_false(iswctype('a', 13));
+	assert_int_equal(towlower('Z'), 'z');
+	assert_int_equal(towupper('a'), 'A');
+	assert_int_equal(towlower('['), '[');
+	assert_int_equal(towlower(0xc4), 0xc4);
+	assert_int_equal(towupper(0xe4), 0xe4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(sanitized), UNIT_TEST(broken_into_lines), UNIT_TEST(errors_and_warnings_are),
+		UNIT_TEST(letters),
 	};
 
 	return cmocka_run_group_tests_name("text", tests, NULL, NULL);
