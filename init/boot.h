@@ -67,3 +67,7 @@ int boot_wait(struct boot *b, int (*done)(void *arg, struct err *e), void *arg, 
 
 /* Measures a word into PCR 11 and notes it in the record. */
 int boot_measure(struct boot *b, const char *word, const char *event_type, struct err *e);
+
+/* The same into another PCR. */
+int boot_measure_pcr(struct boot *b, unsigned pcr, const char *word, const char *event_type,
+		     struct err *e);

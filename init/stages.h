@@ -21,6 +21,11 @@ int stage_check(struct boot *b, struct err *e);
 int stage_leave(struct boot *b, struct err *e);
 int stage_switch(struct boot *b, struct err *e);
 
+/* Copies the extensions that slipway.conf wants from the ESP into memory, and, once some of them are
+ * merged, measures these. */
+int copy_from_esp(struct boot *b, struct err *e);
+int measure_from_esp(struct boot *b, struct err *e);
+
 /* Queues the modules of slipway.conf: those that are there. */
 void want_modules(const struct boot *b);
 

@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 
 #include "init/core/log.h"
+#include "modules/extension/esp.h"
 #include "modules/verity/others.h"
 
 /* ---- trust ---- */
@@ -85,7 +86,7 @@ static bool wants_extensions(enum extension_class_id id, bool allowed)
 	return allowed;
 }
 
-int stage_extend(struct boot *b, struct err *e)
+static int merge_extensions(struct boot *b, struct err *e)
 {
 	const struct extension_request request = {
 		.wanted = {
@@ -97,16 +98,27 @@ int stage_extend(struct boot *b, struct err *e)
 		.secure_boot = b->firmware.secure_boot,
 		.allow_user_space = b->options.allow_user_space,
 	};
-	int rc;
 
 	if (!request.wanted[SYSEXT] && !request.wanted[CONFEXT])
 		return 0;
 	load_extension_drivers(b);
-	rc = extensions_merge(&request, &b->extensions, e);
-	if (rc < 0)
+	return extensions_merge(&request, &b->extensions, e);
+}
+
+int stage_extend(struct boot *b, struct err *e)
+{
+	int rc = copy_from_esp(b, e);
+
+	if (rc >= 0)
+		rc = merge_extensions(b, e);
+	if (b->config.n_esp_folders)
+		esp_forget();
+	if (rc < 0 || !b->extensions)
 		return rc;
 	record_extensions(b->record, b->extensions);
-	rc = kernel_reload(b->kernel, e);
+	rc = measure_from_esp(b, e);
+	if (rc >= 0)
+		rc = kernel_reload(b->kernel, e);
 	if (rc >= 0)
 		want_modules(b);
 	return rc;

@@ -6,11 +6,11 @@
 
 static const char *const sysext_folders[] = {
 	"/etc/extensions", "/run/extensions", "/var/lib/extensions",
-	"/.extra/sysext", "/.extra/global_sysext", NULL,
+	"/.extra/sysext", "/.extra/global_sysext", "/run/slipway/esp/sysext", NULL,
 };
 static const char *const confext_folders[] = {
 	"/run/confexts", "/var/lib/confexts", "/usr/local/lib/confexts",
-	"/.extra/confext", "/.extra/global_confext", NULL,
+	"/.extra/confext", "/.extra/global_confext", "/run/slipway/esp/confext", NULL,
 };
 static const char *const sysext_hierarchies[] = { "/usr", "/opt", NULL };
 static const char *const confext_hierarchies[] = { "/etc", NULL };

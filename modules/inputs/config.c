@@ -64,18 +64,16 @@ static bool set_corruption(struct config *c, const char *value)
 	return c->panic_on_corruption || strcmp(value, "restart") == 0;
 }
 
-static bool set_modules(struct config *c, const char *value)
+/* Words, each with its NUL, into max bytes. */
+static bool set_words(char *out, size_t max, size_t *n_words, size_t max_words, const char *value)
 {
-	char *out = c->modules;
-	size_t n = strlen(value);
-
-	if (n >= sizeof(c->modules))
+	if (strlen(value) >= max)
 		return false;
-	c->n_modules = 0;
+	*n_words = 0;
 	while (*value) {
 		size_t len = strcspn(value, " \t");
 
-		if (len && c->n_modules++ == CONFIG_MAX_MODULES)
+		if (len && (*n_words)++ == max_words)
 			return false;
 		memcpy(out, value, len);
 		out += len;
@@ -84,6 +82,22 @@ static bool set_modules(struct config *c, const char *value)
 		value += len + strspn(value + len, " \t");
 	}
 	return true;
+}
+
+static bool set_modules(struct config *c, const char *value)
+{
+	return set_words(c->modules, sizeof(c->modules), &c->n_modules, CONFIG_MAX_MODULES, value);
+}
+
+static bool set_esp_folders(struct config *c, const char *value)
+{
+	const char *folder = c->esp_folders;
+	bool good = set_words(c->esp_folders, sizeof(c->esp_folders), &c->n_esp_folders,
+			      CONFIG_MAX_FOLDERS, value);
+
+	for (size_t i = 0; good && i < c->n_esp_folders; i++, folder += strlen(folder) + 1)
+		good = *folder == '/';
+	return good;
 }
 
 static bool set_denied_certificate(struct config *c, const char *value)
@@ -133,6 +147,7 @@ static const struct {
 	{ "device-timeout", set_timeout },
 	{ "corruption", set_corruption },
 	{ "modules", set_modules },
+	{ "esp-extensions", set_esp_folders },
 	{ "deny-certificate", set_denied_certificate },
 	{ "deny-root-hash", set_denied_root_hash },
 	{ "minimum-version", set_minimum_version },

@@ -12,7 +12,12 @@
 #include "modules/inputs/lockdown.h"
 #include "modules/inputs/options.h"
 
-enum { CONFIG_MAX_BYTES = 64 * 1024, CONFIG_MAX_MODULES = 32, CONFIG_VERSION_BYTES = 64 };
+enum {
+	CONFIG_MAX_BYTES = 64 * 1024,
+	CONFIG_MAX_MODULES = 32,
+	CONFIG_MAX_FOLDERS = 8,
+	CONFIG_VERSION_BYTES = 64,
+};
 
 enum tpm_need {
 	TPM_ANNOUNCED, /* must work if the firmware announced it (default) */
@@ -33,6 +38,8 @@ struct config {
 	bool panic_on_corruption; /* else restart */
 	char modules[1024]; /* loaded at once, before a device asks; NUL-separated */
 	size_t n_modules;
+	char esp_folders[1024]; /* of the ESP, with extensions that no stub hands over; NUL-separated */
+	size_t n_esp_folders;
 	struct digests denied_certificates; /* SHA-256 of the DER; no signature of theirs counts */
 	struct digests denied_root_hashes;  /* nothing makes these acceptable */
 	char minimum_version[CONFIG_VERSION_BYTES]; /* of the root; "" for any */

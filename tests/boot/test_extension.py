@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 import chain
-from expect import RUNNING, boots, fingerprint, refused
-from lab import disk, steps, tree
+from expect import RUNNING, boots, direct, fingerprint, refused
+from lab import appliance, disk, steps, tree
+from lab.tpm import extend, word_digest
 
 HELLO = {"usr/share/hello": b"hello\n"}
 UNPROVEN, MISMATCH, MALFORMED, DUPLICATE = (f"EXTENSION_{word}" for word in (
@@ -330,6 +331,36 @@ def test_firmware_of_an_extension(lab, demo, boot, tmp_path, with_file):
     boots(got)
     assert {"rfkill", "cfg80211"} <= {module["name"] for module in got.record["modules"]}
     assert got.seen(says) < got.seen("boot disk is")
+
+
+def test_the_esp_itself(lab, boot, tmp_path):
+    """Without a stub: what slipway.conf names is copied off the ESP, proven, and measured by us."""
+    keys = {"good": "verity", "no-good": "attacker"}
+    made = {name: make(lab, tmp_path, name, key=key, files={f"usr/share/{name}": b"x\n"})
+            for name, key in keys.items()}
+    made["conf"] = make(lab, tmp_path, "conf", confext=True, files={"etc/hello": b"hello\n"})
+    files = {f"LOADER/extensions/{path.name}": path for path in made.values()}
+    files["EFI/more/good.sysext.raw"] = made["no-good"]  # another one is called so, before it
+    files["EFI/more/late.raw"] = make(lab, tmp_path, "late", fs="squashfs")
+    files["EFI/other/stray.sysext.raw"] = make(lab, tmp_path, "stray")
+    esp = disk.make_esp(tmp_path / "esp", files, slack=40 << 20, words=("-F", 32, "-s", 1))
+    image = disk.layout(tmp_path / "disk.img", [disk.esp_part(esp), *disk.root_parts(
+        appliance.root_parts())])
+    esp.unlink()
+    conf = "esp-extensions=/loader/extensions /nothing /efi/MORE\n"
+    got = boot(direct(image.path, tpm=True, initrd=chain.initrd("esp", conf=conf)))
+    boots(got)
+    assert verdicts(got) == {"good": "merged", "late": "merged", "conf": "merged",
+                             "no-good": UNPROVEN}
+    assert got.extension("good")["source"] == "/run/slipway/esp/sysext/good.sysext.raw"
+    words = {13: [f"sysext:{name}:{got.extension(name)['roothash']}" for name in ("good", "late")],
+             12: [f"confext:conf:{got.extension('conf')['roothash']}"]}
+    for bank, values in got.pcrs.items():
+        for pcr, texts in words.items():
+            value = "00" * (len(values[pcr]) // 2)
+            for text in texts:
+                value = extend(bank, value, word_digest(bank, text))
+            assert values[pcr] == value, f"PCR {pcr} ({bank}) is not {texts}"
 
 
 @pytest.fixture

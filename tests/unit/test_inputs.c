@@ -266,6 +266,11 @@ static void configuration(void **state)
 		{ "secure-boot=yes\n", ERR_CONFIG },
 		{ "lockdown=integrity\n", ERR_NONE },
 		{ "lockdown=all\n", ERR_CONFIG },
+		{ "esp-extensions=/loader/extensions\n", ERR_NONE },
+		{ "esp-extensions=\n", ERR_NONE },
+		{ "esp-extensions=/a loader\n", ERR_CONFIG },
+		{ "esp-extensions=/1 /2 /3 /4 /5 /6 /7 /8\n", ERR_NONE },
+		{ "esp-extensions=/1 /2 /3 /4 /5 /6 /7 /8 /9\n", ERR_CONFIG },
 	};
 	struct config c;
 	struct err e;
@@ -281,6 +286,10 @@ static void configuration(void **state)
 	assert_memory_equal(c.modules, "a\0bc\0d\0", 7);
 	assert_int_equal(c.failure_delay_s, 3);
 	assert_int_equal(c.timeout_s, 90);
+	assert_int_equal(c.n_esp_folders, 0);
+	assert_int_equal(config_parse("esp-extensions=/a /b\n", 21, &c, &e), 0);
+	assert_int_equal(c.n_esp_folders, 2);
+	assert_memory_equal(c.esp_folders, "/a\0/b\0", 6);
 }
 
 /* The last line that names a reason counts; a class is what stands below its head in err.def. */

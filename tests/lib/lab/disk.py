@@ -123,8 +123,11 @@ def root_parts(parts: list[Part], kinds: tuple[str, ...] = ("data", "hash", "sig
 
 
 def make_esp(out: Path, files: dict[str, Path | bytes], *, sector_size: int = 512,
-             slack: int = 2 * MIB) -> Path:
-    """A vfat image with these files (path on the ESP -> content), as big as it needs to be."""
+             slack: int = 2 * MIB, words: tuple = ()) -> Path:
+    """A vfat image with these files (path on the ESP -> content), as big as it needs to be.
+
+    The words are more of mkfs.vfat's.
+    """
     stage = Path(tempfile.mkdtemp(prefix="lab-esp-"))
     try:
         total = 0
@@ -140,7 +143,7 @@ def make_esp(out: Path, files: dict[str, Path | bytes], *, sector_size: int = 51
         out.unlink(missing_ok=True)
         with out.open("wb") as f:
             f.truncate(size)
-        run(["mkfs.vfat", "-S", sector_size, "-n", "ESP", "-i", "51b1a7e0", out])
+        run(["mkfs.vfat", "-S", sector_size, "-n", "ESP", "-i", "51b1a7e0", *words, out])
         if files:
             run(["mcopy", "-s", "-i", out, *sorted(stage.iterdir()), "::"])
     finally:

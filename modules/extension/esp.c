@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "modules/extension/esp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "init/core/cleanup.h"
+#include "init/core/file.h"
+#include "init/core/log.h"
+#include "modules/disk/fat.h"
+#include "modules/extension/discover.h"
+
+struct copy {
+	const struct esp_request *request;
+	const char *folder;
+	const struct fat *fat;
+	unsigned n_files;
+};
+
+static int read_device(void *arg, uint64_t at, void *ret, size_t n, struct err *e)
+{
+	return pread_full(*(const int *)arg, ret, n, at, e);
+}
+
+static int write_piece(void *arg, const void *p, size_t n, struct err *e)
+{
+	if (write_full(*(const int *)arg, p, n) < 0)
+		return err_set(e, ERR_MEMORY, errno, "copy it into memory");
+	return 0;
+}
+
+/* A file that is not whole is none. */
+static int copy_file(const struct copy *c, const struct fat_file *file, const char *to, struct err *e)
+{
+	SCOPED(fd_close) int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+	int rc;
+
+	if (fd < 0)
+		return err_set(e, ERR_SYSTEM, errno, "make '%s'", to);
+	rc = fat_copy(c->fat, file, write_piece, &fd, e);
+	if (rc < 0)
+		unlink(to);
+	return rc;
+}
+
+static int take(void *arg, const struct fat_file *file, struct err *e)
+{
+	const struct extension_class *class = extension_class_of(file->name);
+	struct copy *c = arg;
+	char name[EXTENSION_NAME_BYTES], to[FAT_NAME_BYTES + 64];
+	struct err why;
+
+	(void)e;
+	if (file->is_folder || !c->request->wanted[class->id] ||
+	    extension_name(file->name, class, name) != NAME_GOOD)
+		return 0;
+	snprintf(to, sizeof(to), ESP_COPIES "/%s/%s", class->name, file->name);
+	if (access(to, F_OK) == 0)
+		return 0;
+	if (c->n_files++ == MAX_EXTENSIONS) {
+		log_warning("extension '%s' on the ESP skipped: more than %d", name, MAX_EXTENSIONS);
+		return 1;
+	}
+	if (copy_file(c, file, to, &why) < 0)
+		log_warning("extension '%s' in '%s' of the ESP skipped: %s", name, c->folder, why.what);
+	return 0;
+}
+
+static int copy_folders(const struct esp_request *q, struct err *e)
+{
+	SCOPED(fd_close) int fd = disk_open_partition(q->disk, q->partition, e);
+	struct copy c = { .request = q, .folder = q->folders };
+	struct fat fat;
+	int rc = fd;
+
+	if (rc >= 0)
+		rc = fat_open(read_device, &fd, q->partition->n_lbas * q->disk->sector_bytes, &fat, e);
+	c.fat = &fat;
+	for (size_t i = 0; rc >= 0 && i < q->n_folders; i++) {
+		rc = fat_list(&fat, c.folder, take, &c, e);
+		c.folder += strlen(c.folder) + 1;
+	}
+	return rc < 0 ? rc : 0;
+}
+
+int esp_copy(const struct esp_request *request, struct err *e)
+{
+	static const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+	int rc = make_dirs(ESP_COPIES, 0755, e);
+
+	if (rc < 0)
+		return rc;
+	if (mount("slipway", ESP_COPIES, "tmpfs", flags, "mode=0700") < 0)
+		return err_set(e, ERR_SYSTEM, errno, "mount a tmpfs at '%s'", ESP_COPIES);
+	for (size_t i = 0; rc >= 0 && i < N_EXTENSION_CLASSES; i++) {
+		char folder[64];
+
+		snprintf(folder, sizeof(folder), ESP_COPIES "/%s", extension_classes[i].name);
+		rc = make_dirs(folder, 0700, e);
+	}
+	if (rc >= 0)
+		rc = copy_folders(request, e);
+	if (rc < 0)
+		esp_forget();
+	return rc;
+}
+
+void esp_forget(void)
+{
+	if (umount2(ESP_COPIES, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+		rmdir(ESP_COPIES);
+}

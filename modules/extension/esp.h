@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* esp.h - extensions from the ESP itself, where no boot stub handed them over. Each image is copied
+ * once, and everything after that looks at the copy. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "init/core/err.h"
+#include "modules/disk/disk.h"
+#include "modules/extension/class.h"
+
+/* A tmpfs, with a folder for each class, which the search for extensions knows. */
+#define ESP_COPIES "/run/slipway/esp"
+
+struct esp_request {
+	const struct disk *disk; /* whose kernel's view was taken */
+	const struct partition *partition;
+	const char *folders; /* n_folders, each with its NUL; earlier ones win */
+	size_t n_folders;
+	bool wanted[N_EXTENSION_CLASSES];
+};
+
+/* Copies what the folders have of the wanted classes, *.raw, to ESP_COPIES/CLASS. Extensions that
+ * there is no memory for are skipped with a warning. On failure nothing stays.
+ * Errors: ERR_EXTENSION_MALFORMED (no FAT, or damaged), ERR_GPT_DISAGREES, ERR_SYSTEM, ERR_MEMORY. */
+int esp_copy(const struct esp_request *request, struct err *e);
+
+/* Lets the copies go; those that loop devices use stay until these are detached. */
+void esp_forget(void);
