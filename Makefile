@@ -41,7 +41,7 @@ JUDGES := modules/inputs/cmdline.c modules/inputs/config.c modules/inputs/failur
 	modules/verity/signature.c modules/verity/superblock.c modules/verity/tree.c \
 	modules/extension/class.c modules/extension/judge.c modules/extension/metadata.c modules/extension/name.c \
 	modules/extension/release.c modules/extension/tree.c
-MANPAGES := $(sort $(wildcard init/*.[5-8] mkinitrd/*.[5-8] report/*.[1-8])) build/man/slipway-reasons.7
+MANPAGES := $(sort $(wildcard init/*.[5-8] mkinitrd/*.[5-8] report/*.[1-8] tests/lib/*.[1-8])) build/man/slipway-reasons.7
 HEADERS := $(sort $(wildcard init/*.h init/core/*.h init/core/*.def modules/*/*.h hooks/*.h mkinitrd/*.h report/*.h \
 	mkinitrd/profiles/*.list))
 
@@ -216,6 +216,9 @@ lint: $(MANPAGES) $(HOST_DEPS)/lib/libmbedcrypto.a build/gen/libraries.def ## la
 
 ## The rest
 
+# The part of the lab that boots machines, which is slipway-smoke. What makes the demo stays here.
+SMOKE := accel disk efivars firmware gpt ovmf paths qemu qmp record report smoke spec steps swtpm vm
+
 prefix = $(DESTDIR)$(PREFIX)
 doc = $(prefix)/share/doc/slipway
 
@@ -223,7 +226,9 @@ install: all $(MANPAGES) ## into $(DESTDIR)$(PREFIX)
 	install -D -m 755 build/init $(prefix)/lib/slipway/init
 	install -D -m 755 build/slipway-mkinitrd $(prefix)/bin/slipway-mkinitrd
 	install -D -m 755 build/slipway $(prefix)/bin/slipway
+	install -D -m 755 -t $(prefix)/bin tests/lib/slipway-smoke
 	install -D -m 644 -t $(prefix)/share/slipway init/slipway-boot.schema.json
+	install -D -m 644 -t $(prefix)/share/slipway/lab $(SMOKE:%=tests/lib/lab/%.py)
 	install -D -m 755 -t $(prefix)/lib/kernel/install.d mkinitrd/kernel-install/55-slipway.install
 	install -D -m 644 -t $(prefix)/share/bash-completion/completions mkinitrd/completion/slipway-mkinitrd
 	install -D -m 644 -t $(doc) README.md NEWS.md SECURITY.md LICENSE ci/deps/LICENCES.md ci/deps/lock

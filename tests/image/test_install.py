@@ -10,13 +10,17 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parents[2]
-PAGES = {p.name for folder in ("init", "mkinitrd", "report")
+PAGES = {p.name for folder in ("init", "mkinitrd", "report", "tests/lib")
          for p in (REPO / folder).glob("*.[1-8]")}
 DOC = "share/doc/slipway"
 FILES = {
     "lib/slipway/init": 0o755,
     "bin/slipway-mkinitrd": 0o755,
     "bin/slipway": 0o755,
+    "bin/slipway-smoke": 0o755,
+    **{f"share/slipway/lab/{name}.py": 0o644 for name in
+       ("accel", "disk", "efivars", "firmware", "gpt", "ovmf", "paths", "qemu", "qmp", "record",
+        "report", "smoke", "spec", "steps", "swtpm", "vm")},
     "share/slipway/slipway-boot.schema.json": 0o644,
     "lib/kernel/install.d/55-slipway.install": 0o755,
     "share/bash-completion/completions/slipway-mkinitrd": 0o644,
@@ -47,10 +51,11 @@ def test_each_file_is_where_it_belongs(installed):
     assert {p.stat().st_mode & 0o777 for p in installed.rglob("*") if p.is_dir()} == {0o755}
 
 
-def test_installed_program_works(installed):
-    done = subprocess.run([installed / "bin/slipway-mkinitrd", "--help"], check=True, cwd="/",
-                          capture_output=True, text=True)
-    assert done.stdout.startswith("Usage: slipway-mkinitrd")
+@pytest.mark.parametrize("program", ["slipway-mkinitrd", "slipway", "slipway-smoke"])
+def test_installed_program_works(installed, program):
+    done = subprocess.run([installed / "bin" / program, "--help"], check=True, cwd="/",
+                          capture_output=True, text=True, env={"PATH": "/usr/bin"})
+    assert done.stdout.lower().startswith("usage: slipway")
 
 
 def test_example_is_understood_and_changes_nothing(installed, tmp_path):

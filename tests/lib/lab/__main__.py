@@ -40,21 +40,6 @@ def _boot(args: argparse.Namespace) -> int:
     return _failed("the boot did not keep its promises", got)
 
 
-def _run(args: argparse.Namespace) -> int:
-    """Boot somebody's own disk; good is what slipway handed over, or the expected line."""
-    drives = [Drive(path, bus=args.bus) for path in args.disk]
-    got = vm.boot(Spec(name="run", firmware=args.firmware, tpm=args.tpm, drives=drives,
-                       cmdline_extra=args.append, memory=args.memory, until=args.until,
-                       timeout=args.timeout, echo=args.echo))
-    say(f"the machine ended: {got.end} after {got.seconds:.1f} s")
-    _summary(got)
-    if args.until and got.end != "stopped":
-        return _failed(f"'{args.until}' was not seen", got)
-    if not args.until and (got.record or {}).get("result") != "handed-over":
-        return _failed("slipway did not hand over", got)
-    return 0
-
-
 def _attest(args: argparse.Namespace) -> int:
     """Judge what some machine sent; every file is hostile but the key and the prediction."""
     expected = attest.expectations(args.expected.read_text(), args.phase)
@@ -121,19 +106,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("demo", help="build build/demo").set_defaults(run=_demo)
     boot = commands.add_parser("boot", help="boot the demo through the full chain and judge it")
     boot.set_defaults(run=_boot)
-    run = commands.add_parser("run", help="boot a disk of your own; it is not changed")
-    run.set_defaults(run=_run)
-    run.add_argument("disk", type=Path, nargs="+", help="disk image; the first is booted")
-    run.add_argument("--bus", default="virtio-blk", help="see Drive.bus")
-    run.add_argument("--firmware", default="setup", choices=("setup", "off", "enforcing"),
-                     help="no keys, the demo's keys unused, the demo's keys enforced")
-    run.add_argument("--tpm", default="on", choices=("on", "none", "dead"))
-    run.add_argument("--memory", type=int, default=1024, help="MiB")
-    run.add_argument("--until", default="", help="end, and be content, at this on the console")
-    for command in (boot, run):
-        command.add_argument("--append", default="", help="words for the command line (SMBIOS)")
-        command.add_argument("--timeout", type=float, default=300.0, help="seconds")
-        command.add_argument("--echo", action="store_true", help="show the serial console")
+    boot.add_argument("--append", default="", help="words for the command line (SMBIOS)")
+    boot.add_argument("--timeout", type=float, default=300.0, help="seconds")
+    boot.add_argument("--echo", action="store_true", help="show the serial console")
     asked = commands.add_parser("attest", help="judge a TPM's quote and the event logs behind it")
     asked.set_defaults(run=_attest)
     asked.add_argument("--key", type=Path, required=True, help="the attestation key, public, PEM")

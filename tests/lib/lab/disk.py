@@ -12,10 +12,13 @@ import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import gpt
-from .ddi import Part
 from .steps import run
+
+if TYPE_CHECKING:
+    from .ddi import Part
 
 MIB = 1 << 20
 ESP_UUID = "e5b00000-51b1-4a7e-9d3a-6f1b6e3c1d0e"
@@ -23,7 +26,10 @@ ESP_UUID = "e5b00000-51b1-4a7e-9d3a-6f1b6e3c1d0e"
 
 @dataclass(frozen=True)
 class PartSpec:
-    """What a partition shall be. `size` in bytes; by default as big as the content."""
+    """What a partition shall be. `size` in bytes; by default as big as the content.
+
+    With `start`, the content is `size` bytes of that file from there on.
+    """
 
     type: str
     uuid: str
@@ -31,6 +37,7 @@ class PartSpec:
     attributes: int = 0
     content: Path | None = None
     size: int = 0
+    start: int | None = None
 
 
 @dataclass
@@ -84,35 +91,36 @@ def layout(out: Path, specs: list[PartSpec], *, sector_size: int = 512,
     """Write a GPT image with these partitions, in this order, each aligned to 1 MiB."""
     at, entries, copies = MIB, [], []
     for spec in specs:
-        size = max(spec.size, spec.content.stat().st_size if spec.content else 0)
+        whole = spec.content.stat().st_size if spec.content and spec.start is None else 0
+        size = max(spec.size, whole)
         size = -(-max(size, 1) // sector_size) * sector_size
         entries.append(gpt.Entry(spec.type, spec.uuid, at // sector_size,
                                  (at + size) // sector_size - 1, spec.attributes, spec.label))
         if spec.content:
-            copies.append((spec.content, at))
+            copies.append((spec.content, at, spec.start or 0, whole or spec.size))
         at = -(-(at + size) // MIB) * MIB
     table = gpt.Table((at + spare) // sector_size, sector_size, entries, disk_uuid)
     out.unlink(missing_ok=True)
     with out.open("w+b") as f:
         f.truncate(table.sectors * sector_size)
-        for source, offset in copies:
-            _copy(source, f.fileno(), offset)
+        for source, offset, start, n in copies:
+            _copy(source, f.fileno(), offset, start, n)
         table.write(f)
     return Disk(out, table)
 
 
-def _copy(source: Path, fd: int, offset: int) -> None:
-    """Copy a file's data (not its holes) to an offset of another file."""
+def _copy(source: Path, fd: int, offset: int, start: int, size: int) -> None:
+    """Copy a part of a file (its data, not its holes) to an offset of another file."""
     with source.open("rb") as f:
-        end, at = os.fstat(f.fileno()).st_size, 0
+        at, end = start, start + size
         while at < end:
             try:
                 at = os.lseek(f.fileno(), at, os.SEEK_DATA)
             except OSError:  # only a hole is left
                 return
-            stop = os.lseek(f.fileno(), at, os.SEEK_HOLE)
+            stop = min(os.lseek(f.fileno(), at, os.SEEK_HOLE), end)
             while at < stop:
-                at += os.copy_file_range(f.fileno(), fd, stop - at, at, offset + at)
+                at += os.copy_file_range(f.fileno(), fd, stop - at, at, offset + at - start)
 
 
 def root_parts(parts: list[Part], kinds: tuple[str, ...] = ("data", "hash", "sig"),

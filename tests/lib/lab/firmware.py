@@ -6,7 +6,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from . import keys, paths, tools, tree
+from . import paths
 from .steps import digest, once, run
 
 OWNER = "51b1a7e0-c0de-4d57-9d3a-000000000001"
@@ -14,6 +14,7 @@ OWNER = "51b1a7e0-c0de-4d57-9d3a-000000000001"
 
 def code() -> Path:
     """OVMF that enforces Secure Boot (it needs smm=on)."""
+    from . import tools
     return tools.tools() / "usr/share/OVMF/OVMF_CODE_4M.secboot.fd"
 
 
@@ -23,6 +24,7 @@ def variables(kind: str = "enforcing") -> Path:
     'enforcing': our PK, KEK and db, Secure Boot on. 'off': the same keys, Secure Boot off.
     'setup': no keys at all.
     """
+    from . import keys, tools, tree  # not for who brings his own
     pristine = tools.tools() / "usr/share/OVMF/OVMF_VARS_4M.fd"
     if kind == "setup":
         return pristine

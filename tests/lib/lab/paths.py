@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[3]
+# What boots machines is installed too, as PREFIX/share/slipway/lab, without the rest.
+INSTALLED = Path(__file__).resolve().parents[1].name == "slipway"
 BUILD = Path(os.environ.get("SLIPWAY_BUILD", REPO / "build")).resolve()
 
 # What the lab makes. Everything below BUILD can be deleted at any time.
@@ -24,6 +26,10 @@ INIT = BUILD / "init"
 MKINITRD = BUILD / "slipway-mkinitrd"
 
 SCHEMA = REPO / "init/slipway-boot.schema.json"  # of the record
+REPORTER = BUILD / "slipway"  # draws the timeline
+if INSTALLED:
+    SCHEMA = REPO / "share/slipway/slipway-boot.schema.json"
+    REPORTER = REPO / "bin/slipway"
 
 GUEST = Path(__file__).resolve().parent / "guest"
 

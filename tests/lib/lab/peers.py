@@ -31,7 +31,9 @@ def peers() -> Path:
 def installed() -> Path:
     """What `make install` makes: slipway, as the tree shall find it."""
     out = paths.LAB / "installed"
-    once(out, digest("installed 1", paths.INIT, paths.MKINITRD, paths.REPO / "mkinitrd"),
+    once(out, digest("installed 2", paths.INIT, paths.MKINITRD, paths.REPORTER, paths.SCHEMA,
+                     paths.REPO / "mkinitrd", *sorted((paths.REPO / "tests/lib").rglob("*.py")),
+                     paths.REPO / "tests/lib/slipway-smoke"),
          "slipway, installed",
          lambda new: run(["make", "-s", "install", f"DESTDIR={new}", "PREFIX=/usr"],
                          cwd=paths.REPO))

@@ -14,8 +14,12 @@ from .steps import LabError
 BINARY = "qemu-system-x86_64"
 
 
-def command(spec: Spec, folder: Path, sockets: Path, tpm_socket: Path | None) -> list[str]:
-    """All words of the command; it starts paused and is controlled over sockets/qmp."""
+def command(spec: Spec, folder: Path, sockets: Path, record_fd: int,
+            tpm_socket: Path | None) -> list[str]:
+    """All words of the command; it starts paused and is controlled over sockets/qmp.
+
+    What init records goes to record_fd, a connected socket.
+    """
     kvm = accelerator() == "kvm" and not spec.icount
     # One thread for all emulated CPUs: with more, the kernel's live patching of its own code
     # is seen half-done by the others now and then, and it panics.
@@ -31,7 +35,7 @@ def command(spec: Spec, folder: Path, sockets: Path, tpm_socket: Path | None) ->
         words += ["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm",
                   "-seed", "1"]
     words += _firmware(spec, folder) if spec.firmware else _direct(spec)
-    words += _ports(folder) if spec.ports else []
+    words += _ports(folder, record_fd) if spec.ports else []
     if tpm_socket:
         words += ["-chardev", f"socket,id=tpm,path={tpm_socket}",
                   "-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm0"]
@@ -55,9 +59,10 @@ def _comma(text: str) -> str:
 def _firmware(spec: Spec, folder: Path) -> list[str]:
     variables = folder / "vars.fd"
     shutil.copyfile(spec.variables or firmware.variables(spec.firmware), variables)
+    code = spec.code or firmware.code()
     words = ["-M", _machine(spec, "on"), "-global", "driver=cfi.pflash01,property=secure,value=on",
-             "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={firmware.code()}",
-             "-drive", f"if=pflash,format=raw,unit=1,file={variables}"]
+             "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={_comma(str(code))}",
+             "-drive", f"if=pflash,format=raw,unit=1,file={_comma(str(variables))}"]
     if spec.cmdline_extra:
         value = "io.systemd.stub.kernel-cmdline-extra=" + spec.cmdline_extra
         words += ["-smbios", f"type=11,value={_comma(value)}"]
@@ -71,12 +76,12 @@ def _direct(spec: Spec) -> list[str]:
     return words + (["-initrd", str(spec.initrd)] if spec.initrd else [])
 
 
-def _ports(folder: Path) -> list[str]:
+def _ports(folder: Path, record_fd: int) -> list[str]:
     """The two virtio ports: what init records, and what the booted system reports."""
-    words = ["-device", "virtio-serial-pci"]
+    words = ["-device", "virtio-serial-pci", "-chardev", f"socket,id=record,fd={record_fd}",
+             "-chardev", f"file,id=report,path={_comma(str(folder / 'report.json'))}"]
     for name in ("record", "report"):
-        words += ["-chardev", f"file,id={name},path={folder / (name + '.json')}",
-                  "-device", f"virtserialport,chardev={name},name=slipway.{name}"]
+        words += ["-device", f"virtserialport,chardev={name},name=slipway.{name}"]
     return words
 
 

@@ -50,8 +50,10 @@ class Spec:
     """A machine to boot: give either `firmware`, or `kernel` (and mostly `initrd`)."""
 
     name: str = "boot"  # a folder of this name below build/lab/runs keeps what is left
+    folder: Path | None = None  # or this one, which has to be there
     drives: list[Drive] = field(default_factory=list)
     firmware: str = ""  # "enforcing", "off" or "setup": see firmware.variables()
+    code: Path | None = None  # firmware of your own, instead of the lab's
     variables: Path | None = None  # a variable store of your own, instead of that one's
     keep_variables: Path | None = None  # where the store is copied to after the end
     cmdline_extra: str = ""  # words added to a UKI's command line, by SMBIOS
@@ -68,6 +70,8 @@ class Spec:
     icount: bool = False  # one virtual nanosecond an instruction; direct boots
     timeout: float = 180.0
     until: str = ""  # end the machine when this regular expression is on the console
+    settle: float | None = None  # end it this many seconds after slipway handed over
+    strict: bool = True  # a record that breaks its schema is an error
     when: list[When] = field(default_factory=list)
     smbios: list[str] = field(default_factory=list)  # type 11 strings, credentials say
     arguments: list[str] = field(default_factory=list)  # more words for QEMU
@@ -79,7 +83,7 @@ class Spec:
 class Result:
     """What came of a boot."""
 
-    # poweroff, reboot, halted, panic, refused (by the firmware), stopped (by Spec.until),
+    # poweroff, reboot, halted, panic, refused (by the firmware), stopped (by Spec.until or settle),
     # timeout, or died (QEMU did)
     end: str
     seconds: float

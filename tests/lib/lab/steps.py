@@ -42,7 +42,8 @@ def run(argv: Iterable[object], *, shown: Iterable[object] = (),
     try:
         done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kw)
     except FileNotFoundError as e:
-        raise LabError(f"'{words[0]}' is not installed; run ci/setup") from e
+        hint = "" if paths.INSTALLED else "; run ci/setup"
+        raise LabError(f"'{words[0]}' is not installed{hint}") from e
     if done.returncode:
         tail = (done.stdout + b"\n" + done.stderr).decode(errors="replace").strip()
         name = " ".join(str(a) for a in shown or words)[:300]

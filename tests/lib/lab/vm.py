@@ -8,6 +8,7 @@ import os
 import re
 import select
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -33,9 +34,10 @@ _TPM_DIES = r"EFI stub: Measured initrd"
 
 def boot(spec: Spec) -> Result:
     """Boot a machine and return when it has ended. See Spec for what can be asked."""
-    folder = paths.LAB / "runs" / spec.name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder = spec.folder or paths.LAB / "runs" / spec.name
+    if not spec.folder:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
     sockets = Path(tempfile.mkdtemp(prefix="lab-"))
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, sockets, ignore_errors=True)
@@ -70,11 +72,16 @@ class _Machine:
             self.waiting.append(When(_TPM_DIES, kill_tpm=True))
         self.due: list[tuple[float, When]] = []
         self.resets = 0
-        words = qemu.command(spec, folder, sockets, tpm.socket_path if tpm else None)
-        (folder / "command").write_text(" ".join(words) + "\n")
+        self.told = b""  # what came over the port for the record
+        self.settled = float("inf")  # when it has run long enough
         self.errors = (folder / "qemu.log").open("wb")
-        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=self.errors)
+        self.port, theirs = socket.socketpair()
+        with theirs:
+            words = qemu.command(spec, folder, sockets, theirs.fileno(),
+                                 tpm.socket_path if tpm else None)
+            (folder / "command").write_text(" ".join(words) + "\n")
+            self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                            stderr=self.errors, pass_fds=[theirs.fileno()])
         self.qmp = self._connect(sockets / "qmp")
 
     def _connect(self, path: Path) -> Qmp:
@@ -103,8 +110,10 @@ class _Machine:
         while True:
             if end := self._ended() or self._do_due():
                 return end
-            left = min([self.spec.timeout, *(at for at, _ in self.due)]) - self.now()
-            ready, _, _ = select.select([console, self.qmp], [], [], max(left, 0))
+            left = min([self.spec.timeout, self.settled, *(at for at, _ in self.due)]) - self.now()
+            ready, _, _ = select.select([console, self.qmp, self.port], [], [], max(left, 0))
+            if self.port in ready and not self._hear():
+                return "died"
             if self.qmp in ready and not self.qmp.receive():
                 return "died"
             if console in ready and (end := self._read(console)):
@@ -120,7 +129,24 @@ class _Machine:
         if 0 < self.spec.resets <= self.resets:
             self.resets = -1
             self.qmp.command("set-action", reboot="shutdown")
+        if self.now() >= self.settled:
+            return "stopped"
         return "timeout" if self.now() >= self.spec.timeout else ""
+
+    def _records(self) -> list[dict]:
+        return record.documents(self.told.decode(errors="replace"))
+
+    def _hear(self) -> bool:
+        """Take what init tells; False when QEMU has gone."""
+        try:
+            data = self.port.recv(65536)
+        except ConnectionResetError:
+            data = b""
+        self.told += data
+        if self.spec.settle is not None and self.told.endswith(b"\n"):
+            over = any(r.get("result") == "handed-over" for r in self._records()[-1:])
+            self.settled = self.now() + self.spec.settle if over else float("inf")
+        return bool(data)
 
     def _read(self, console: int) -> str:
         """Take what the console has; returns an end if the console says one."""
@@ -181,6 +207,9 @@ class _Machine:
         for raw in self.buffer.split(b"\n") if self.buffer else []:
             self.lines.append((self.now(), raw.decode("utf-8", "replace").rstrip("\r")))
         self.process.wait()
+        while self._hear():
+            pass
+        self.port.close()
         self.process.stdout.close()
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
@@ -195,9 +224,11 @@ class _Machine:
             shutil.copyfile(self.folder / "vars.fd", self.spec.keep_variables)
         (self.folder / "vars.fd").unlink(missing_ok=True)
         report = _json(self.folder / "report.json")
-        records = _json(self.folder / "record.json")
+        if self.told:
+            (self.folder / "record.json").write_bytes(self.told)
+        records = self._records()
         for left in records:
-            if wrong := record.faults(left):
+            if self.spec.strict and (wrong := record.faults(left)):
                 raise LabError(f"the record in '{self.folder}' breaks its schema: {wrong}")
         return Result(end, self.now(), self.lines, records[-1] if records else None,
                       Report(report[-1]) if report else None, pcrs, self.folder, records)

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""slipway-smoke as `make install` leaves it, run by nobody in particular; image/test_smoke.py has
+what needs no machine."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+import pytest
+
+from lab import key, make_disk, peers
+
+NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "-i",
+          "PATH=/usr/bin:/bin", "HOME=/nonexistent"]
+
+
+@pytest.fixture
+def work(demo):
+    """A folder that `nobody` may write to, with slipway installed in `usr`, and the demo's files."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copytree(peers.installed() / "usr", folder / "usr")
+        for file, source in {"uki.efi": demo.uki, "disk.img": demo.disk, demo.sysext.name: demo.sysext,
+                             "ours.crt": key("db").cert, "other.crt": key("attacker").cert}.items():
+            shutil.copyfile(source, folder / file)
+        shutil.chown(folder, 65534, 65534)
+        folder.chmod(0o755)
+        yield folder
+
+
+def smoke(work: Path, *words: str) -> tuple[int, str, set[str]]:
+    """Exit status, what it printed, and the cases that have failed in its JUnit file."""
+    done = subprocess.run([*NOBODY, work / "usr/bin/slipway-smoke", "--output=out", *words],
+                          cwd=work, capture_output=True, text=True)
+    suite = xml.parse(work / "out/junit.xml").getroot()
+    failed = {case.get("name") for case in suite if case.find("failure") is not None}
+    return done.returncode, done.stdout + done.stderr, failed
+
+
+def test_good_image_with_keys_extension_and_predictions(work, demo):
+    extension = demo.sysext.name
+    told = subprocess.run([work / "usr/bin/slipway-mkinitrd", "predict", "--json", "--uki=uki.efi",
+                           f"--sysext={extension}"], cwd=work, check=True, capture_output=True).stdout
+    (work / "pcrs").write_bytes(told)
+    status, said, failed = smoke(work, "--uki=uki.efi", f"--beside={extension}", "--predicted=pcrs",
+                                 "--secure-boot=ours.crt", "disk.img")
+    assert (status, failed) == (0, set()), said
+    assert "outcome: booted" in said and "Secure Boot: enforced" in said and "PCR 13" in said
+    record = json.loads((work / "out/record.json").read_text())
+    assert record["firmware"]["secure_boot"] and record["extensions"][0]["verdict"] == "merged"
+    assert "handing over" in (work / "out/serial.log").read_text()
+    assert ">virtio_blk<" in (work / "out/timeline.svg").read_text()
+    assert len(json.loads((work / "out/pcrs.json").read_text())["sha256"]) == 24
+
+
+def test_firmware_refuses_the_keys_of_another(work):
+    status, said, failed = smoke(work, "--uki=uki.efi", "--secure-boot=other.crt", "--tpm=none",
+                                 "--expect=refused", "disk.img")
+    assert (status, failed) == (0, set()), said
+    assert not (work / "out/record.json").exists()
+
+
+def test_image_that_does_not_boot_is_a_failure(work, demo):
+    """A disk as it is; the exit status, JUnit and the lines say what came instead."""
+    make_disk(work / "bad.img", uki=demo.uki, kinds=("data", "hash"))
+    status, said, failed = smoke(work, "--tpm=none", "bad.img")
+    assert (status, failed) == (1, {"outcome"}), said
+    assert "FAIL  outcome: SIGNATURE_MISSING (expected 'booted')" in said
+    assert "next  " in said
+    assert "SIGNATURE_MISSING in stage" in (work / "out/timeline.svg").read_text()

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Boots an image in QEMU, with UEFI and a TPM, and says whether it came to what was expected."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from xml.sax.saxutils import escape, quoteattr
+
+from . import disk, efivars, gpt, ovmf, paths, record, steps, vm
+from .accel import accelerator
+from .spec import Drive, Result, Spec
+from .steps import LabError, run
+
+# The exit status.
+GOOD, OTHERWISE, MISUSED, UNABLE = range(4)
+BOOTED, REFUSED = "booted", "refused"  # beside the codes of slipway-reasons(7)
+UKI_ON_ESP = "EFI/BOOT/BOOTX64.EFI"
+HANDED_OVER = "enter-initrd:leave-initrd"
+
+
+@dataclass
+class Check:
+    """One thing that was looked at; `wrong` is '' where it is good."""
+
+    name: str
+    wrong: str
+    seen: str
+
+
+def outcome(got: Result) -> str:
+    """What came of the boot, in one word, or in some where it was nothing to expect."""
+    told = (got.record or {}).get("result")
+    if told == "failed":
+        return got.failure or "failed"
+    if told == "handed-over":
+        good = got.end in ("stopped", "poweroff")
+        return BOOTED if good else f"handed over, and then: {got.end}"
+    return REFUSED if got.end == "refused" else f"no record: {got.end}"
+
+
+def check(args: argparse.Namespace, got: Result) -> list[Check]:
+    """All that was asked for, and what the boot says of itself."""
+    came, told = outcome(got), got.record or {}
+    checks = [Check("outcome", "" if came == args.expect else f"expected '{args.expect}'", came)]
+    if args.until and came == BOOTED and got.seen(args.until) is None:
+        checks.append(Check("console", f"'{args.until}' was not seen", got.end))
+    if got.record:
+        wrong = record.faults(told)
+        checks.append(Check("record", "; ".join(wrong), f"schema {told.get('schema')}"))
+    if got.record and "firmware" in told:
+        on = told["firmware"].get("secure_boot")
+        wanted = args.secure_boot is not None
+        checks.append(Check("Secure Boot", "" if on or not wanted else "not enforced",
+                            "enforced" if on else "not enforced"))
+    if args.predicted:
+        checks += _predicted(args.predicted, got)
+    return checks
+
+
+def _predicted(file: Path, got: Result) -> list[Check]:
+    """PCR 11 as slipway left it, and the others as they are in the TPM at the end."""
+    left = (got.record or {}).get("pcr", {}).get("digests", {})
+    checks = []
+    for entry in json.loads(file.read_text()):
+        bank, pcr = entry["bank"], entry["pcr"]
+        if entry.get("phase", HANDED_OVER) != HANDED_OVER or bank not in got.pcrs:
+            continue
+        found = left.get(bank, "") if pcr == 11 else got.pcrs[bank][pcr]
+        checks.append(Check(f"PCR {pcr} ({bank})",
+                            "" if found == entry["value"] else f"predicted {entry['value']}",
+                            found or "not read"))
+    return checks or [Check("prediction", "it is about no bank of the TPM", ", ".join(got.pcrs))]
+
+
+def junit(checks: list[Check], got: Result) -> str:
+    """The checks as JUnit's XML, which CI systems show."""
+    wrong = sum(bool(c.wrong) for c in checks)
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>',
+             f'<testsuite name="slipway-smoke" tests="{len(checks)}" failures="{wrong}" '
+             f'errors="0" time="{got.seconds:.3f}">']
+    for c in checks:
+        case = f'  <testcase classname="slipway-smoke" name={quoteattr(c.name)}'
+        if c.wrong:
+            detail = escape(_printable(got.explain() if c.name == "outcome" else c.seen))
+            lines += [f"{case}>", f"    <failure message={quoteattr(_printable(_line(c)))}>"
+                                  f"{detail}</failure>", "  </testcase>"]
+        else:
+            lines.append(f"{case}/>")
+    return "\n".join([*lines, "</testsuite>", ""])
+
+
+def _printable(text: str) -> str:
+    """Without what XML does not allow even as a reference."""
+    return re.sub(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", text)
+
+
+def _line(c: Check) -> str:
+    return f"{c.name}: {c.seen}" + (f" ({c.wrong})" if c.wrong else "")
+
+
+def compose(args: argparse.Namespace, uki: Path, work: Path) -> Path:
+    """A disk of an ESP with the UKI, and the partitions of the image."""
+    files: dict[str, Path | bytes] = {UKI_ON_ESP: uki}
+    files |= {f"{UKI_ON_ESP}.extra.d/{path.name}": path for path in args.beside}
+    esp = disk.make_esp(work / "esp", files, sector_size=args.sector_size)
+    parts = [disk.esp_part(esp)]
+    for entry in gpt.read_entries(args.image, args.sector_size):
+        if entry.type != gpt.ESP:
+            start, sectors = entry.first * args.sector_size, entry.last - entry.first + 1
+            parts.append(disk.PartSpec(entry.type, entry.uuid, entry.label, entry.attributes,
+                                       args.image, sectors * args.sector_size, start))
+    if len(parts) == 1:
+        raise LabError(f"'{args.image}' has no partitions of {args.sector_size}-byte sectors")
+    return disk.layout(work / "disk.img", parts, sector_size=args.sector_size).path
+
+
+def make_keys(folder: Path) -> tuple[Path, Path]:
+    """A private key and its certificate, for this machine alone."""
+    key, cert = folder / "secure-boot.key", folder / "secure-boot.crt"
+    run(["openssl", "req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha256", "-days",
+         "3650", "-subj", "/CN=slipway-smoke/", "-keyout", key, "-out", cert])
+    return key, cert
+
+
+def machine(args: argparse.Namespace, work: Path) -> Spec:
+    """The machine that was asked for."""
+    uki, variables = args.uki, args.vars
+    code, template = ovmf.find(args.firmware)
+    if args.secure_boot:
+        cert = Path(args.secure_boot)
+        if args.secure_boot == "generate":
+            key, cert = make_keys(args.output)
+            uki = work / "signed.efi"
+            run(["sbsign", "--key", key, "--cert", cert, "--output", uki, args.uki])
+        variables = work / "template.fd"
+        variables.write_bytes(efivars.enroll(template.read_bytes(), cert.read_bytes()))
+    image = compose(args, uki, work) if uki else args.image
+    return Spec(folder=args.output, firmware="own", code=code, variables=variables or template,
+                tpm=args.tpm, banks=tuple(args.banks.split(",")), cmdline_extra=args.append,
+                drives=[Drive(image, bus=args.bus, sector_size=args.sector_size)],
+                smbios=args.smbios, memory=args.memory, until=args.until, echo=args.echo,
+                settle=None if args.until else args.settle, timeout=args.timeout, strict=False)
+
+
+def leave(args: argparse.Namespace, got: Result, checks: list[Check]) -> None:
+    """The files beside what the machine itself left."""
+    (args.output / "report.json").unlink()  # the demo's own system writes that
+    (args.output / "junit.xml").write_text(junit(checks, got))
+    (args.output / "pcrs.json").write_text(json.dumps(got.pcrs, indent=1) + "\n")
+    if got.record:
+        (args.output / "record.json").write_text(json.dumps(got.record) + "\n")
+        drawn = run([paths.REPORTER, "report", "--svg", args.output / "record.json"]).stdout
+        (args.output / "timeline.svg").write_bytes(drawn)
+
+
+def tell(args: argparse.Namespace, got: Result, checks: list[Check]) -> None:
+    """The same for people."""
+    for c in checks:
+        print(f"  {'FAIL' if c.wrong else 'ok  '}  {_printable(_line(c))}")
+    for extension in (got.record or {}).get("extensions", []):
+        print(f"        extension {extension.get('name')}: {extension.get('verdict')}"
+              + (f", {extension['why']}" if extension.get("why") else ""))
+    failure = (got.record or {}).get("failure") or {}
+    for name in ("what", "next"):
+        if failure:
+            print(f"        {name:<5} {failure.get(name)}")
+    print(f"  {got.end} after {got.seconds:.1f} s ({accelerator()}); all of it is in {args.output}")
+
+
+@contextlib.contextmanager
+def workshop() -> Iterator[Path]:
+    """A folder for what nobody needs afterwards."""
+    with tempfile.TemporaryDirectory(prefix="slipway-smoke-") as name:
+        paths.LAB = Path(name)
+        yield Path(name)
+
+
+def smoke(args: argparse.Namespace) -> int:
+    """Boot and judge; returns the exit status."""
+    args.output.mkdir(parents=True, exist_ok=True)
+    for name in ("junit.xml", "record.json", "pcrs.json", "timeline.svg", "report.json"):
+        (args.output / name).unlink(missing_ok=True)  # of another run
+    with workshop() as work:
+        got = vm.boot(machine(args, work))
+        checks = check(args, got)
+        leave(args, got, checks)
+        tell(args, got, checks)
+    return OTHERWISE if any(c.wrong for c in checks) else GOOD
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options, as slipway-smoke(1) describes them."""
+    p = argparse.ArgumentParser(prog="slipway-smoke", description=__doc__)
+    p.add_argument("image", type=Path, metavar="IMAGE", help="a disk; with --uki also a DDI alone")
+    p.add_argument("--uki", type=Path, metavar="FILE", help="boot this UKI, from an ESP made for it")
+    p.add_argument("--beside", type=Path, metavar="FILE", action="append", default=[],
+                   help="put it into UKI.extra.d: extension, credential or addon")
+    p.add_argument("--expect", default=BOOTED, metavar="WHAT",
+                   help="booted (the default), refused (by the firmware), or a reason code")
+    p.add_argument("--until", default="", metavar="REGEX", help="booted is what shows this, too")
+    p.add_argument("--settle", type=float, default=3.0, metavar="SECONDS",
+                   help="how long it has to go on after the hand-over (3)")
+    p.add_argument("--timeout", type=float, default=300.0, metavar="SECONDS",
+                   help="what has not come to an end then has failed (300)")
+    p.add_argument("--secure-boot", metavar="CERTIFICATE",
+                   help="enforce it with this certificate; 'generate' makes one and signs the UKI")
+    p.add_argument("--firmware", metavar="CODE:VARS", help="this OVMF, not the one QEMU knows")
+    p.add_argument("--vars", type=Path, metavar="FILE", help="its variables, enrolled by yourself")
+    p.add_argument("--tpm", choices=("on", "none"), default="on")
+    p.add_argument("--banks", default="sha256", metavar="NAME,...", help="of the TPM (sha256)")
+    p.add_argument("--predicted", type=Path, metavar="FILE",
+                   help="compare the PCRs with what 'slipway-mkinitrd predict --json' said")
+    p.add_argument("--bus", default="virtio-blk",
+                   choices=("virtio-blk", "nvme", "virtio-scsi", "ahci", "usb", "sdhci", "pvscsi"))
+    p.add_argument("--sector-size", type=int, default=512, choices=(512, 4096))
+    p.add_argument("--memory", type=int, default=1024, metavar="MIB")
+    p.add_argument("--append", default="", metavar="WORDS", help="more command line, by SMBIOS")
+    p.add_argument("--smbios", action="append", default=[], metavar="TEXT",
+                   help="a string of type 11, such as io.systemd.credential:NAME=VALUE")
+    p.add_argument("--output", type=Path, default=Path("slipway-smoke"), metavar="FOLDER",
+                   help="where everything is left (slipway-smoke)")
+    p.add_argument("--echo", action="store_true", help="show the console while it comes")
+    return p
+
+
+def _misuse(args: argparse.Namespace) -> str:
+    if args.secure_boot == "generate" and not args.uki:
+        return "--secure-boot=generate signs a UKI: name it by --uki"
+    if args.beside and not args.uki:
+        return "--beside goes with --uki: an image as it is stays as it is"
+    if args.vars and args.secure_boot:
+        return "--vars has its keys already: leave out --secure-boot"
+    if args.predicted and args.tpm == "none":
+        return "--predicted needs a TPM"
+    named = [args.image, args.uki, args.vars, args.predicted, *args.beside]
+    named += [Path(args.secure_boot)] if args.secure_boot not in (None, "generate") else []
+    missing = [path for path in named if path and not path.is_file()]
+    return f"'{missing[0]}' is no file" if missing else ""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Read the command line, and do it."""
+    p = parser()
+    args = p.parse_args(argv)
+    steps.quiet = True
+    if wrong := _misuse(args):
+        p.error(wrong)
+    try:
+        re.compile(args.until)
+    except re.error as e:
+        p.error(f"--until is no regular expression: {e}")
+    os.environ["PATH"] += os.pathsep + "/usr/sbin"  # where some have mkfs.vfat
+    needed = [vm.qemu.BINARY, *(["swtpm", "swtpm_setup"] if args.tpm == "on" else []),
+              *(["mkfs.vfat", "mcopy"] if args.uki else []),
+              *(["openssl", "sbsign"] if args.secure_boot == "generate" else [])]
+    if missing := [name for name in needed if not shutil.which(name)]:
+        print(f"slipway-smoke: not installed: {', '.join(missing)}", file=sys.stderr)
+        return UNABLE
+    try:
+        return smoke(args)
+    except (LabError, OSError, subprocess.SubprocessError) as e:
+        print(f"slipway-smoke: {e}", file=sys.stderr)
+        return UNABLE
