@@ -194,7 +194,7 @@ def missing_paths(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", ["README.md", "ARCHITECTURE.md", "HACKING.md", "SECURITY.md",
-                                  "NEWS.md"])
+                                  "NEWS.md", "TUTORIAL.md"])
 def test_paths_in_documents_exist(path):
     assert missing_paths(text_of(path)) == []
     assert missing_paths(text_of(path) + "`init/gone.c`") == ["init/gone.c"]

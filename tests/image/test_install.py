@@ -25,7 +25,7 @@ FILES = {
     "lib/kernel/install.d/55-slipway.install": 0o755,
     "share/bash-completion/completions/slipway-mkinitrd": 0o644,
     **{f"{DOC}/{name}": 0o644 for name in
-       ("README.md", "NEWS.md", "SECURITY.md", "LICENSE", "LICENCES.md", "lock",
+       ("README.md", "TUTORIAL.md", "NEWS.md", "SECURITY.md", "LICENSE", "LICENCES.md", "lock",
         "examples/mkinitrd.conf", "mkosi/README.md", "mkosi/mkosi.conf")},
     **{f"{DOC}/mkosi/mkosi.repart/{p.name}": 0o644
        for p in (REPO / "mkinitrd/mkosi/mkosi.repart").iterdir()},

@@ -33,7 +33,7 @@ def installed() -> Path:
     out = paths.LAB / "installed"
     once(out, digest("installed 2", paths.INIT, paths.MKINITRD, paths.REPORTER, paths.SCHEMA,
                      paths.REPO / "mkinitrd", *sorted((paths.REPO / "tests/lib").rglob("*.py")),
-                     paths.REPO / "tests/lib/slipway-smoke"),
+                     paths.REPO / "tests/lib/slipway-smoke", paths.REPO / "TUTORIAL.md"),
          "slipway, installed",
          lambda new: run(["make", "-s", "install", f"DESTDIR={new}", "PREFIX=/usr"],
                          cwd=paths.REPO))
