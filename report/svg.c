@@ -25,6 +25,7 @@ static const char *const colours[N_LANES] = {
 	[LANE_WAITS] = "#d69e2e",
 	[LANE_MODULES] = "#68a691",
 	[LANE_TPM] = "#805ad5",
+	[LANE_HOOKS] = "#4a5568",
 };
 
 #define FAILED "#c53030"

@@ -14,6 +14,7 @@ static const struct {
 	[LANE_WAITS] = { "waits", "what", "waiting for devices" },
 	[LANE_MODULES] = { "modules", "name", "kernel modules" },
 	[LANE_TPM] = { "measurements", "text", "TPM commands" },
+	[LANE_HOOKS] = { "hooks", "name", "hooks" },
 };
 
 const char *lane_name(enum lane lane)
@@ -28,7 +29,8 @@ static bool has_failed(struct json_object *record, enum lane lane, struct json_o
 
 	return (lane == LANE_STAGES && stage && name && strcmp(stage, name) == 0) ||
 	       (lane == LANE_WAITS && record_is(item, "came") == 0) ||
-	       (lane == LANE_MODULES && record_number(item, "errno") > 0);
+	       (lane == LANE_MODULES && record_number(item, "errno") > 0) ||
+	       (lane == LANE_HOOKS && record_text(item, "code"));
 }
 
 static struct span read_span(struct json_object *record, enum lane lane, struct json_object *item)

@@ -10,7 +10,7 @@
 
 struct json_object;
 
-enum lane { LANE_STAGES, LANE_WAITS, LANE_MODULES, LANE_TPM, N_LANES };
+enum lane { LANE_STAGES, LANE_WAITS, LANE_MODULES, LANE_TPM, LANE_HOOKS, N_LANES };
 
 struct span {
 	enum lane lane;

@@ -26,7 +26,7 @@ def work(demo):
         folder = Path(name)
         shutil.copytree(peers.installed() / "usr", folder / "usr")
         for file, source in {"uki.efi": demo.uki, "disk.img": demo.disk, demo.sysext.name: demo.sysext,
-                             "ours.crt": key("db").cert, "other.crt": key("attacker").cert}.items():
+                             "other.crt": key("attacker").cert}.items():
             shutil.copyfile(source, folder / file)
         shutil.chown(folder, 65534, 65534)
         folder.chmod(0o755)
@@ -42,13 +42,13 @@ def smoke(work: Path, *words: str) -> tuple[int, str, set[str]]:
     return done.returncode, done.stdout + done.stderr, failed
 
 
-def test_good_image_with_keys_extension_and_predictions(work, demo):
+def test_good_image_with_new_keys_extension_and_predictions(work, demo):
     extension = demo.sysext.name
     told = subprocess.run([work / "usr/bin/slipway-mkinitrd", "predict", "--json", "--uki=uki.efi",
                            f"--sysext={extension}"], cwd=work, check=True, capture_output=True).stdout
     (work / "pcrs").write_bytes(told)
     status, said, failed = smoke(work, "--uki=uki.efi", f"--beside={extension}", "--predicted=pcrs",
-                                 "--secure-boot=ours.crt", "disk.img")
+                                 "--secure-boot=generate", "disk.img")
     assert (status, failed) == (0, set()), said
     assert "outcome: booted" in said and "Secure Boot: enforced" in said and "PCR 13" in said
     record = json.loads((work / "out/record.json").read_text())

@@ -121,6 +121,14 @@ def test_lines_for_people(name, line):
     assert re.search(line, shown(name), re.M), shown(name)
 
 
+def test_a_boot_that_went_on_says_so():
+    record = json.loads((RECORDS / "demo.json").read_text())
+    record["attempts"] = [{"attempt": "next-slot", "code": "VERITY_CORRUPTED", "stage": "prove",
+                           "what": "a block", "label": "a"}]
+    said = report("-", text=json.dumps(record).encode()).stdout.decode()
+    assert re.search(r"(?m)^went on +next-slot after VERITY_CORRUPTED in stage prove: a block$", said)
+
+
 def test_json_is_the_record():
     assert json.loads(shown("demo", "--json")) == json.loads((RECORDS / "demo.json").read_text())
 
