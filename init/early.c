@@ -20,7 +20,7 @@ static const struct {
 } mounts[] = {
 	{ "/proc", "proc", NULL, MS_NOSUID | MS_NOEXEC | MS_NODEV },
 	{ "/sys", "sysfs", NULL, MS_NOSUID | MS_NOEXEC | MS_NODEV },
-	{ "/dev", "devtmpfs", "mode=0755", MS_NOSUID | MS_STRICTATIME },
+	{ "/dev", "devtmpfs", "mode=0755,size=4M", MS_NOSUID | MS_STRICTATIME },
 	{ "/run", "tmpfs", "mode=0755,size=20%,nr_inodes=800k", MS_NOSUID | MS_NODEV | MS_STRICTATIME },
 };
 
