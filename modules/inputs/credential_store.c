@@ -120,8 +120,10 @@ void credential_store_close(struct credential_store *s)
 		return;
 	close(s->fd);
 	s->fd = -1;
+	if (!s->read_only)
+		return;
 	/* Of this mount only: the host may add to the file system. */
-	if (s->own_mount &&
+	if ((!s->own_mount && mount(s->path, s->path, NULL, MS_BIND, NULL) < 0) ||
 	    mount(NULL, s->path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MOUNT_FLAGS, NULL) < 0)
 		log_warning("cannot make '%s' read-only, leaving it writable: %m", s->path);
 }

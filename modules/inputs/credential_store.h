@@ -18,7 +18,8 @@ struct credential {
 
 struct credential_store {
 	const char *path; /* in /run/credentials */
-	bool own_mount;   /* memory that is not swapped out, read-only in the end */
+	bool own_mount;   /* memory that is not swapped out */
+	bool read_only;   /* in the end, by a mount of its own if it has none */
 	int fd;           /* -1 until the first one comes */
 	size_t n, n_bytes;
 };

@@ -288,8 +288,10 @@ int credentials_present(const char *root, struct err *e)
 int credentials_import(const struct cmdline *words, struct credentials *ret, struct err *e)
 {
 	const struct credential_sources from = { "", confidential_vm(), words };
-	struct credential_store encrypted = { .path = ENCRYPTED, .fd = -1 };
-	struct credential_store system = { .path = SYSTEM, .own_mount = true, .fd = -1 };
+	struct credential_store encrypted = { .path = ENCRYPTED, .read_only = true, .fd = -1 };
+	struct credential_store system = {
+		.path = SYSTEM, .own_mount = true, .read_only = true, .fd = -1
+	};
 	int rc = credentials_collect(&from, &encrypted, &system, e);
 
 	credential_store_close(&encrypted);

@@ -68,6 +68,8 @@ def test_all_are_handed_over(lab, demo, boot, tmp_path):
     files = got.report.text("run_files")
     assert re.search(r"^drwx------ 0:0 \d+ /run/credentials/@encrypted ", files, re.M), files
     assert re.search(r"^-r-------- 0:0 13 /run/credentials/@encrypted/vendor\.locked ", files, re.M)
+    kept = got.report.mount("/run/credentials/@encrypted")
+    assert {"ro", "nosuid", "nodev", "noexec", "nosymfollow"} <= set(kept["options"].split(","))
     mount = got.report.mount("/run/credentials/@system")
     assert mount["fstype"] == "tmpfs"
     assert {"ro", "nosuid", "nodev", "noexec", "nosymfollow", "noswap", "mode=700",
