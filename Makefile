@@ -41,7 +41,8 @@ JUDGES := modules/inputs/cmdline.c modules/inputs/config.c modules/inputs/failur
 	modules/verity/signature.c modules/verity/superblock.c modules/verity/tree.c \
 	modules/extension/class.c modules/extension/judge.c modules/extension/metadata.c modules/extension/name.c \
 	modules/extension/release.c modules/extension/tree.c
-MANPAGES := $(sort $(wildcard init/*.[5-8] mkinitrd/*.[5-8] report/*.[1-8] tests/lib/*.[1-8])) build/man/slipway-reasons.7
+MANPAGES := $(sort $(wildcard init/*.[5-8] hooks/*.[5-8] mkinitrd/*.[5-8] report/*.[1-8] tests/lib/*.[1-8])) \
+	build/man/slipway-reasons.7
 HEADERS := $(sort $(wildcard init/*.h init/core/*.h init/core/*.def modules/*/*.h hooks/*.h mkinitrd/*.h report/*.h \
 	mkinitrd/profiles/*.list))
 
@@ -173,6 +174,14 @@ build/component/%: tests/component/%.c $(TEST_HEADERS) build/host/libslipway.a
 	$(say) TEST $@
 	$(Q)mkdir -p $(@D)
 	$(Q)gcc $(HOST_FLAGS) $(SAN) $< build/host/libslipway.a $(HOST_LIBS) -o $@
+
+# A hook as vendors build them: static, with the C library of init.
+build/component/hook: tests/component/hook.c | $(CC_STATIC)
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC_STATIC) $(REQUIRED) $(CFLAGS) $< -o $@
+
+build/component/test_hooks: build/component/hook
 
 build/fuzzobj/%.o: %.c $(HEADERS) | $(HOST_DEPS)/lib/libmbedcrypto.a
 	$(Q)mkdir -p $(@D)
