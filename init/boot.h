@@ -65,7 +65,15 @@ uint64_t boot_device_deadline(const struct boot *b);
 int boot_wait(struct boot *b, int (*done)(void *arg, struct err *e), void *arg, const char *what,
 	      struct err *e);
 
-/* Measures a word into PCR 11 and notes it in the record. */
+/* Where credentials are for hooks; NULL if nobody may have any. Whoever asked gives it to
+ * credentials_take_back(). */
+int boot_lend_credentials(struct boot *b, const char **ret, struct err *e);
+
+/* Measures a word and notes it in the record; nothing where this boot is not measured. */
+int boot_measure_into(struct boot *b, unsigned pcr, const char *word, const char *event_type,
+		      struct err *e);
+
+/* The same for PCR 11. */
 int boot_measure(struct boot *b, const char *word, const char *event_type, struct err *e);
 
 /* The same into another PCR. */

@@ -4,6 +4,7 @@
 #include <json-c/json.h>
 #include <string.h>
 
+#include "hooks/hooks.h"
 #include "init/core/bytes.h"
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
@@ -138,6 +139,17 @@ void record_wait(struct record *r, const char *what, uint64_t start_us, uint64_t
 	put_bool(o, "came", came);
 }
 
+void record_stage_forget(struct record *r)
+{
+	struct json_object *a = array(r, "stages");
+	size_t n = a ? json_object_array_length(a) : 0;
+
+	if (r)
+		r->stage = NULL;
+	if (n)
+		json_object_array_del_idx(a, n - 1, 1);
+}
+
 void record_initrd(struct record *r, bool checked, size_t n_entries)
 {
 	struct json_object *o = section(r, "initrd");
@@ -260,6 +272,54 @@ void record_extensions(struct record *r, const struct extensions *x)
 		put_text(o, "why", v->merged ? NULL : v->why);
 		put_text(o, "roothash", *v->root_hash ? v->root_hash : NULL);
 	}
+}
+
+static const int style = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
+
+char *record_view(const struct record *r, const struct hook *h, size_t *ret_n)
+{
+	struct json_object *view = r ? json_object_new_object() : NULL;
+	const char *text = NULL;
+	char *copy = NULL;
+
+	put_number(view, "schema", RECORD_SCHEMA);
+	put_text(view, "point", hook_point_name(h->point));
+	put_text(view, "hook", h->name);
+	if (view)
+		put(view, "boot", json_object_get(r->top));
+	if (view)
+		text = json_object_to_json_string_length(view, style, ret_n);
+	if (text)
+		copy = strdup(text);
+	json_object_put(view);
+	return copy;
+}
+
+void record_hook(struct record *r, const struct hook *h, const struct hook_result *result)
+{
+	static const char *const verdicts[] = {
+		[HOOK_FAILED] = "failed", [HOOK_CONTINUED] = "continued", [HOOK_REFUSED] = "refused",
+		[HOOK_SKIPPED] = "skipped",
+	};
+	struct json_object *o = append(array(r, "hooks")), *facts = NULL;
+	const struct answer *a = &result->answer;
+	bool went_well = result->verdict == HOOK_CONTINUED;
+
+	put_text(o, "point", hook_point_name(h->point));
+	put_text(o, "name", h->name);
+	put_text(o, "digest", h->program);
+	put_text(o, "declaration", h->declared);
+	put_bool(o, "script", h->script);
+	put_times(o, result->start_us, result->duration_us);
+	put_text(o, "verdict", verdicts[result->verdict]);
+	put_text(o, "code", went_well ? NULL : err_name(result->why.code));
+	put_text(o, "why", went_well ? NULL : result->why.what);
+	put_number(o, "files", result->n_files);
+	if (o)
+		facts = json_object_new_object();
+	for (size_t i = 0; i < a->n_facts; i++)
+		put_text(facts, a->facts[i].key, a->facts[i].value);
+	put(o, "facts", facts);
 }
 
 void record_modules(struct record *r, const struct module_load *m, size_t n)
@@ -393,8 +453,7 @@ void record_write(struct record *r, const char *failed_stage, const struct err *
 	if (!r)
 		return;
 	put_result(r, failed_stage, failure);
-	text = json_object_to_json_string_length(
-		r->top, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &n);
+	text = json_object_to_json_string_length(r->top, style, &n);
 	if (!text)
 		return;
 	if (make_dirs("/run/slipway", 0755, &e) < 0 ||

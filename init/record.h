@@ -15,6 +15,8 @@ struct record; /* NULL is fine everywhere */
 struct disk;
 struct extensions;
 struct firmware;
+struct hook;
+struct hook_result;
 struct last_failure;
 struct measurement;
 struct module_load;
@@ -31,6 +33,13 @@ void record_stage_end(struct record *r, uint64_t duration_us);
 /* What a stage waited for, for people, and whether it came. */
 void record_wait(struct record *r, const char *what, uint64_t start_us, uint64_t duration_us,
 		 bool came);
+/* The one that began had nothing to do, and is not told of. */
+void record_stage_forget(struct record *r);
+
+/* The record so far, as a hook reads it: JSON, which the caller frees, with its length. NULL
+ * without memory. */
+char *record_view(const struct record *r, const struct hook *h, size_t *ret_n);
+void record_hook(struct record *r, const struct hook *h, const struct hook_result *result);
 
 /* checked is false if the initrd does not say what it was built with. */
 void record_initrd(struct record *r, bool checked, size_t n_entries);

@@ -20,20 +20,30 @@ static const struct stage sequence[] = {
 	{ "tpm", stage_tpm, NULL },
 	/* Before anything vendor-supplied is parsed: what follows runs in a measured phase. */
 	{ "enter", stage_enter, NULL },
+	/* Vendors' programs, never earlier: what they do belongs to a measured phase. */
+	{ "hooks", hooks_entered, NULL },
 	/* Before anything is merged: an extension must not bring its own judges. */
 	{ "trust", stage_trust, undo_trust },
 	/* Before the disk is awaited: its driver may come in an extension. */
 	{ "extend", stage_extend, undo_extend },
+	/* Those that an extension brought, or that need its drivers. */
+	{ "hooks", hooks_extended, NULL },
 	/* Exactly one disk; on every other one nothing is read but the partition table. */
 	{ "discover", stage_discover, undo_discover },
+	/* The disk is known, and nothing of it is proven. */
+	{ "hooks", hooks_discovered, NULL },
 	/* Data, hash and signature are matched before any of them is trusted. */
 	{ "choose", stage_choose, undo_choose },
 	/* The only place where a proven volume is made; mounting takes nothing else. */
 	{ "prove", stage_prove, undo_prove },
+	/* Before a file system driver looks at the root. */
+	{ "hooks", hooks_proven, NULL },
 	/* After the proof: no file system driver sees a byte that is not proven. */
 	{ "assemble", stage_assemble, undo_assemble },
 	/* All checks of the new root, while everything can still be undone. */
 	{ "check", stage_check, NULL },
+	/* The last ones that may refuse: the whole new root is in sight. */
+	{ "hooks", hooks_checked, NULL },
 	/* The last measurement closes the phase: afterwards nothing is mounted or unlocked. */
 	{ "leave", stage_leave, NULL },
 	/* No undo past here. */

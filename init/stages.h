@@ -29,6 +29,14 @@ int measure_from_esp(struct boot *b, struct err *e);
 /* Queues the modules of slipway.conf: those that are there. */
 void want_modules(const struct boot *b);
 
+/* Each runs the hooks of its point, in the order of their names; the first that does not let
+ * the boot go on ends it. */
+int hooks_entered(struct boot *b, struct err *e);
+int hooks_extended(struct boot *b, struct err *e);
+int hooks_discovered(struct boot *b, struct err *e);
+int hooks_proven(struct boot *b, struct err *e);
+int hooks_checked(struct boot *b, struct err *e);
+
 /* Ends what extend began: for the leave stage, which must know whether it worked. */
 int end_extensions(struct boot *b, struct err *e);
 

@@ -39,8 +39,8 @@ int boot_wait(struct boot *b, int (*done)(void *arg, struct err *e), void *arg, 
 	return rc;
 }
 
-static int measure_into(struct boot *b, unsigned pcr, const char *word, const char *event_type,
-			struct err *e)
+int boot_measure_into(struct boot *b, unsigned pcr, const char *word, const char *event_type,
+		      struct err *e)
 {
 	struct measurement m;
 	int rc;
@@ -57,7 +57,7 @@ static int measure_into(struct boot *b, unsigned pcr, const char *word, const ch
 
 int boot_measure(struct boot *b, const char *word, const char *event_type, struct err *e)
 {
-	return measure_into(b, PHASE_PCR, word, event_type, e);
+	return boot_measure_into(b, PHASE_PCR, word, event_type, e);
 }
 
 int boot_measure_pcr(struct boot *b, unsigned pcr, const char *word, const char *event_type,
@@ -290,21 +290,40 @@ int stage_tpm(struct boot *b, struct err *e)
 
 /* ---- enter ---- */
 
+static void load_credential_drivers(struct boot *b, const char *who)
+{
+	static const char *const drivers[] = { "qemu_fw_cfg", "dmi-sysfs" };
+	struct err why;
+
+	for (size_t i = 0; i < sizeof(drivers) / sizeof(*drivers); i++)
+		if (kernel_require(b->kernel, drivers[i], &why) < 0)
+			log_warning("%s: %s no credentials from there", why.what, who);
+}
+
 /* Only if the stub left some: reading what the firmware says takes time. */
 static int import_credentials(struct boot *b, struct err *e)
 {
-	static const char *const drivers[] = { "qemu_fw_cfg", "dmi-sysfs" };
 	SCOPED(cmdline_done) struct cmdline words = { 0 };
-	struct err why;
 	int rc = b->options.credentials ? credentials_present("", e) : 0;
 
 	if (rc <= 0)
 		return rc;
-	for (size_t i = 0; i < sizeof(drivers) / sizeof(*drivers); i++)
-		if (kernel_require(b->kernel, drivers[i], &why) < 0)
-			log_warning("%s: the host gets no credentials from there", why.what);
+	load_credential_drivers(b, "the host gets");
 	rc = read_words(&words, e);
 	return rc < 0 ? rc : credentials_import(&words, &b->credentials, e);
+}
+
+int boot_lend_credentials(struct boot *b, const char **ret, struct err *e)
+{
+	SCOPED(cmdline_done) struct cmdline words = { 0 };
+	int rc;
+
+	*ret = NULL;
+	if (!b->options.credentials)
+		return 0;
+	load_credential_drivers(b, "hooks get");
+	rc = read_words(&words, e);
+	return rc < 0 ? rc : credentials_lend(&words, &b->credentials, ret, e);
 }
 
 /* What firmware, boot loader and stub measured ends here: no later word can pass for theirs.
@@ -315,7 +334,7 @@ static int separate(struct boot *b, struct err *e)
 	int rc = 0;
 
 	for (size_t i = 0; i < sizeof(pcrs) && rc >= 0; i++)
-		rc = measure_into(b, pcrs[i], "os-separator", "os-separator", e);
+		rc = boot_measure_into(b, pcrs[i], "os-separator", "os-separator", e);
 	return rc;
 }
 

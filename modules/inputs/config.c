@@ -133,6 +133,22 @@ static bool set_lockdown(struct config *c, const char *value)
 	return lockdown_parse(value, &c->lockdown);
 }
 
+static bool set_flag(bool *flag, const char *value)
+{
+	*flag = strcmp(value, "yes") == 0;
+	return *flag || strcmp(value, "no") == 0;
+}
+
+static bool set_hook_scripts(struct config *c, const char *value)
+{
+	return set_flag(&c->hook_scripts, value);
+}
+
+static bool set_hook_measure(struct config *c, const char *value)
+{
+	return set_flag(&c->hook_measure, value);
+}
+
 static const struct {
 	const char *key;
 	bool (*set)(struct config *c, const char *value);
@@ -153,6 +169,8 @@ static const struct {
 	{ "minimum-version", set_minimum_version },
 	{ "secure-boot", set_secure_boot },
 	{ "lockdown", set_lockdown },
+	{ "hook-scripts", set_hook_scripts },
+	{ "hook-measure", set_hook_measure },
 };
 
 static bool apply(struct config *c, const char *key, const char *value)

@@ -45,6 +45,8 @@ struct config {
 	char minimum_version[CONFIG_VERSION_BYTES]; /* of the root; "" for any */
 	bool secure_boot_required;
 	enum lockdown lockdown; /* what the kernel must have at least */
+	bool hook_scripts;    /* hooks may be scripts, which an interpreter runs */
+	bool hook_measure;    /* each is measured before it runs */
 };
 
 #define CONFIG_DEFAULTS                                                                \

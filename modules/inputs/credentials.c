@@ -8,7 +8,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "init/core/bytes.h"
 #include "init/core/cleanup.h"
@@ -18,6 +20,7 @@
 
 #define SYSTEM "/run/credentials/@system"
 #define ENCRYPTED "/run/credentials/@encrypted"
+#define LENT "/run/credentials/@slipway"
 #define DMI "/sys/firmware/dmi/entries"
 
 enum { MAX_OEM_STRUCTURES = 64 };
@@ -301,6 +304,35 @@ int credentials_import(const struct cmdline *words, struct credentials *ret, str
 	log_info("credentials for the host: %zu encrypted, %zu others", encrypted.n, system.n);
 	*ret = (struct credentials){ encrypted.n, system.n };
 	return 0;
+}
+
+int credentials_lend(const struct cmdline *words, const struct credentials *imported,
+		     const char **ret, struct err *e)
+{
+	const struct credential_sources from = { "", confidential_vm(), words };
+	struct credential_store encrypted = { .path = LENT, .own_mount = true, .fd = -1 };
+	struct credential_store system = encrypted;
+	int rc = 0;
+
+	*ret = imported->n_system ? SYSTEM : NULL;
+	if (imported->n_system || imported->n_encrypted)
+		return 0;
+	/* Encrypted ones would have been imported. */
+	rc = credentials_collect(&from, &encrypted, &system, e);
+	credential_store_close(&encrypted);
+	credential_store_close(&system);
+	*ret = LENT;
+	return rc;
+}
+
+void credentials_take_back(const char *folder)
+{
+	if (!folder || strcmp(folder, LENT) != 0)
+		return;
+	umount2(LENT, MNT_DETACH | UMOUNT_NOFOLLOW);
+	/* Neither was there before, unless others use it, too. */
+	if (rmdir(LENT) == 0)
+		rmdir("/run/credentials");
 }
 
 void credentials_environment(const struct credentials *c, const char *ret[static 3])

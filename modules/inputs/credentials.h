@@ -25,6 +25,12 @@ int credentials_present(const char *root, struct err *e);
  * loaded already. Bad ones are skipped with a warning. Errors: ERR_SYSTEM, ERR_MEMORY. */
 int credentials_import(const struct cmdline *words, struct credentials *ret, struct err *e);
 
+/* Where those that are not encrypted are, for hooks: in the folder for the host if anything was
+ * imported, else in one for hooks alone, which credentials_take_back() removes. Errors: as above. */
+int credentials_lend(const struct cmdline *words, const struct credentials *imported,
+		     const char **ret, struct err *e);
+void credentials_take_back(const char *folder);
+
 /* The variables that tell the host of them; NULL-terminated. */
 void credentials_environment(const struct credentials *c, const char *ret[static 3]);
 

@@ -62,6 +62,24 @@ def stages_in_page(page: str) -> Facts:
     return {name: place for place, name in enumerate(re.findall(r"(?m)^\.Ss ([a-z]+)$", page))}
 
 
+def points_in_code() -> Facts:
+    names = re.findall(r"(?m)^\t\{ \"hooks\", hooks_(\w+), NULL \},", text_of("init/sequence.c"))
+    return {name: place for place, name in enumerate(names)}
+
+
+def points_in_page(page: str) -> Facts:
+    points = page.split(".Ss Points")[1].split(".Ss")[0]
+    return {name: place for place, name in enumerate(items(points, 1))}
+
+
+def declaration_in_code() -> Facts:
+    return dict.fromkeys(re.findall(r"\{ \"([a-z]+)\", set_", text_of("hooks/declaration.c")))
+
+
+def declaration_in_page(page: str) -> Facts:
+    return dict.fromkeys(items(page.split(".Ss The declaration")[1].split(".Ss")[0], 1))
+
+
 def members_in_code() -> Facts:
     code = text_of("init/record.c")
     return dict.fromkeys(re.findall(r"(?:r->top|array\(r|section\(r), \"(\w+)\"", code))
@@ -133,6 +151,8 @@ PAIRS: dict[str, tuple[str, Callable[[], Facts], Callable[[str], Facts]]] = {
     "settings": ("init/slipway.conf.5", keys_in_code, keys_in_page),
     "floor": ("init/slipway.conf.5", floors_in_code, floors_in_page),
     "stages": ("init/slipway-init.8", stages_in_code, stages_in_page),
+    "points": ("hooks/slipway-hooks.7", points_in_code, points_in_page),
+    "declaration": ("hooks/slipway-hooks.7", declaration_in_code, declaration_in_page),
     "members": ("init/slipway-boot.json.5", members_in_code, members_in_page),
     "inner members": ("init/slipway-boot.json.5", inner_members_in_code, inner_members_in_page),
     "options": ("mkinitrd/slipway-mkinitrd.8", options_in_code, options_in_page),
@@ -182,7 +202,7 @@ def unknown_codes(page: str) -> set[str]:
 
 
 @pytest.mark.parametrize("path", ["init/slipway-init.8", "init/slipway-cmdline.7",
-                                  "init/slipway.conf.5"])
+                                  "init/slipway.conf.5", "hooks/slipway-hooks.7"])
 def test_codes_in_pages_exist(path):
     assert unknown_codes(text_of(path)) == set()
     assert unknown_codes(text_of(path) + ".Pq Li ROOT_MISING\n") == {"ROOT_MISING"}
