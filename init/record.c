@@ -150,12 +150,13 @@ void record_stage_forget(struct record *r)
 		json_object_array_del_idx(a, n - 1, 1);
 }
 
-void record_initrd(struct record *r, bool checked, size_t n_entries)
+void record_initrd(struct record *r, bool checked, size_t n_entries, bool scripts)
 {
 	struct json_object *o = section(r, "initrd");
 
 	put_bool(o, "checked", checked);
 	put_number(o, "entries", n_entries);
+	put_bool(o, "scripts", scripts);
 }
 
 void record_firmware(struct record *r, const struct firmware *f)

@@ -42,7 +42,7 @@ char *record_view(const struct record *r, const struct hook *h, size_t *ret_n);
 void record_hook(struct record *r, const struct hook *h, const struct hook_result *result);
 
 /* checked is false if the initrd does not say what it was built with. */
-void record_initrd(struct record *r, bool checked, size_t n_entries);
+void record_initrd(struct record *r, bool checked, size_t n_entries, bool scripts);
 void record_firmware(struct record *r, const struct firmware *f);
 /* What the kernel denies even root, if it was asked. */
 void record_lockdown(struct record *r, const char *level);

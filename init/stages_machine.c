@@ -121,13 +121,13 @@ int stage_initrd(struct boot *b, struct err *e)
 
 	if (rc < 0 && e->errnum == ENOENT) {
 		log_debug("no '%s': nobody says what the initrd was built with", MANIFEST_PATH);
-		record_initrd(b->record, false, 0);
+		record_initrd(b->record, false, 0, b->config.hook_scripts);
 		return 0;
 	}
 	if (rc >= 0)
 		rc = unpacked_check(root, text, n, &n_entries, e);
 	if (rc >= 0)
-		record_initrd(b->record, true, n_entries);
+		record_initrd(b->record, true, n_entries, b->config.hook_scripts);
 	return rc;
 }
 

@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* hook.h - vendors' programs, as hooks/ describes them. */
+/* hook.h - vendors' programs, as slipway-hooks(7) describes them. */
 #pragma once
 
-#include "init/core/err.h"
+#include <stdbool.h>
 
-/* Judges POINT:FILE. This version's init runs no hooks, so that even a good one is
- * refused, after what is wrong with it by itself. Errors: ERR_CONFIG, ERR_SYSTEM. */
-int hook_check(const char *word, struct err *e);
+#include "init/core/err.h"
+#include "mkinitrd/initrd.h"
+
+/* Packs the program of POINT:FILE, and FILE.hook if there is one, for that point. What PID 1
+ * would refuse is refused; so is a script, unless scripts says that slipway.conf allows them, and
+ * the initrd has its interpreter by now. Errors: ERR_CONFIG, ERR_HOOK_INVALID (the declaration),
+ * ERR_SYSTEM, ERR_MEMORY. */
+int hook_add(struct initrd *i, const char *word, bool scripts, struct err *e);
+
+/* Packs a static busybox, and the links by which it is /bin/sh. Nothing but scripts needs one,
+ * so that they must be allowed. Errors: as above. */
+int hook_add_busybox(struct initrd *i, const char *file, bool scripts, struct err *e);

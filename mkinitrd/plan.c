@@ -110,18 +110,18 @@ static int conflict(const char *source, struct err *e)
 
 /* What PID 1 would refuse must not get so far. */
 static int check_config(const char *source, const char *text, size_t n, const char *policy,
-			struct err *e)
+			struct config *ret, struct err *e)
 {
-	struct config config;
 	struct policy floor;
-	int rc = config_parse(text, n, &config, e);
+	int rc = config_parse(text, n, ret, e);
 
-	if (rc < 0 || !*config.image_policy)
+	if (rc < 0 || !*ret->image_policy)
 		return rc;
-	return policy ? conflict(source, e) : policy_parse(config.image_policy, &floor, e);
+	return policy ? conflict(source, e) : policy_parse(ret->image_policy, &floor, e);
 }
 
-static int add_config(struct initrd *i, const char *source, const char *policy, struct err *e)
+static int add_config(struct initrd *i, const char *source, const char *policy, struct config *ret,
+		      struct err *e)
 {
 	SCOPED(mem_free) char *text = NULL;
 	SCOPED(mem_free) char *whole = NULL;
@@ -131,7 +131,7 @@ static int add_config(struct initrd *i, const char *source, const char *policy, 
 	if (source)
 		rc = source_read(source, CONFIG_MAX_BYTES, &text, &n, e);
 	if (rc == 0 && text)
-		rc = check_config(source, text, n, policy, e);
+		rc = check_config(source, text, n, policy, ret, e);
 	if (rc < 0)
 		return rc;
 	if (!policy)
@@ -141,27 +141,37 @@ static int add_config(struct initrd *i, const char *source, const char *policy, 
 		whole = NULL;
 		return err_set(e, ERR_MEMORY, 0, "no memory for slipway.conf");
 	}
-	rc = check_config("--policy", whole, strlen(whole), NULL, e);
+	rc = check_config("--policy", whole, strlen(whole), NULL, ret, e);
 	return rc == 0 ? initrd_add_text(i, "etc/slipway.conf", whole,
 					 source ? "--conf and --policy" : "--policy", e)
 		       : rc;
 }
 
-static int add_given_files(struct initrd *i, const struct build_options *o, struct err *e)
+static int add_hooks(struct initrd *i, const struct build_options *o, bool scripts, struct err *e)
 {
 	int rc = 0;
 
+	if (o->busybox)
+		rc = hook_add_busybox(i, o->busybox, scripts, e);
+	for (size_t n = 0; n < o->hooks.n && rc == 0; n++)
+		rc = hook_add(i, o->hooks.v[n], scripts, e);
+	return rc;
+}
+
+static int add_given_files(struct initrd *i, const struct build_options *o, struct err *e)
+{
+	struct config config = CONFIG_DEFAULTS;
+	int rc = 0;
+
 	if (o->conf || o->policy)
-		rc = add_config(i, o->conf, o->policy, e);
+		rc = add_config(i, o->conf, o->policy, &config, e);
 	for (size_t n = 0; n < o->certificates.n && rc == 0; n++)
 		rc = certificate_add(i, o->certificates.v[n], e);
 	for (size_t n = 0; n < o->modprobe_configs.n && rc == 0; n++)
 		rc = add_modprobe_config(i, o->modprobe_configs.v[n], e);
 	for (size_t n = 0; n < o->includes.n && rc == 0; n++)
 		rc = add_include(i, o->includes.v[n], e);
-	for (size_t n = 0; n < o->hooks.n && rc == 0; n++)
-		rc = hook_check(o->hooks.v[n], e);
-	return rc;
+	return rc < 0 ? rc : add_hooks(i, o, config.hook_scripts, e);
 }
 
 static int exclude_modules(struct closure *c, const struct words *modules, struct err *e)

@@ -31,7 +31,7 @@ def test_whole_initrd(demo, manifest, boot):
     boots(got)
     entries = [line for line in manifest.splitlines() if not line.startswith("#")]
     assert len(entries) > 40
-    assert got.record["initrd"] == {"checked": True, "entries": len(entries)}
+    assert got.record["initrd"] == {"checked": True, "entries": len(entries), "scripts": False}
 
 
 def test_initrd_of_somebody_else(demo, boot, tmp_path):
@@ -42,7 +42,7 @@ def test_initrd_of_somebody_else(demo, boot, tmp_path):
     image.write_bytes(chain.archive(tree))
     got = boot(direct(demo.disk, initrd=image))
     boots(got)
-    assert got.record["initrd"] == {"checked": False, "entries": 0}
+    assert got.record["initrd"] == {"checked": False, "entries": 0, "scripts": False}
 
 
 def last_file(text: str) -> str:

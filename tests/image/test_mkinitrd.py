@@ -160,6 +160,10 @@ def inputs(tmp_path_factory) -> Path:
         (folder / name).chmod(0o755)
     shutil.copy(folder / "static", folder / "plain")
     (folder / "plain").chmod(0o644)
+    for name, text in (("undeclared", "deadline=soon\n"), ("gate", "deadline=9\n"), ("bad.name", "")):
+        shutil.copy(folder / "static", folder / name)
+        (folder / f"{name}.hook").write_text(text)
+    (folder / "scripts.conf").write_text("hook-scripts=yes\n")
     return folder
 
 
@@ -452,6 +456,27 @@ def test_the_only_kernel_needs_no_name(tmp_path, sysroot, inputs):
     assert (tmp_path / "named").read_bytes() == (tmp_path / "found").read_bytes()
 
 
+HOOKS = "usr/lib/slipway/hooks"
+
+
+def test_hooks(build, tmp_path, inputs):
+    image = build("--profile=none", f"--hook=checked:{inputs}/gate", f"--hook=entered:{inputs}/static",
+                  f"--hook=checked:{inputs}/script", f"--busybox={inputs}/static",
+                  f"--conf={inputs}/scripts.conf", "--manifest", tmp_path / "list")
+    tree = image.unpack(tmp_path / "tree")
+    packed = {str(p.relative_to(tree / HOOKS)): p for p in (tree / HOOKS).rglob("*") if p.is_file()}
+    assert sorted(packed) == ["checked/gate", "checked/gate.hook", "checked/script", "entered/static"]
+    assert packed["checked/gate"].read_bytes() == (inputs / "static").read_bytes()
+    assert packed["checked/gate.hook"].read_text() == "deadline=9\n"
+    assert {name for name, p in packed.items() if p.stat().st_mode & 0o111} == \
+        {"checked/gate", "checked/script", "entered/static"}
+    assert (tree / "bin/sh").resolve() == (tree / "usr/bin/busybox").resolve()
+    reasons = {line.split("\t")[3]: line.split("\t")[4]
+               for line in (tmp_path / "list").read_text().splitlines() if "\t" in line}
+    assert reasons[f"/{HOOKS}/checked/gate"] == "--hook"
+    assert reasons["/usr/bin/busybox"] == "--busybox"
+
+
 # words, what etc/slipway.conf has then
 POLICIES = {
     "alone": (["--policy=root=signed"], "image-policy=root=signed\n"),
@@ -593,15 +618,25 @@ REFUSED = {
     "policy": (["--policy=root=sigend"], 2, "--policy: "),
     "two policies": (["--policy=root=signed", "--conf={inputs}/with-policy.conf"], 1, "say two things"),
     "hook without a point": (["--hook={inputs}/static"], 1, "is not POINT:FILE"),
-    "hook that is nowhere": (["--hook=pre-mount:{inputs}/gone"], 1, "/gone'"),
-    "hook that is a folder": (["--hook=pre-mount:{inputs}/tree"], 1, "not an executable file"),
-    "hook that is not executable": (["--hook=pre-mount:{inputs}/plain"], 1, "not an executable file"),
-    "hook that is a script": (["--hook=pre-mount:{inputs}/script"], 1, "is no ELF program"),
-    "hook that is no program": (["--hook=pre-mount:{inputs}/object"], 1, "link it with -static"),
-    "hook that is cut": (["--hook=pre-mount:{inputs}/cut"], 1, "damaged"),
-    "hook of another processor": (["--hook=pre-mount:{inputs}/foreign"], 1, "another kind of processor"),
-    "hook that is dynamic": (["--hook=pre-mount:{inputs}/dynamic"], 1, "is linked dynamically"),
-    "hook at all": (["--hook=pre-mount:{inputs}/static"], 1, "this version's init runs no hooks"),
+    "hook at no point": (["--hook=pre-mount:{inputs}/static"], 1, "there is no such point"),
+    "hook that is nowhere": (["--hook=checked:{inputs}/gone"], 1, "/gone'"),
+    "hook that is a folder": (["--hook=checked:{inputs}/tree"], 1, "not an executable file"),
+    "hook that is not executable": (["--hook=checked:{inputs}/plain"], 1, "not an executable file"),
+    "hook with a bad name": (["--hook=checked:{inputs}/bad.name"], 1, "'bad.name': a name has"),
+    "hook that is a script": (["--hook=checked:{inputs}/script"], 1, "takes hook-scripts=yes"),
+    "hook whose interpreter is not packed": (["--hook=checked:{inputs}/script",
+                                              "--conf={inputs}/scripts.conf"], 1,
+                                             "'/usr/bin/sh', which is not packed"),
+    "hook that is no program": (["--hook=checked:{inputs}/object"], 1, "link it with -static"),
+    "hook that is cut": (["--hook=checked:{inputs}/cut"], 1, "damaged"),
+    "hook of another processor": (["--hook=checked:{inputs}/foreign"], 1, "another kind of processor"),
+    "hook that is dynamic": (["--hook=checked:{inputs}/dynamic"], 1, "is linked dynamically"),
+    "hook with a bad declaration": (["--hook=checked:{inputs}/undeclared"], 1,
+                                    "undeclared.hook:1: 'deadline=soon'"),
+    "hook twice": (["--hook=checked:{inputs}/static"] * 2, 1, "twice"),
+    "busybox without scripts": (["--busybox={inputs}/static"], 1, "does not have hook-scripts=yes"),
+    "busybox that is dynamic": (["--busybox={inputs}/dynamic", "--conf={inputs}/scripts.conf"], 1,
+                                "busybox '"),
     "configuration file that is nowhere": (["--config={inputs}/gone"], 2, "/gone'"),
     "configuration file with a typo": (["--config={inputs}/bad.conf"], 2,
                                        "/bad.conf:2: 'certs' is no key"),
