@@ -246,6 +246,9 @@ install: all $(MANPAGES) ## into $(DESTDIR)$(PREFIX)
 	install -D -m 644 -t $(doc)/mkosi mkinitrd/mkosi/README.md mkinitrd/mkosi/mkosi.conf
 	install -D -m 755 -t $(doc)/mkosi mkinitrd/mkosi/mkosi.finalize
 	install -D -m 644 -t $(doc)/mkosi/mkosi.repart mkinitrd/mkosi/mkosi.repart/*.conf
+	install -D -m 644 -t $(doc)/hooks hooks/view.schema.json
+	install -D -m 644 -t $(doc)/hooks/examples hooks/examples/*.md hooks/examples/*.c hooks/examples/*.hook
+	install -D -m 755 -t $(doc)/hooks/examples hooks/examples/splash
 	for page in $(MANPAGES); do \
 		install -D -m 644 -t $(prefix)/share/man/man$${page##*.} $$page || exit; \
 	done

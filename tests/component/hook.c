@@ -219,6 +219,24 @@ int main(void)
 		fact_file("absent", "/run/credentials/absent");
 		fact_file("other", "/run/credentials/other");
 	}
+	/* Where a boot is told to be refused. */
+	if (strcmp(name, "refuse-at") == 0) {
+		char point[32] = "";
+		int fd = open("/run/credentials/refuse.at", O_RDONLY);
+		ssize_t n = fd < 0 ? 0 : read(fd, point, sizeof(point) - 1);
+
+		if (n > 0 && strcmp(point, getenv("SLIPWAY_POINT")) == 0)
+			return puts("refuse as it was told") < 0;
+	}
+	/* What it reads, on the console. */
+	if (strcmp(name, "tell-view") == 0) {
+		char chunk[4096];
+		ssize_t n;
+
+		while ((n = read(0, chunk, sizeof(chunk))) > 0)
+			(void)!write(2, chunk, (size_t)n);
+		(void)!write(2, "\n", 1);
+	}
 	if (strcmp(name, "output-link") == 0)
 		fact_try("link", symlink("/etc/shadow", "/run/output/link"));
 	if (strcmp(name, "output-kept") == 0)

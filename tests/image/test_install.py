@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parents[2]
-PAGES = {p.name for folder in ("init", "mkinitrd", "report", "tests/lib")
+PAGES = {p.name for folder in ("init", "hooks", "mkinitrd", "report", "tests/lib")
          for p in (REPO / folder).glob("*.[1-8]")}
 DOC = "share/doc/slipway"
 FILES = {
@@ -30,6 +30,9 @@ FILES = {
     **{f"{DOC}/mkosi/mkosi.repart/{p.name}": 0o644
        for p in (REPO / "mkinitrd/mkosi/mkosi.repart").iterdir()},
     f"{DOC}/mkosi/mkosi.finalize": 0o755,
+    f"{DOC}/hooks/view.schema.json": 0o644,
+    **{f"{DOC}/hooks/examples/{p.name}": 0o644 for p in (REPO / "hooks/examples").iterdir()},
+    f"{DOC}/hooks/examples/splash": 0o755,
     **{f"share/man/man{name[-1]}/{name}": 0o644 for name in PAGES | {"slipway-reasons.7"}},
 }
 

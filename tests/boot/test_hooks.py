@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Hooks: the examples, what each point knows, and how a boot goes on or ends."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+import chain
+import lab
+from expect import MEASURE, boots, direct, refused
+from lab import paths, steps
+from lab.tpm import extend, word_digest
+
+REPO = Path(__file__).resolve().parents[2]
+COMPILER = paths.BUILD / "deps/x86_64-linux-musl/bin/slipway-cc"
+POINTS = ("entered", "extended", "discovered", "proven", "checked")
+# A file that reads as 0 or 1, as that of a GPIO does; a word of the command line sets it.
+SWITCH, CLOSED = "/sys/module/rcupdate/parameters/rcu_expedited", "rcupdate.rcu_expedited=1"
+NETWORK = b"[Match]\nName=*\n[Network]\nDHCP=yes\n"
+
+
+def compiled(folder: Path, source: str, name: str, declaration: str = "", *words: str) -> Path:
+    """A hook of this name, with its declaration beside it."""
+    program = folder / name
+    steps.run([COMPILER, "-Os", *words, "-o", program, REPO / source])
+    (folder / f"{name}.hook").write_text(declaration or (REPO / source).with_suffix(".hook").read_text())
+    return program
+
+
+@dataclass(frozen=True)
+class Image:
+    """What an initrd is packed with: hooks by their points, and settings."""
+
+    hooks: list[tuple[str, Path]]
+    conf: str = ""
+    more: tuple[str, ...] = ()
+
+    def build(self, name: str) -> Path:
+        words = [f"--hook={point}:{path}" for point, path in self.hooks]
+        return chain.initrd(f"hooks-{name}", conf=self.conf, more=(*words, *self.more))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """One place for all: the words of the builder are part of what makes an initrd new."""
+    made = chain.SHARED / "hooks"
+    made.mkdir(parents=True, exist_ok=True)
+    return made
+
+
+@pytest.fixture(scope="module")
+def appliance(folder) -> Path:
+    """The three examples, and one that shows what hooks are told; all of them measured."""
+    gate = compiled(folder, "hooks/examples/gate.c", "gate", "", f'-DSWITCH="{SWITCH}"')
+    provision = compiled(folder, "hooks/examples/provision.c", "provision")
+    splash = REPO / "hooks/examples/splash"
+    view = compiled(folder, "tests/component/hook.c", "tell-view", "failure=skip\n")
+    hooks = [("entered", splash), ("proven", splash), ("checked", splash), ("entered", provision),
+             ("proven", gate), ("checked", view)]
+    return Image(hooks, "hook-scripts=yes\nhook-measure=yes\n",
+                 ("--busybox=/bin/busybox",)).build("appliance")
+
+
+def hook(got, point: str, name: str) -> dict:
+    """What the record says of one hook."""
+    return next(h for h in got.record["hooks"] if (h["point"], h["name"]) == (point, name))
+
+
+def schema() -> dict:
+    return json.loads((REPO / "hooks/view.schema.json").read_text())
+
+
+def test_examples(appliance, demo, boot):
+    """The root's cat is the init, and shows on the console what the host finds in /run. As it
+    is no systemd, the folder of systemd's own state was renamed."""
+    credential = base64.b64encode(NETWORK).decode()
+    words = f"{MEASURE} {CLOSED} init=/usr/bin/cat -- /run/systemd.pre-switch-root/network/10-site.network"
+    got = boot(lab.direct(demo.disk, initrd=appliance, append=words, tpm="on", timeout=300,
+                          smbios=[f"io.systemd.credential.binary:site.network={credential}"]))
+    assert got.record["result"] == "handed-over" and got.end == "panic", got.explain()
+    ran = [(h["point"], h["name"], h["verdict"], h["script"]) for h in got.record["hooks"]]
+    assert ran == [("entered", "provision", "continued", False), ("entered", "splash", "continued", True),
+                   ("proven", "gate", "continued", False), ("proven", "splash", "continued", True),
+                   ("checked", "splash", "continued", True),
+                   ("checked", "tell-view", "continued", False)], got.explain()
+    assert hook(got, "entered", "provision")["facts"] == {"network": f"{len(NETWORK)} bytes"}
+    assert all(got.seen(rf"^{re.escape(line)}$") for line in NETWORK.decode().split()), got.explain()
+    for text in ("starting", "the system is genuine", "the system takes over"):
+        assert got.seen(re.escape(f"** {text} **")), got.explain()
+    assert hook(got, "proven", "gate")["facts"] == {"switch": "closed"}
+    assert got.record["initrd"]["scripts"] is True and got.record["warnings"] == []
+    measured(got)
+    seen_by_hook(got)
+
+
+def measured(got) -> None:
+    """Each hook was measured before it ran, and nothing else into this PCR."""
+    words = [f"slipway-hook:{h['point']}:{h['name']}:{h['digest']}:{h['declaration']}"
+             for h in got.record["hooks"]]
+    assert [m["text"] for m in got.record["measurements"] if m["pcr"] == 13] == words
+    for bank, values in got.pcrs.items():
+        value = "00" * (len(values[13]) // 2)
+        for word in words:
+            value = extend(bank, value, word_digest(bank, word))
+        assert values[13] == value
+
+
+def seen_by_hook(got) -> None:
+    """What the last hook was told is as the schema says, and what the record has."""
+    said = re.findall(r"slipway\[1\]: hooks: hook 'tell-view': (.*)", got.serial)
+    view = json.loads("".join(said).removesuffix("message of tell-view"))
+    jsonschema.validate(view, schema())
+    assert (view["point"], view["hook"]) == ("checked", "tell-view")
+    assert view["boot"]["root"] == got.record["root"]
+    assert view["boot"]["hooks"] == got.record["hooks"][:-1]
+    for spoil in ({"point": "somewhere"}, {"hook": "../x"}, {"schema": 2}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(view | spoil, schema())
+
+
+def test_a_gate_that_is_open(appliance, demo, boot):
+    """The twin: the same image, and a switch that is not closed."""
+    got = boot(direct(demo.disk, initrd=appliance, tpm=True))
+    refused(got, "HOOK_REFUSED", "hooks", "hook 'gate' refuses: the lid is open")
+    assert [h["name"] for h in got.record["hooks"]] == ["provision", "splash", "gate"]
+    assert hook(got, "proven", "gate")["facts"] == {"switch": "open"}
+    assert hook(got, "entered", "provision")["facts"] == {"network": "none"}
+
+
+@pytest.fixture(scope="module")
+def refusing(folder) -> Path:
+    """The same hook at each point, which refuses where a credential says."""
+    program = compiled(folder, "tests/component/hook.c", "refuse-at", "credential=refuse.at\n")
+    return Image([(point, program) for point in POINTS]).build("refusing")
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_each_point_may_refuse(point, refusing, demo, boot):
+    got = boot(direct(demo.disk, f"systemd.set_credential=refuse.at:{point}", initrd=refusing))
+    refused(got, "HOOK_REFUSED", "hooks", "hook 'refuse-at' refuses: as it was told")
+    assert got.record["failure"]["where"].startswith(f"point '{point}'")
+    assert [h["verdict"] for h in got.record["hooks"]] == \
+        ["continued"] * POINTS.index(point) + ["refused"]
+    known = {"entered": "firmware", "extended": "trust", "discovered": "disk", "proven": "partitions",
+             "checked": "os"}
+    assert all((member in got.record) == (POINTS.index(at) <= POINTS.index(point))
+               for at, member in known.items()), got.record.keys()
+
+
+# What each does, and what becomes of it: all in one boot, which goes on.
+BAD = {"hang": "HOOK_TIMEOUT", "bomb": "HOOK_TIMEOUT", "flood": "HOOK_FAILED", "crash": "HOOK_FAILED",
+       "signal": "HOOK_FAILED", "status": "HOOK_FAILED", "silent": "HOOK_FAILED",
+       "kill-group": "HOOK_FAILED", "flood-messages": "HOOK_FAILED", "kill-all": None, "orphan": None,
+       "gigabyte": None, "mount": None}
+
+
+def test_bad_hooks_that_may_be_skipped(folder, demo, boot):
+    hooks = [("proven", compiled(folder, "tests/component/hook.c", name, "deadline=1\nfailure=skip\n"))
+             for name in BAD]
+    got = boot(direct(demo.disk, initrd=Image(hooks).build("bad")))
+    boots(got, "hook 'bomb' was killed, as it did not end within seconds: 1, continuing")
+    assert {h["name"]: h["code"] for h in got.record["hooks"]} == BAD
+    for h in got.record["hooks"]:
+        assert h["verdict"] == ("skipped" if BAD[h["name"]] else "continued"), h
+        assert h["duration_us"] < 2_000_000, h
+
+
+@dataclass(frozen=True)
+class Must:
+    """A hook whose failure counts."""
+
+    name: str
+    code: str
+    says: str
+    declaration: str = "deadline=1\n"
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
+MUST = [
+    Must("hang", "HOOK_TIMEOUT", "hook 'hang' was killed, as it did not end within seconds: 1"),
+    Must("crash", "HOOK_FAILED", "hook 'crash' was ended by signal 6"),
+    Must("script", "HOOK_INVALID", "hook 'script' is a script, and slipway.conf does not allow",
+         files={"script": b"#!/bin/sh\n"}),
+]
+
+
+@pytest.mark.parametrize("case", MUST, ids=lambda case: case.name)
+def test_a_failure_that_counts(case, folder, demo, boot, tmp_path):
+    if case.files:  # which the builder would not pack
+        image = chain.with_files(demo.initrd, {f"usr/lib/slipway/hooks/entered/{name}": content
+                                               for name, content in case.files.items()},
+                                 tmp_path / "initrd")
+    else:
+        program = compiled(tmp_path, "tests/component/hook.c", case.name, case.declaration)
+        image = Image([("entered", program)]).build(f"must-{case.name}")
+    refused(boot(direct(demo.disk, initrd=image)), case.code, "hooks", case.says)
