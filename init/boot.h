@@ -75,7 +75,3 @@ int boot_measure_into(struct boot *b, unsigned pcr, const char *word, const char
 
 /* The same for PCR 11. */
 int boot_measure(struct boot *b, const char *word, const char *event_type, struct err *e);
-
-/* The same into another PCR. */
-int boot_measure_pcr(struct boot *b, unsigned pcr, const char *word, const char *event_type,
-		     struct err *e);

@@ -106,7 +106,7 @@ int measure_from_esp(struct boot *b, struct err *e)
 		for (char *c = word; *c; c++)
 			if (strchr("\"'\\", *c))
 				*c = '?';
-		rc = boot_measure_pcr(b, v->class->id == SYSEXT ? 13 : 12, word, "slipway-extension", e);
+		rc = boot_measure_into(b, v->class->id == SYSEXT ? 13 : 12, word, "slipway-extension", e);
 	}
 	return rc;
 }

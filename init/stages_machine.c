@@ -60,12 +60,6 @@ int boot_measure(struct boot *b, const char *word, const char *event_type, struc
 	return boot_measure_into(b, PHASE_PCR, word, event_type, e);
 }
 
-int boot_measure_pcr(struct boot *b, unsigned pcr, const char *word, const char *event_type,
-		     struct err *e)
-{
-	return measure_into(b, pcr, word, event_type, e);
-}
-
 /* ---- inputs ---- */
 
 static int read_words(struct cmdline *ret, struct err *e)

@@ -32,35 +32,35 @@ dev_t volume_dev(const struct volume *v)
 static const struct mount_case {
 	const char *name, *filesystem, *options;
 	enum volatile_mode mode;
-	const char *expected;
+	const char *tmpfs, *expected;
 } cases[] = {
-	{ "plain", "overlay", FLAGS, VOLATILE_NO,
+	{ "plain", "overlay", FLAGS, VOLATILE_NO, NULL,
 	  "NONE\n"
 	  "/sysroot/etc/file is there\n/sysroot/usr/file is there\n"
 	  "/sysroot/new: Read-only file system\n/sysroot/usr/new: Read-only file system\n"
 	  "nodev\nno link\n" BASE_BEFORE "mount /sysroot\n" },
-	{ "state is the host's", "overlay", FLAGS, VOLATILE_STATE,
+	{ "state is the host's", "overlay", FLAGS, VOLATILE_STATE, NULL,
 	  "NONE\n"
 	  "/sysroot/etc/file is there\n/sysroot/usr/file is there\n"
 	  "/sysroot/new: Read-only file system\n/sysroot/usr/new: Read-only file system\n"
 	  "nodev\nno link\n" BASE_BEFORE "mount /sysroot\n" },
-	{ "rw does not make it writable", "overlay", "rw,dev," FLAGS, VOLATILE_NO,
+	{ "rw does not make it writable", "overlay", "rw,dev," FLAGS, VOLATILE_NO, NULL,
 	  "NONE\n"
 	  "/sysroot/etc/file is there\n/sysroot/usr/file is there\n"
 	  "/sysroot/new: Read-only file system\n/sysroot/usr/new: Read-only file system\n"
 	  "nodev\nno link\n" BASE_BEFORE "mount /sysroot\n" },
-	{ "overlay", "overlay", FLAGS, VOLATILE_OVERLAY,
+	{ "overlay", "overlay", FLAGS, VOLATILE_OVERLAY, NULL,
 	  "NONE\n"
 	  "/sysroot/etc/file is there\n/sysroot/usr/file is there\n"
 	  "/sysroot/new: Success\n/sysroot/usr/new: Success\n"
 	  "nodev\nlink to /dev/block/253:7\n" BASE_BEFORE "mount /sysroot\n" },
-	{ "overlay, narrowed", "overlay", "nosuid,noexec,nosymfollow," FLAGS, VOLATILE_OVERLAY,
+	{ "overlay, narrowed", "overlay", "nosuid,noexec,nosymfollow," FLAGS, VOLATILE_OVERLAY, NULL,
 	  "NONE\n"
 	  "/sysroot/etc/file is there\n/sysroot/usr/file is there\n"
 	  "/sysroot/new: Success\n/sysroot/usr/new: Success\n"
 	  "nodev\nnosuid\nnoexec\nnosymfollow\nlink to /dev/block/253:7\n" BASE_BEFORE
 	  "mount /sysroot\n" },
-	{ "tmpfs with usr", "overlay", FLAGS, VOLATILE_YES,
+	{ "tmpfs with usr", "overlay", FLAGS, VOLATILE_YES, NULL,
 	  "NONE\n"
 	  "/sysroot/etc/file is absent\n/sysroot/usr/file is there\n"
 	  "/sysroot/new: Success\n/sysroot/usr/new: Read-only file system\n"
@@ -69,15 +69,23 @@ static const struct mount_case {
 	"/sysroot/etc/file is absent\n/sysroot/usr/file is absent\n"            \
 	"/sysroot/new: Success\n/sysroot/usr/new: No such file or directory\n"  \
 	"no link\n" BASE_BEFORE
-	{ "no driver", "nonsense", NULL, VOLATILE_NO, "ROOT_MOUNT\n" NOTHING_LEFT },
-	{ "overlay, no driver", "nonsense", NULL, VOLATILE_OVERLAY, "ROOT_MOUNT\n" NOTHING_LEFT },
-	{ "usr, no driver", "nonsense", NULL, VOLATILE_YES, "ROOT_MOUNT\n" NOTHING_LEFT },
-	{ "bad options", "overlay", "lowerdir=/absent:/empty", VOLATILE_NO,
+	{ "no driver", "nonsense", NULL, VOLATILE_NO, NULL, "ROOT_MOUNT\n" NOTHING_LEFT },
+	{ "overlay, no driver", "nonsense", NULL, VOLATILE_OVERLAY, NULL, "ROOT_MOUNT\n" NOTHING_LEFT },
+	{ "usr, no driver", "nonsense", NULL, VOLATILE_YES, NULL, "ROOT_MOUNT\n" NOTHING_LEFT },
+	{ "bad options", "overlay", "lowerdir=/absent:/empty", VOLATILE_NO, NULL,
 	  "ROOT_MOUNT\n" NOTHING_LEFT },
-	{ "other device", "overlay", "device=/dev/x," FLAGS, VOLATILE_NO,
+	{ "other device", "overlay", "device=/dev/x," FLAGS, VOLATILE_NO, NULL,
 	  "CMDLINE\n" NOTHING_LEFT },
-	{ "usr is a link", "overlay", "lowerdir=/linked:/empty", VOLATILE_YES,
+	{ "usr is a link", "overlay", "lowerdir=/linked:/empty", VOLATILE_YES, NULL,
 	  "ROOT_MOUNT\n" NOTHING_LEFT },
+	/* The image is the /usr: what is in it comes one level deeper. */
+	{ "usr on a tmpfs", "overlay", FLAGS, VOLATILE_NO, "ro,size=1M,noexec",
+	  "NONE\n"
+	  "/sysroot/etc/file is absent\n/sysroot/usr/file is absent\n"
+	  "/sysroot/new: Success\n/sysroot/usr/new: Read-only file system\n"
+	  "nodev\nnoexec\nno link\n" BASE_BEFORE "mount /sysroot\nmount /sysroot/usr\n" },
+	{ "usr on a tmpfs, no driver", "nonsense", NULL, VOLATILE_NO, "", "ROOT_MOUNT\n" NOTHING_LEFT },
+	{ "usr on a tmpfs of nonsense", "overlay", FLAGS, VOLATILE_NO, "size=nonsense", "ROOT_MOUNT\n" NOTHING_LEFT },
 };
 
 static void fill(void)
@@ -125,7 +133,7 @@ static void mount_in_sandbox(const void *arg)
 {
 	const struct mount_case *c = arg;
 	struct volume v = { "/dev/mapper/root", makedev(253, 7) };
-	struct root_request r = { &v, c->filesystem, c->options, c->mode };
+	struct root_request r = { &v, c->filesystem, c->options, c->tmpfs, c->mode };
 	struct err e = { 0 };
 	struct statvfs vfs;
 
@@ -160,7 +168,7 @@ static void unmount(const void *arg)
 {
 	const enum volatile_mode *mode = arg;
 	struct volume v = { "/dev/mapper/root", makedev(253, 7) };
-	struct root_request r = { &v, "overlay", FLAGS, *mode };
+	struct root_request r = { &v, "overlay", FLAGS, NULL, *mode };
 	struct root_tree tree;
 	struct err e;
 
