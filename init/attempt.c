@@ -37,7 +37,7 @@ enum failure_attempt attempt(struct boot *b, const char *stage, const struct err
 	char text[300];
 
 	if (granted == ATTEMPT_RETRY && b->n_retries < MAX_RETRIES) {
-		snprintf(text, sizeof(text), "looks for the disk again, retry %u of %u", ++b->n_retries,
+		snprintf(text, sizeof(text), "looks for the disk again, retry %u of %d", ++b->n_retries,
 			 MAX_RETRIES);
 		fail_report(b, stage, e, text);
 		record_attempt(b->record, "retry", stage, e, NULL);
