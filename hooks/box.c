@@ -105,6 +105,22 @@ static int add_devices(int fd, struct box *box, struct err *e)
 	return rc;
 }
 
+/* What a hook leaves for the host lies in its own /run; here only the folders are made. */
+static int add_outputs(int box, const struct declaration *d, struct err *e)
+{
+	char path[DECLARATION_PATH_BYTES];
+
+	for (size_t i = 0; i < d->n_outputs; i++) {
+		strcpy(path, d->outputs[i] + 1);
+		for (char *c = strchr(path, '/'); (c = strchr(c + 1, '/')); *c = '/') {
+			*c = '\0';
+			if (make_folder(box, path, 0755, BOX_USER, e) < 0 && e->errnum != EEXIST)
+				return -(int)e->code;
+		}
+	}
+	return 0;
+}
+
 /* One that is not there is the hook's to judge. */
 static int add_credential(int box, int folder, const char *name, struct err *e)
 {
@@ -146,8 +162,8 @@ static int fill(int fd, struct box *box, const char *credentials, struct err *e)
 
 	if (rc >= 0)
 		rc = make_folder(fd, "run", 0755, BOX_USER, e);
-	if (rc >= 0 && d->output)
-		rc = make_folder(fd, "run/output", 0755, BOX_USER, e);
+	if (rc >= 0)
+		rc = add_outputs(fd, d, e);
 	if (rc >= 0)
 		rc = make_nodes(fd, e);
 	if (rc >= 0)

@@ -15,7 +15,6 @@
 #include "init/core/err.h"
 
 #define BOX_FOLDER "/run/slipway/hook"
-#define BOX_OUTPUT BOX_FOLDER "/run/output"
 
 enum { BOX_USER = 65534, BOX_PATH_BYTES = 512 };
 

@@ -22,12 +22,6 @@ static bool set_failure(struct declaration *d, const char *value)
 	return d->skip || strcmp(value, "fail") == 0;
 }
 
-static bool set_output(struct declaration *d, const char *value)
-{
-	d->output = strcmp(value, "yes") == 0;
-	return d->output || strcmp(value, "no") == 0;
-}
-
 /* Whole names between the slashes: neither "." nor "..", and nothing that a shell or a
  * terminal would make something of. */
 static bool path_is_plain(const char *path)
@@ -45,16 +39,39 @@ static bool path_is_plain(const char *path)
 	return !*path;
 }
 
+static bool add_path(char list[][DECLARATION_PATH_BYTES], size_t *n, const char *path)
+{
+	size_t len = strlen(path);
+
+	if (*n == DECLARATION_MAX_LIST || len >= DECLARATION_PATH_BYTES || !path_is_plain(path))
+		return false;
+	memcpy(list[(*n)++], path, len + 1);
+	return true;
+}
+
+static bool is_below(const char *path, const char *const *folders)
+{
+	while (*folders && strncmp(path, *folders, strlen(*folders)) != 0)
+		folders++;
+	return *folders;
+}
+
 static bool set_device(struct declaration *d, const char *value)
 {
-	size_t n = strlen(value);
+	static const char *const folders[] = { "/dev/", "/sys/", NULL };
 
-	if (d->n_devices == DECLARATION_MAX_LIST || n >= DECLARATION_PATH_BYTES ||
-	    (strncmp(value, "/dev/", 5) != 0 && strncmp(value, "/sys/", 5) != 0) ||
-	    !path_is_plain(value))
-		return false;
-	memcpy(d->devices[d->n_devices++], value, n + 1);
-	return true;
+	return is_below(value, folders) && add_path(d->devices, &d->n_devices, value);
+}
+
+/* Not where slipway and the host keep what they must be able to believe. */
+static bool set_output(struct declaration *d, const char *value)
+{
+	static const char *const folders[] = { "/run/", NULL };
+	static const char *const reserved[] = { "/run/credentials/", "/run/initramfs/", "/run/log/",
+						"/run/slipway/", "/run/udev/", NULL };
+
+	return is_below(value, folders) && !is_below(value, reserved) &&
+	       add_path(d->outputs, &d->n_outputs, value);
 }
 
 static bool set_credential(struct declaration *d, const char *value)
@@ -77,8 +94,8 @@ static const struct {
 } keys[] = {
 	{ "deadline", set_deadline, false },
 	{ "failure", set_failure, false },
-	{ "output", set_output, false },
 	{ "device", set_device, true },
+	{ "output", set_output, true },
 	{ "credential", set_credential, true },
 };
 

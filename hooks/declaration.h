@@ -19,9 +19,9 @@ enum {
 struct declaration {
 	unsigned deadline_s;
 	bool skip;    /* its failure is only a warning; a refusal counts in any case */
-	bool output;  /* what it leaves in /run/output comes into the host's /run */
-	size_t n_devices, n_credentials;
+	size_t n_devices, n_outputs, n_credentials;
 	char devices[DECLARATION_MAX_LIST][DECLARATION_PATH_BYTES]; /* below /dev or /sys */
+	char outputs[DECLARATION_MAX_LIST][DECLARATION_PATH_BYTES]; /* below /run, for the host */
 	char credentials[DECLARATION_MAX_LIST][DECLARATION_NAME_BYTES];
 };
 

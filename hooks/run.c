@@ -304,8 +304,8 @@ static int run(struct run *r, const struct hook_request *q, struct hook_result *
 		answer_parse(r->text, r->n_answer, &ret->answer);
 		rc = judge(r, &ret->answer, e);
 	}
-	if (rc >= 0 && q->hook->declaration.output)
-		rc = output_take(BOX_OUTPUT, "/run", &ret->n_files, e);
+	if (rc >= 0)
+		rc = output_take(BOX_FOLDER, &q->hook->declaration, &ret->n_files, e);
 	if (r->how != SURVIVED)
 		box_close();
 	return rc;

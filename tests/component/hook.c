@@ -145,10 +145,18 @@ static void look(void)
 
 static void output(void)
 {
-	mkdir("/run/output/vendor", 0777);
-	fact_try("program", write_file("/run/output/vendor/program", "text\n", 0755));
-	fact_try("secret", write_file("/run/output/vendor/secret", "text\n", 0600));
-	chmod("/run/output/vendor/program", 06777);
+	fact_try("program", write_file("/run/vendor/deep/program", "text\n", 0755));
+	chmod("/run/vendor/deep/program", 06777);
+	fact_try("secret", write_file("/run/vendor/secret", "text\n", 0600));
+	fact_try("undeclared", write_file("/run/undeclared", "text\n", 0600));
+}
+
+static void output_link(void)
+{
+	fact_try("secret", write_file("/run/vendor/secret", "text\n", 0600));
+	fact_try("link", symlink("../kept", "/run/vendor/link"));
+	fact_try("moved", rename("/run/vendor/folder", "/run/vendor/old"));
+	fact_try("out", symlink("/usr", "/run/vendor/folder"));
 }
 
 static void act(const char *name)
@@ -238,11 +246,13 @@ int main(void)
 		(void)!write(2, "\n", 1);
 	}
 	if (strcmp(name, "output-link") == 0)
-		fact_try("link", symlink("/etc/shadow", "/run/output/link"));
+		output_link();
 	if (strcmp(name, "output-kept") == 0)
-		fact_try("kept", write_file("/run/output/kept", "planted", 0644));
-	if (strcmp(name, "output-reserved") == 0)
-		fact_try("log", mkdir("/run/output/log", 0755));
+		fact_try("kept", write_file("/run/kept", "planted", 0644));
+	if (strcmp(name, "output-folder") == 0)
+		fact_try("folder", mkdir("/run/folder", 0755));
+	if (strcmp(name, "output-large") == 0)
+		fact_try("large", truncate("/run/large", write_file("/run/large", "x", 0644) + (1 << 20) + 1));
 	act_without_answer(name);
 	act(name);
 	fprintf(stderr, "message of %s\n", name);

@@ -28,6 +28,7 @@ struct hook_case {
 	const char *file;     /* what it is instead of the test's program; "@PATH" copies */
 	mode_t mode;          /* 0: 0755 */
 	unsigned took_s;      /* at least; and less than a second more */
+	const char *left;     /* files that it left in /run, as print_file() shows them */
 };
 
 static const struct hook_case cases[] = {
@@ -76,12 +77,21 @@ static const struct hook_case cases[] = {
 	{ "credential", "credential=asked\ncredential=absent\n", HOOK_CONTINUED, 0, .what = "",
 	  .facts = { "asked of the machine", "absent No such file or directory",
 	    "other No such file or directory" } },
-	{ "output", "output=yes\n", HOOK_CONTINUED, 0, .what = "", .facts = { "program done", "secret done" } },
+	{ "output", "output=/run/vendor/deep/program\noutput=/run/vendor/secret\noutput=/run/absent\n",
+	  HOOK_CONTINUED, 0, .what = "", .facts = { "program done", "secret done", "undeclared done" },
+	  .left = "file /run/vendor/deep/program 0 755 'text'\nfile /run/vendor/secret 0 600 'text'\n" },
 	{ "output", NULL, HOOK_CONTINUED, 0, .what = "", .facts = { "program No such file or directory" } },
-	{ "output-link", "output=yes\n", HOOK_FAILED, ERR_HOOK_FAILED, .what = "'link' in its output is neither" },
-	{ "output-kept", "output=yes\n", HOOK_FAILED, ERR_HOOK_FAILED, .what = "'kept' in its output is there" },
-	{ "output-reserved", "output=yes\nfailure=skip\n", HOOK_SKIPPED, ERR_HOOK_FAILED,
-	  .what = "'log' in its output is not for hooks" },
+	/* Wherever its links lead, they stay in the box, where there is no such file. */
+	{ "output-link", "output=/run/vendor/secret\noutput=/run/vendor/link\n", HOOK_CONTINUED, 0, .what = "",
+	  .facts = { "link done" }, .left = "file /run/vendor/secret 0 600 'text'\n" },
+	{ "output-link", "output=/run/vendor/folder/marker\n", HOOK_CONTINUED, 0, .what = "",
+	  .facts = { "out done" } },
+	{ "output-kept", "output=/run/vendor/secret\noutput=/run/kept\n", HOOK_FAILED, ERR_HOOK_FAILED,
+	  .what = "its output '/run/kept' cannot be made: File exists" },
+	{ "output-folder", "output=/run/folder\nfailure=skip\n", HOOK_SKIPPED, ERR_HOOK_FAILED,
+	  .what = "its output '/run/folder' is no file" },
+	{ "output-large", "output=/run/large\n", HOOK_FAILED, ERR_HOOK_FAILED,
+	  .what = "its output '/run/large' is no file of at most 1 MiB" },
 	{ "not-executable", NULL, HOOK_FAILED, ERR_HOOK_FAILED, .what = "execute hook 'not-executable': Permission",
 	  .mode = 0644 },
 	{ "dynamic", NULL, HOOK_FAILED, ERR_HOOK_FAILED, .what = "names an interpreter or dynamic linker that the initrd lacks",
@@ -165,8 +175,8 @@ static void print_file(const char *path)
 static void print_what_is_left(void)
 {
 	static const char *const paths[] = {
-		"/usr/marker", "/run/kept", "/usr/planted", "/planted", "/run/vendor/program",
-		"/run/vendor/secret", "/sys/devices/led/brightness", "/sys/devices/led/trigger",
+		"/usr/marker", "/run/kept", "/usr/planted", "/planted", "/run/vendor/deep/program",
+		"/run/vendor/secret", "/run/vendor/link", "/run/vendor/folder/marker", "/run/undeclared", "/sys/devices/led/brightness", "/sys/devices/led/trigger",
 	};
 	struct statfs fs;
 
@@ -224,7 +234,6 @@ static void check(const struct hook_case *c, const char *output)
 /* Whatever it did: no process, no mount, no change. */
 static void check_left(const struct hook_case *c, const char *output)
 {
-	bool puts = strcmp(c->name, "output") == 0 && c->declaration;
 	bool lights = strcmp(c->name, "device") == 0 && c->verdict == HOOK_CONTINUED && c->declaration;
 	char wanted[512];
 
@@ -232,8 +241,7 @@ static void check_left(const struct hook_case *c, const char *output)
 		 "file /usr/marker 0 644 'old'\nfile /run/kept 0 644 'old'\n%s"
 		 "file /sys/devices/led/brightness 0 644 '%d'\nfile /sys/devices/led/trigger 0 644 '0'\n"
 		 "others 0\nused 0\nmount /\nmount /dev\nmount /host\nmount /proc\nmount /run\nmount /sys\n",
-		 puts ? "file /run/vendor/program 0 755 'text'\nfile /run/vendor/secret 0 600 'text'\n" : "",
-		 lights);
+		 c->left ? c->left : "", lights);
 	if (!strstr(output, wanted))
 		fail_msg("case '%s': wanted '%s', got '%s'", c->name, wanted, output);
 }

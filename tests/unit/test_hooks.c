@@ -17,8 +17,10 @@ struct declaration_case {
 static const struct declaration_case declarations[] = {
 	{ .text = "", .is = DECLARATION_DEFAULTS },
 	{ .text = "# nothing\n\n", .is = DECLARATION_DEFAULTS },
-	{ .text = "deadline=60\nfailure=skip\noutput=yes", .is = { 60, true, true, 0, 0, { "" }, { "" } } },
-	{ .text = "deadline=1\nfailure=fail\noutput=no\n", .is = { .deadline_s = 1 } },
+	{ .text = "deadline=60\nfailure=skip", .is = { .deadline_s = 60, .skip = true } },
+	{ .text = "output=/run/x\noutput=/run/systemd/network/1.network",
+	  .is = { .deadline_s = 5, .n_outputs = 2, .outputs = { "/run/x", "/run/systemd/network/1.network" } } },
+	{ .text = "deadline=1\nfailure=fail\n", .is = { .deadline_s = 1 } },
 	{ .text = "device=/dev/gpiochip0\ndevice=/sys/class/leds/a:b_c,d@e+f-1.2/x\ncredential=a.b-c_D1\n",
 	  .is = { .deadline_s = 5, .n_devices = 2, .n_credentials = 1,
 		  .devices = { "/dev/gpiochip0", "/sys/class/leds/a:b_c,d@e+f-1.2/x" },
@@ -31,6 +33,12 @@ static const struct declaration_case declarations[] = {
 	{ .text = "deadline = 5", .error = "'deadline = 5'" },
 	{ .text = "failure=ignore", .error = "'failure=ignore'" },
 	{ .text = "output=", .error = "'output='" },
+	{ .text = "output=/run/", .error = "'output=/run/'" },
+	{ .text = "output=/etc/x", .error = "'output=/etc/x'" },
+	{ .text = "output=/run/../etc/x", .error = "'output=/run/../etc/x'" },
+	{ .text = "output=/run/log/x", .error = "'output=/run/log/x'" },
+	{ .text = "output=/run/slipway/boot.json", .error = "'output=/run/slipway/boot.json'" },
+	{ .text = "output=/run/credentials/@system/x", .error = "'output=/run/credentials/@system/x'" },
 	{ .text = "#\ndeadline=5\ndeadline=5", .error = "x.hook:3: 'deadline' is there twice" },
 	{ .text = "device=/dev/", .error = "'device=/dev/'" },
 	{ .text = "device=/dev/../etc/x", .error = "'device=/dev/../etc/x'" },
@@ -64,8 +72,8 @@ static void declarations_are_strict(void **state)
 		if (c->error && !strstr(e.what, c->error))
 			fail_msg("'%s': %s", c->text, e.what);
 		if (!c->error && memcmp(&d, &c->is, sizeof(d)) != 0)
-			fail_msg("'%s': %u s, %d, %d, %zu devices, %zu credentials", c->text, d.deadline_s,
-				 d.skip, d.output, d.n_devices, d.n_credentials);
+			fail_msg("'%s': %u s, %d, %zu devices, %zu outputs, %zu credentials", c->text,
+				 d.deadline_s, d.skip, d.n_devices, d.n_outputs, d.n_credentials);
 	}
 }
 
