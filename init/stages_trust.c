@@ -97,6 +97,7 @@ static int merge_extensions(struct boot *b, struct err *e)
 		.denied_root_hashes = &b->config.denied_root_hashes,
 		.secure_boot = b->firmware.secure_boot,
 		.allow_user_space = b->options.allow_user_space,
+		.hooks = b->config.hook_extensions,
 	};
 
 	if (!request.wanted[SYSEXT] && !request.wanted[CONFEXT])

@@ -146,6 +146,11 @@ static int read_identity(const struct verify *v, struct release *ret, struct err
 	return release_parse((const char *)a->data.p, a->data.n, ret, e);
 }
 
+static bool in_initrd(const void *image, const char *path)
+{
+	return image_find(image, path);
+}
+
 /* As accept_tree() of the boot. */
 static int accept_tree(const struct verify *v, const struct extension *x, const char *top,
 		       struct err *e)
@@ -153,6 +158,7 @@ static int accept_tree(const struct verify *v, const struct extension *x, const 
 	SCOPED(fd_close) int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	SCOPED(release_done) struct release release = { 0 };
 	SCOPED(release_done) struct release initrd = { 0 };
+	const struct tree_hooks hooks = { in_initrd, &v->image };
 	struct err unusable;
 	int rc;
 
@@ -163,7 +169,7 @@ static int accept_tree(const struct verify *v, const struct extension *x, const 
 	rc = metadata_read(fd, x->class, x->name, &release, e);
 	if (rc >= 0)
 		rc = release_match(&release, &initrd, x->class, x->name, e);
-	return rc < 0 ? rc : tree_check(fd, x->class, e);
+	return rc < 0 ? rc : tree_check(fd, x->class, v->config.hook_extensions ? &hooks : NULL, e);
 }
 
 static void check_tree(struct verify *v, const struct extension *x)

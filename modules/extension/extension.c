@@ -4,9 +4,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
@@ -68,8 +70,18 @@ bool extensions_present(const struct extension_class *class)
 	return false;
 }
 
+/* Nothing is merged by now. */
+static bool in_initrd(const void *unused, const char *path)
+{
+	char absolute[PATH_MAX];
+
+	(void)unused;
+	snprintf(absolute, sizeof(absolute), "/%s", path);
+	return access(absolute, F_OK) == 0;
+}
+
 /* Everything that speaks for or against one mounted tree. */
-static int accept_tree(struct extension *x, const struct release *initrd, struct err *e)
+static int accept_tree(struct extension *x, const struct release *initrd, bool hooks, struct err *e)
 {
 	SCOPED(fd_close) int fd = open(x->top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	SCOPED(release_done) struct release release = { 0 };
@@ -82,7 +94,7 @@ static int accept_tree(struct extension *x, const struct release *initrd, struct
 	rc = metadata_read(fd, class, name, &release, e);
 	if (rc < 0 || (rc = release_match(&release, initrd, class, name, e)) < 0)
 		return rc;
-	rc = tree_check(fd, class, e);
+	rc = tree_check(fd, class, hooks ? &(struct tree_hooks){ in_initrd, NULL } : NULL, e);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; class->hierarchies[i]; i++)
@@ -117,7 +129,7 @@ static int take(struct extension *x, const struct image_rules *rules,
 			rc = image_mount(&x->image, x->top, rules, e);
 	}
 	if (rc >= 0)
-		rc = accept_tree(x, initrd, e);
+		rc = accept_tree(x, initrd, rules->request->hooks, e);
 	/* How dm-verity answers when content does not match its hash. */
 	if (rc < 0 && e->errnum == EIO)
 		e->code = ERR_EXTENSION_UNPROVEN;

@@ -29,6 +29,7 @@ struct extension_request {
 	const struct anchors *anchors;
 	const struct digests *denied_root_hashes; /* NULL: none */
 	bool secure_boot, allow_user_space;
+	bool hooks; /* system extensions may bring hooks that the initrd does not have */
 };
 
 /* True if one of the class's folders holds anything: whether the modules for loop devices and

@@ -52,6 +52,40 @@ const char *tree_forbids(const char *path, bool is_directory)
 	return NULL;
 }
 
+static bool begins(const char *path, const char *with)
+{
+	size_t n = strlen(with);
+
+	return strncmp(path, with, n) == 0 && (!path[n] || path[n] == '/');
+}
+
+/* A hook, or what declares one: neither may be changed by the other half. */
+static bool has_hook(const struct tree_hooks *hooks, const char *path)
+{
+	char name[PATH_MAX];
+	size_t n = strlen(path);
+
+	if (n > 5 && strcmp(path + n - 5, ".hook") == 0)
+		n -= 5;
+	snprintf(name, sizeof(name), "%.*s.hook", (int)n, path);
+	if (hooks->in_initrd(hooks->initrd, name))
+		return true;
+	name[n] = '\0';
+	return hooks->in_initrd(hooks->initrd, name);
+}
+
+const char *tree_forbids_with(const struct tree_hooks *hooks, const char *path, bool is_directory)
+{
+	static const char top[] = "usr/lib/slipway", folder[] = "usr/lib/slipway/hooks";
+
+	if (!hooks || !begins(path, top))
+		return tree_forbids(path, is_directory);
+	if (is_directory && (begins(path, folder) || begins(folder, path)))
+		return NULL;
+	return !is_directory && begins(path, folder) && path[strlen(folder)] && !has_hook(hooks, path) ?
+	       NULL : tree_forbids(top, true);
+}
+
 static bool may_lead_to(const struct extension_class *class, const char *name, size_t n)
 {
 	for (const char *const *at = class->links; *at; at++)
@@ -98,6 +132,7 @@ bool tree_link_stays(const struct extension_class *class, const char *path, cons
 
 struct walk {
 	const struct extension_class *class;
+	const struct tree_hooks *hooks;
 	unsigned n_entries;
 	char path[PATH_MAX];
 };
@@ -163,7 +198,7 @@ static int check_entry(struct walk *w, int dir_fd, const struct dirent *d, unsig
 
 	if (type < 0)
 		return fail(w, "look at", e);
-	why = tree_forbids(w->path, type == DT_DIR);
+	why = tree_forbids_with(w->hooks, w->path, type == DT_DIR);
 	if (why)
 		return refuse(w, why, e);
 	if (++w->n_entries > MAX_ENTRIES)
@@ -227,9 +262,10 @@ bool tree_has(int root_fd, const char *hierarchy)
 	return fstatat(root_fd, hierarchy, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
-int tree_check(int root_fd, const struct extension_class *class, struct err *e)
+int tree_check(int root_fd, const struct extension_class *class, const struct tree_hooks *hooks,
+	       struct err *e)
 {
-	struct walk w = { .class = class };
+	struct walk w = { .class = class, .hooks = hooks };
 
 	for (const char *const *at = class->hierarchies; *at; at++) {
 		struct stat st;

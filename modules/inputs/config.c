@@ -144,6 +144,11 @@ static bool set_hook_scripts(struct config *c, const char *value)
 	return set_flag(&c->hook_scripts, value);
 }
 
+static bool set_hook_extensions(struct config *c, const char *value)
+{
+	return set_flag(&c->hook_extensions, value);
+}
+
 static bool set_hook_measure(struct config *c, const char *value)
 {
 	return set_flag(&c->hook_measure, value);
@@ -170,6 +175,7 @@ static const struct {
 	{ "secure-boot", set_secure_boot },
 	{ "lockdown", set_lockdown },
 	{ "hook-scripts", set_hook_scripts },
+	{ "hook-extensions", set_hook_extensions },
 	{ "hook-measure", set_hook_measure },
 };
 

@@ -46,6 +46,7 @@ struct config {
 	bool secure_boot_required;
 	enum lockdown lockdown; /* what the kernel must have at least */
 	bool hook_scripts;    /* hooks may be scripts, which an interpreter runs */
+	bool hook_extensions; /* extensions may bring hooks */
 	bool hook_measure;    /* each is measured before it runs */
 };
 

@@ -201,3 +201,29 @@ def test_a_failure_that_counts(case, folder, demo, boot, tmp_path):
         program = compiled(tmp_path, "tests/component/hook.c", case.name, case.declaration)
         image = Image([("entered", program)]).build(f"must-{case.name}")
     refused(boot(direct(demo.disk, initrd=image)), case.code, "hooks", case.says)
+
+
+@pytest.fixture(scope="module")
+def hooked(folder) -> Path:
+    """A signed extension that brings a hook."""
+    program = compiled(folder, "tests/component/hook.c", "refuse", "deadline=2\n")
+    place = "usr/lib/slipway/hooks/extended/refuse"
+    files = {place: program, f"{place}.hook": program.with_suffix(".hook")}
+    return lab.build_sysext(lab.Sysext("hooked", key=lab.key("verity"), files=files), folder)
+
+
+def test_hook_of_an_extension(hooked, demo, boot, tmp_path):
+    plain = chain.initrd("hooks-extensions", conf="hook-extensions=yes\n")
+    image = chain.handed_over(plain, [hooked], tmp_path / "initrd")
+    got = boot(direct(demo.disk, initrd=image))
+    refused(got, "HOOK_REFUSED", "hooks", "hook 'refuse' refuses: the lid is open")
+    assert got.extension("hooked")["verdict"] == "merged"
+    assert [h["point"] for h in got.record["hooks"]] == ["extended"]
+
+
+def test_hook_of_an_extension_that_may_bring_none(hooked, demo, boot, tmp_path):
+    """The twin: the same extension, without the setting."""
+    image = chain.handed_over(demo.initrd, [hooked], tmp_path / "initrd")
+    got = boot(direct(demo.disk, initrd=image))
+    boots(got, "extension 'hooked' skipped: its '/usr/lib/slipway' would replace hooks")
+    assert "hooks" not in got.record

@@ -325,6 +325,43 @@ static void forbidden_paths(void **state)
 			fail_msg("'%s'", cases[i].path);
 }
 
+static bool has_gate(const void *text, const char *path)
+{
+	return strcmp(path, text) == 0;
+}
+
+static void hooks_that_an_extension_may_bring(void **state)
+{
+	static const struct tree_hooks with_gate = { has_gate, "usr/lib/slipway/hooks/checked/gate" };
+	static const struct { const char *path; bool is_directory, forbidden, forbidden_with; } cases[] = {
+		{ "usr/lib/slipway", true, true, false },
+		{ "usr/lib/slipway", false, true, true },
+		{ "usr/lib/slipway/hooks", true, false, false },
+		{ "usr/lib/slipway/hooks", false, false, true },
+		{ "usr/lib/slipway/hooks/checked", true, false, false },
+		{ "usr/lib/slipway/hooks/checked/led", false, false, false },
+		{ "usr/lib/slipway/hooks/checked/led.hook", false, false, false },
+		{ "usr/lib/slipway/hooks/proven/gate", false, false, false },
+		{ "usr/lib/slipway/hooks/checked/gate", false, false, true },
+		{ "usr/lib/slipway/hooks/checked/gate.hook", false, false, true },
+		{ "usr/lib/slipway/init", false, false, true },
+		{ "usr/lib/slipway/hooksx", true, false, true },
+		{ "usr/lib/slipways", true, false, false },
+		{ "usr/lib/verity.d", true, true, true },
+		{ "usr/lib", false, true, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		/* What lies below a forbidden folder is not looked at. */
+		if (!!tree_forbids(cases[i].path, cases[i].is_directory) != cases[i].forbidden)
+			fail_msg("without: '%s'", cases[i].path);
+		if (!!tree_forbids_with(&with_gate, cases[i].path, cases[i].is_directory) !=
+		    cases[i].forbidden_with)
+			fail_msg("with: '%s'", cases[i].path);
+	}
+}
+
 static void trees(void **state)
 {
 	static const struct {
@@ -369,7 +406,7 @@ static void trees(void **state)
 		SCOPED(tree_remove) struct tree t = tree_make(cases[i].nodes);
 		struct err e = { 0 };
 
-		assert_code(tree_check(t.fd, sysext, &e), &e, cases[i].code, cases[i].name);
+		assert_code(tree_check(t.fd, sysext, NULL, &e), &e, cases[i].code, cases[i].name);
 		assert_string_equal(e.what, cases[i].what);
 	}
 }
@@ -390,7 +427,7 @@ static void configuration_trees(void **state)
 		SCOPED(tree_remove) struct tree t = tree_make(cases[i].nodes);
 		struct err e = { 0 };
 
-		assert_code(tree_check(t.fd, confext, &e), &e,
+		assert_code(tree_check(t.fd, confext, NULL, &e), &e,
 			    *cases[i].what ? ERR_EXTENSION_MALFORMED : ERR_NONE, cases[i].what);
 		assert_string_equal(e.what, cases[i].what);
 	}
@@ -523,7 +560,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(discovery), UNIT_TEST(own_folders), UNIT_TEST(versions), UNIT_TEST(sidecars), UNIT_TEST(at_most_64), UNIT_TEST(links),
-		UNIT_TEST(forbidden_paths), UNIT_TEST(trees), UNIT_TEST(configuration_trees), UNIT_TEST(metadata),
+		UNIT_TEST(forbidden_paths), UNIT_TEST(hooks_that_an_extension_may_bring),
+		UNIT_TEST(trees), UNIT_TEST(configuration_trees), UNIT_TEST(metadata),
 		UNIT_TEST(metadata_by_class), UNIT_TEST(large_release_file), UNIT_TEST(overlay_options), UNIT_TEST(all_layers_fit),
 	};
 

@@ -19,8 +19,8 @@ from .steps import LabError
 class Sysext:
     """A system extension to build, or a configuration extension.
 
-    `files` maps a path in the image to its content: bytes, a file to copy, or a string,
-    which makes a symbolic link to that text. `release` overrides the whole
+    `files` maps a path in the image to its content: bytes, a file to copy with its mode, or a
+    string, which makes a symbolic link to that text. `release` overrides the whole
     extension-release file; otherwise it is made of id, version_id and scope, and a field
     that is '' is left out.
     """
@@ -84,7 +84,7 @@ def _fill(stage: Path, spec: Sysext) -> None:
         elif isinstance(content, bytes):
             place.write_bytes(content)
         else:
-            shutil.copyfile(content, place)
+            shutil.copy(content, place)
     stage.chmod(0o755)
     for path, dirs, files in os.walk(stage):
         for name in [*dirs, *files]:
