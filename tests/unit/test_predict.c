@@ -128,11 +128,13 @@ static const struct {
 /* The key has the bytes 0, 1, 2 and so on. */
 static void volume_keys_extend_a_pcr(void **state)
 {
-	char path[] = "/tmp/slipway-unit-XXXXXX";
+	char name[] = "/tmp/slipway-test-XXXXXX", path[64];
 	uint8_t key[600];
-	int fd = mkstemp(path);
+	int fd = mkstemp(name);
 
 	(void)state;
+	assert_true(fd >= 0 && unlink(name) == 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	for (size_t i = 0; i < sizeof(key); i++)
 		key[i] = (uint8_t)i;
 	for (size_t i = 0; i < sizeof(volumes) / sizeof(*volumes); i++) {
@@ -157,7 +159,6 @@ static void volume_keys_extend_a_pcr(void **state)
 				    "8af8a1c169673da168f8a3b2b3514a5118b7758ff003857ff1209d3f2733a607");
 	}
 	close(fd);
-	unlink(path);
 }
 
 #define NONE "00000000"
