@@ -13,7 +13,7 @@ static bool is_blank(uint8_t c)
 
 int stub_cmdline_join(struct buffer *cmdline, struct bytes text, const char *whose, struct err *e)
 {
-	size_t n = strnlen((const char *)text.p, text.n);
+	size_t n = text.n ? strnlen((const char *)text.p, text.n) : 0;
 	const uint8_t *p = text.p;
 	int rc = 0;
 

@@ -315,7 +315,7 @@ static int print_values(const struct request *r, const struct prediction *p,
 
 	fputs(r->json ? "[" : "# bank\tPCR\tvalue\tphases\n", stdout);
 	for (size_t i = 0; i < n && !r->json; i++)
-		if (lines[i].unknown)
+		if (lines[i].unknown && (i == 0 || lines[i].unknown != lines[i - 1].unknown))
 			printf("# PCR %u: %s\n", lines[i].pcr, lines[i].unknown);
 	for (size_t bank = 0; bank < PCR_N_BANKS; bank++)
 		for (size_t i = 0; i < n && r->in.banks & 1u << bank; i++) {

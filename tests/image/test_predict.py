@@ -226,6 +226,8 @@ def test_another_init_is_measured_when_it_is_known(words, unknown):
     assert {v.get("phase") for v in said if v["value"] is None} == \
         ({v["phase"] for v in said if "leave-initrd" in v.get("phase", "") and v["pcr"] == 11}
          if unknown else set())
+    text = predict("--uki", DEMO / "uki.efi", SMBIOS, words).stdout
+    assert text.count("\n# PCR 11: the root decides") == int(unknown)
 
 
 def keyed(bank: str, value: str, name: str, key: bytes) -> str:
