@@ -403,6 +403,23 @@ static int separate(struct prediction *p, struct err *e)
 	return rc;
 }
 
+/* An initrd that cannot be read counts as one that adds nothing: the caller knows the scheme. */
+static int take_settings(const struct predict_input *in, struct prediction *ret, struct err *e)
+{
+	struct predict_settings s = { 0 };
+	int rc = predict_settings(in->uki, &s, e);
+
+	if (rc < 0 && in->scheme == PREDICT_SCHEME_OF_INITRD)
+		return rc;
+	ret->scheme = in->scheme == PREDICT_SCHEME_OF_INITRD ? s.scheme : in->scheme;
+	if (s.measures_hooks)
+		ret->sysexts_unknown = "slipway.conf has hook-measure=, and which hooks will run is not foreseen";
+	if (s.reads_esp)
+		ret->kernel_config_unknown = ret->sysexts_unknown =
+			"slipway.conf has esp-extensions=, and what init merges of those it measures";
+	return 0;
+}
+
 int predict(struct predict_input *in, struct prediction *ret, struct err *e)
 {
 	SCOPED(boot_parts_done) struct boot_parts b = { 0 };
@@ -412,13 +429,12 @@ int predict(struct predict_input *in, struct prediction *ret, struct err *e)
 				.kernel_image = start,
 				.kernel_config = start,
 				.sysexts = start };
-	enum predict_scheme scheme = in->scheme;
 	int rc = pe_parse(in->uki.p, in->uki.n, &b.uki, e);
 
 	if (rc == 0)
 		rc = check_uki(&b, &p, e);
-	if (rc == 0 && scheme == PREDICT_SCHEME_OF_INITRD)
-		rc = predict_scheme(in->uki, &scheme, e);
+	if (rc == 0)
+		rc = take_settings(in, &p, e);
 	if (rc == 0)
 		rc = take_smbios(in, &b, e);
 	if (rc == 0)
@@ -431,9 +447,8 @@ int predict(struct predict_input *in, struct prediction *ret, struct err *e)
 		rc = predict_config(&b, &p, e);
 	if (rc == 0)
 		rc = predict_kernel(in, &b, &p, e);
-	if (rc == 0 && scheme == PREDICT_SCHEME_261)
+	if (rc == 0 && p.scheme == PREDICT_SCHEME_261)
 		rc = separate(&p, e);
-	p.scheme = scheme;
 	if (rc == 0)
 		*ret = p;
 	return rc;

@@ -54,6 +54,8 @@ struct prediction {
 	struct pcr sysexts;       /* 13 */
 	/* Why kernel_initrd cannot be told, and is zero: it depends on the machine. Else NULL. */
 	const char *kernel_initrd_unknown;
+	/* The same for these two, which are then as the stub leaves them. */
+	const char *kernel_config_unknown, *sysexts_unknown;
 	/* The same for kernel_image when "leave-initrd" was measured. */
 	const char *handover_unknown;
 };
@@ -65,18 +67,23 @@ extern const char *const predict_phases[PREDICT_N_PHASES];
 
 /* Errors: ERR_CONFIG if something is no UKI, addon, or nothing that the stub would take,
  * ERR_UNSUPPORTED if all the values depend on more than the files, or the stub's version
- * is another; ERR_CMDLINE if init would refuse the command line; those of predict_scheme() if the
- * initrd is asked; ERR_MEMORY, ERR_SYSTEM. */
+ * is another; ERR_CMDLINE if init would refuse the command line; those of predict_settings() if the
+ * scheme is that of the initrd; ERR_MEMORY, ERR_SYSTEM. */
 int predict(struct predict_input *in, struct prediction *ret, struct err *e);
 
 /* PCR 11 when the words of this path were measured: any that are not empty, joined by ':', or "-"
  * for none. Errors: ERR_SYSTEM. */
 int predict_phase(const struct prediction *p, const char *path, struct pcr *ret, struct err *e);
 
-/* The scheme that a boot of this UKI measures by: what slipway.conf in its initrd says, or the
- * default. Errors: ERR_CONFIG if it is no UKI or init would refuse that file; those of image_parse()
- * if its initrd cannot be unpacked. */
-int predict_scheme(struct bytes uki, enum predict_scheme *ret, struct err *e);
+struct predict_settings {
+	enum predict_scheme scheme;
+	bool reads_esp;      /* init measures extensions that no stub handed over, PCR 12 and 13 */
+	bool measures_hooks; /* into PCR 13 */
+};
+
+/* What slipway.conf in this UKI's initrd says, or the defaults. Errors: ERR_CONFIG if it is no UKI
+ * or init would refuse that file; those of image_parse() if its initrd cannot be unpacked. */
+int predict_settings(struct bytes uki, struct predict_settings *ret, struct err *e);
 
 /* The public key that a UKI carries for signed policies, in *ret, which points into uki. Returns
  * 1, or 0 if it has none. Errors: ERR_CONFIG if it is no UKI. */

@@ -276,8 +276,8 @@ static size_t list_lines(const struct request *r, const struct prediction *p,
 		ret[n++] = (struct line){ 11, r->phases[i], &phases[i],
 					  strstr(r->phases[i], "leave-initrd") ?
 						  p->handover_unknown : NULL };
-	ret[n++] = (struct line){ 12, NULL, &p->kernel_config, NULL };
-	ret[n++] = (struct line){ 13, NULL, &p->sysexts, NULL };
+	ret[n++] = (struct line){ 12, NULL, &p->kernel_config, p->kernel_config_unknown };
+	ret[n++] = (struct line){ 13, NULL, &p->sysexts, p->sysexts_unknown };
 	/* The host measures into it, too. */
 	ret[n++] = (struct line){ 15, "enter-initrd:leave-initrd", &r->volume_keys,
 				  r->unknown_volume ? "the key of a volume is not known" : NULL };
@@ -315,7 +315,8 @@ static int print_values(const struct request *r, const struct prediction *p,
 
 	fputs(r->json ? "[" : "# bank\tPCR\tvalue\tphases\n", stdout);
 	for (size_t i = 0; i < n && !r->json; i++)
-		if (lines[i].unknown && (i == 0 || lines[i].unknown != lines[i - 1].unknown))
+		if (lines[i].unknown && (i == 0 || !lines[i - 1].unknown ||
+					 lines[i].pcr != lines[i - 1].pcr))
 			printf("# PCR %u: %s\n", lines[i].pcr, lines[i].unknown);
 	for (size_t bank = 0; bank < PCR_N_BANKS; bank++)
 		for (size_t i = 0; i < n && r->in.banks & 1u << bank; i++) {

@@ -140,6 +140,26 @@ def test_addon_that_is_no_addon(tmp_path):
 
 
 @as_root
+@pytest.mark.parametrize("conf, unknown", [
+    (b"esp-extensions=/loader/extensions\n", {12, 13}), (b"hook-measure=yes\n", {13}),
+    (b"hook-measure=yes\nesp-extensions=/loader/extensions\n", {12, 13}),
+    (b"hook-measure=no\nesp-extensions=\n", set()), (None, set()),
+])
+def test_what_init_itself_measures_is_not_foreseen(tmp_path, conf, unknown):
+    """What the stub has measured goes on there, with words that more than these files decide."""
+    uki, initrd = tmp_path / "uki.efi", tmp_path / "initrd"
+    initrd.write_bytes(cpio(tmp_path / "tree", conf))
+    (tmp_path / "os-release").write_text("ID=x\n")
+    lab.uki.build(uki, linux=DEMO / "vmlinuz", initrd=initrd, key=None, cmdline="quiet",
+                  os_release=tmp_path / "os-release")
+    for more in ((), ("--pcr-scheme", "261")):
+        done = predict("--json", "--uki", uki, "--bank", "sha256", *more)
+        assert {v["pcr"] for v in json.loads(done.stdout) if v["value"] is None} == unknown
+        lines = predict("--uki", uki, "--bank", "sha256", *more).stdout.splitlines()
+        assert {int(line[6:8]) for line in lines if line.startswith("# PCR")} == unknown
+
+
+@as_root
 @pytest.mark.parametrize("text, says", [(b"demo", ""), (b"    ", "its .cmdline is blank")])
 def test_addon_without_words(tmp_path, text, says):
     addon = tmp_path / "x.addon.efi"

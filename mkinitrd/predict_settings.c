@@ -38,7 +38,7 @@ static int read_config(const struct image *i, struct config *ret, struct err *e)
 	return config_parse((const char *)conf->data.p, conf->data.n, ret, e);
 }
 
-int predict_scheme(struct bytes uki, enum predict_scheme *ret, struct err *e)
+int predict_settings(struct bytes uki, struct predict_settings *ret, struct err *e)
 {
 	SCOPED(image_done) struct image i = { 0 };
 	struct config c = CONFIG_DEFAULTS;
@@ -48,6 +48,10 @@ int predict_scheme(struct bytes uki, enum predict_scheme *ret, struct err *e)
 		return err_set(e, inner.code, inner.errnum,
 			       "its initrd does not tell the pcr-scheme, which --pcr-scheme can: %s",
 			       inner.what);
-	*ret = c.os_separator ? PREDICT_SCHEME_261 : PREDICT_SCHEME_257;
+	*ret = (struct predict_settings){
+		.scheme = c.os_separator ? PREDICT_SCHEME_261 : PREDICT_SCHEME_257,
+		.reads_esp = c.n_esp_folders > 0,
+		.measures_hooks = c.hook_measure,
+	};
 	return 0;
 }
