@@ -12,84 +12,15 @@
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
 #include "init/core/path.h"
-#include "init/core/version.h"
 #include "modules/root/program.h"
 
 #define SYSROOT "/sysroot"
 #define SYSTEMD "/usr/lib/systemd/systemd"
 #define SBIN_INIT "/sbin/init"
 
-enum { OS_RELEASE_MAX_BYTES = 16 * 1024 };
-
-/* The value of "key=value" at the start of line, or NULL. */
-static const char *value_of(const char *line, const char *key)
-{
-	size_t n = strlen(key);
-
-	return strncmp(line, key, n) == 0 && line[n] == '=' ? line + n + 1 : NULL;
-}
-
-/* As the shell would: the last one counts. NULL if there is none. */
-static const char *last_value(const char *text, const char *key)
-{
-	const char *found = NULL;
-
-	for (const char *line = text; line; line = strchr(line, '\n')) {
-		const char *value;
-
-		line += *line == '\n';
-		value = value_of(line, key);
-		found = value ? value : found;
-	}
-	return found;
-}
-
-/* Copies one value (NULL: none) up to the end of its line, without quotes and backslashes. */
-static void unquote(const char *value, char *ret, size_t max)
-{
-	char quote;
-	size_t n = 0;
-
-	if (!value)
-		value = "";
-	quote = *value == '"' || *value == '\'' ? *value++ : '\0';
-	for (; *value && *value != '\n' && n + 1 < max; value++) {
-		if (quote && *value == quote)
-			break;
-		if (quote != '\'' && *value == '\\' && value[1] && value[1] != '\n')
-			value++;
-		ret[n++] = (unsigned char)*value < ' ' || *value == 0x7f ? '?' : *value;
-	}
-	ret[n] = '\0';
-}
-
-void root_os_name(const char *text, char *ret, size_t max)
-{
-	const char *pretty = last_value(text, "PRETTY_NAME");
-
-	unquote(pretty ? pretty : last_value(text, "ID"), ret, max);
-	if (!*ret)
-		snprintf(ret, max, "Linux");
-}
-
-void root_image_version(const char *text, char *ret, size_t max)
-{
-	unquote(last_value(text, "IMAGE_VERSION"), ret, max);
-}
-
 int root_check_version(const struct root_tree *tree, const char *minimum, struct err *e)
 {
-	if (!*minimum)
-		return 0;
-	if (!*tree->version)
-		return err_set(e, ERR_ROLLBACK, 0,
-			       "os-release of the root has no IMAGE_VERSION, slipway.conf demands '%s'",
-			       minimum);
-	if (version_compare(tree->version, minimum) < 0)
-		return err_set(e, ERR_ROLLBACK, 0,
-			       "the root has IMAGE_VERSION '%s', slipway.conf demands '%s'",
-			       tree->version, minimum);
-	return 0;
+	return root_version_is_enough(tree->version, minimum, e);
 }
 
 static int check_os_release(int root, struct root_tree *tree, struct err *e)

@@ -8,6 +8,7 @@
 
 #include "init/core/err.h"
 #include "modules/inputs/options.h"
+#include "modules/root/os_release.h"
 #include "modules/verity/volume.h"
 
 struct root_request {
@@ -41,13 +42,6 @@ int root_check(const char *wished_init, struct root_tree *ret, struct err *e);
 /* The same for a tree elsewhere, which need not be a mount. */
 int root_check_at(const char *sysroot, const char *wished_init, struct root_tree *ret,
 		  struct err *e);
-
-/* The name of the system in an os-release text: PRETTY_NAME, else ID, else "Linux";
- * unquoted, control characters replaced. Pure. */
-void root_os_name(const char *text, char *ret, size_t max);
-
-/* Its IMAGE_VERSION, in the same way; "" if there is none. Pure. */
-void root_image_version(const char *text, char *ret, size_t max);
 
 /* Is it at least the minimum by UAPI.10? With "" any is, also none. Pure. Errors: ERR_ROLLBACK. */
 int root_check_version(const struct root_tree *tree, const char *minimum, struct err *e);
