@@ -17,3 +17,7 @@ int program_wait(pid_t pid, const char *name, const char *hint, struct err *e);
 
 /* Both. */
 int program_run(char *const argv[], const char *hint, struct err *e);
+
+/* Both, with what it prints, cut to max bytes with a NUL; its messages are not shown. One that
+ * prints more is an error. */
+int program_output(char *const argv[], const char *hint, char *ret, size_t max, struct err *e);

@@ -86,6 +86,11 @@ void verify_medium_done(struct verify_medium *m);
 /* A partition_reader; arg is a struct verify_medium. */
 int verify_medium_read(void *arg, const struct partition *p, uint8_t *ret, size_t n, struct err *e);
 
+/* Holds IMAGE_VERSION of the root in these bytes against minimum-version=, if that is set and a
+ * program is there that can read it. Adds to the report. */
+void verify_image_version(struct verify *v, const struct verify_medium *m, const char *filesystem,
+			  uint64_t at);
+
 /* What volume_prove() does, but for activation. Adds to the report. Returns 0 and where the
  * proven bytes are, or -1. */
 int verify_set(struct verify *v, const struct verity_set *set, const struct verify_medium *m,

@@ -175,6 +175,7 @@ static void check_filesystem(struct verify *v, const struct verify_medium *m, ui
 	else if (verify_driver(v, type, VERDICT_FAIL, "the root", true))
 		report_add(&v->report, VERDICT_OK, m->name, "its file system is %s%s", type,
 			   v->kmod ? ", whose driver is there" : "");
+	verify_image_version(v, m, type, at);
 }
 
 /* Whoever holds the disk writes its labels, so the boot goes by what is in the root as well. */
@@ -182,23 +183,14 @@ static void check_version(struct verify *v, const struct verify_medium *m,
 			  const struct partition *data)
 {
 	const char *minimum = v->config.minimum_version;
-	bool labelled = strchr(data->label, '_') != NULL;
 	struct err e = { 0 };
 
-	if (!*minimum)
-		return;
-	if (dps_check_version(data, minimum, &e) < 0) {
+	if (dps_check_version(data, minimum, &e) < 0)
 		report_error(&v->report, m->name, &e);
-		return;
-	}
-	if (labelled)
+	else if (*minimum && strchr(data->label, '_'))
 		report_add(&v->report, VERDICT_OK, m->name,
 			   "the version in the label '%s' is not below minimum-version=%s", data->label,
 			   minimum);
-	report_add(&v->report, VERDICT_SKIP, m->name,
-		   "%sIMAGE_VERSION of its os-release was not looked at; the boot refuses the root if that "
-		   "is missing or below minimum-version=%s",
-		   labelled ? "" : "its label has no version, and ", minimum);
 }
 
 /* In the words of the record of a boot. */

@@ -20,6 +20,7 @@ TREES: dict[str, dict[str, str]] = {
     "no-init": RELEASE,
     "no-usr": {"etc/os-release": "ID=tiny\n", "sbin/init": "not a program\n"},
     "no-mount-points": RELEASE | INIT,
+    "version-5": {"usr/lib/os-release": "ID=tiny\nIMAGE_VERSION=5\n"} | INIT,
 }
 
 

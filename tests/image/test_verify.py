@@ -24,6 +24,7 @@ from lab import paths, steps, sysext, tools
 
 sys.path.insert(0, str(paths.REPO / "tests/boot"))
 import chain  # noqa: E402
+from variants import variant  # noqa: E402
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab enters its tools tree by chroot")
 DATA, HASH, SIG = (f"root-x86-64{suffix}" for suffix in ("", "-verity", "-verity-sig"))
@@ -342,10 +343,6 @@ DISKS = [
     Disk("user space may not tell who signed", "nothing may say who signed this",
          image=put(CONF, b"deny-certificate=" + b"00" * 32 + b"\n"),
          words=("--cmdline", "systemd.allow_userspace_verity=no")),
-    Disk("a version is demanded", "its label has no version, and IMAGE_VERSION of its os-release was not",
-         image=put(CONF, b"minimum-version=1\n"), verdict="skip"),
-    Disk("a version, and the label has it", "the version in the label 'demo_5' is not below minimum-version=5",
-         image=put(CONF, b"minimum-version=5\n"), spoil="label demo_5", verdict="ok"),
     Disk("a version, and the label is older", "(ROLLBACK)",
          image=put(CONF, b"minimum-version=5\n"), spoil="label demo_4"),
     Disk("filter", "(ROOT_MISSING)", words=("--cmdline", "systemd.image_filter=root=other")),
@@ -380,6 +377,42 @@ def test_disk(case, demo, tree, tmp_path):
     if would_boot:
         assert done.has("ok", "data blocks match the root hash")
         assert done.has("ok", "its file system is erofs, whose driver is there")
+
+
+TOOLS = tools.tools()
+DUMP = (f"exec {TOOLS}/lib64/ld-linux-x86-64.so.2 --library-path {TOOLS}/usr/lib/x86_64-linux-gnu "
+        f'{TOOLS}/usr/bin/dump.erofs "$@"')
+VERSIONS = [  # whose root, its label, the minimum, what dump.erofs does, then the verdict
+    ("version-5", "", "5", DUMP, "ok", "IMAGE_VERSION '5' of its os-release is not below"),
+    ("version-5", "", "5.1", DUMP, "FAIL", "IMAGE_VERSION '5', slipway.conf demands '5.1' (ROLLBACK)"),
+    ("version-5", "demo_99", "6", DUMP, "FAIL", "IMAGE_VERSION '5', slipway.conf demands '6' (ROLLBACK)"),
+    ("version-5", "demo_5", "5", DUMP, "ok", "version in the label 'demo_5' is not below minimum-version=5"),
+    ("demo", "", "1", DUMP, "FAIL", "has no IMAGE_VERSION"),  # its /etc/os-release is a link
+    ("demo", "", "1", "exit 1", "skip", "'dump.erofs' failed with exit status 1; take erofs-utils 1.8.6"),
+    ("demo", "", "1", "printf ../usr/share/release", "skip", "leads to '../usr/share/release'"),
+    ("demo", "", "1", "exit 0", "skip", "there is none"),
+    ("demo", "", "1", "exec cat /dev/zero", "skip", "'dump.erofs' was ended by signal"),
+]
+
+
+@pytest.mark.parametrize("root, label, minimum, program, verdict, says", VERSIONS,
+                         ids=[case[5][:40] for case in VERSIONS])
+def test_version_inside(root, label, minimum, program, verdict, says, demo, tree, tmp_path, monkeypatch):
+    """By a program that can read a file of the root, or it is said that there is none."""
+    place = tmp_path / "bin"
+    place.mkdir()
+    (place / "dump.erofs").write_text(f"#!/bin/sh\n{program}\n")
+    (place / "dump.erofs").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
+    parts = demo.parts if root == "demo" else variant(root)
+    disk = lab.make_disk(tmp_path / "disk.img", parts=parts)
+    if label:
+        spoil(disk, f"label {label}")
+    image = store(listed(put(CONF, f"minimum-version={minimum}\n".encode())(tree)), tmp_path / "image")
+    done = verify(image, "--kernel", demo.vmlinuz, "--ddi", disk.path)
+    disk.path.unlink()
+    assert done.has(verdict, says) and done.stderr == "", (done.lines, done.stderr)
+    assert len(done.fails()) == (verdict == "FAIL")
 
 
 def test_root_needs_its_drivers(demo):
