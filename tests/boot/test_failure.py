@@ -135,6 +135,29 @@ def test_quiet(demo, boot):
     assert got.seen(r"^slipway: FAILED stage discover"), got.explain()
 
 
+VGA_TEXT, COLUMNS = 0xb8000, 80
+
+
+def test_screen(demo, boot, tmp_path):
+    """A picture tube of 80 by 25 shows it whole, every line as the serial console has it."""
+    memory = tmp_path / "screen"
+    init = "/usr/bin/" + "no-such-init-" * 8
+    words = f"console=tty0 console=ttyS0 slipway.failure_delay=3 init={init}"
+    spec = direct(demo.disk, words, arguments=["-device", "VGA"],
+                  when=[lab.When("  next   ", after=1, qmp=(
+                      "pmemsave", {"val": VGA_TEXT, "size": 32768, "filename": str(memory)}))])
+    spec.kernel = demo.vmlinuz  # PVH leaves the screen out
+    got = boot(spec)
+    refused(got, "ROOT_NO_INIT", "check")
+    cells = memory.read_bytes()[::2].decode("cp437")
+    rows = [cells[at : at + COLUMNS].rstrip() for at in range(0, len(cells), COLUMNS)]
+    first = next(n for n, row in enumerate(rows) if "slipway: FAILED stage" in row)
+    serial = [text for _, text in got.lines]
+    start = next(n for n, text in enumerate(serial) if "slipway: FAILED stage" in text)
+    shown = serial[start : next(n for n, text in enumerate(serial) if "PM: Preparing" in text)]
+    assert 8 <= len(shown) <= 25 and rows[first : first + len(shown)] == shown
+
+
 # ---- boot counting ----
 
 BLESS = ("systemd-bless-boot", "system/systemd-bless-boot.service",
