@@ -90,7 +90,7 @@ static void show_trouble(FILE *out, struct json_object *r)
 	for (size_t i = 0; i < record_count(r, "attempts"); i++) {
 		struct json_object *a = record_item(r, "attempts", i);
 
-		head(out, "tried");
+		head(out, "went on");
 		plain(out, record_text(a, "attempt"));
 		fputs(" after ", out);
 		reason(out, a);
