@@ -105,6 +105,19 @@ def codes_in_page(page: str) -> Facts:
     return dict.fromkeys(items(page, 1))
 
 
+def classes_in_code() -> Facts:
+    """Each group of reasons is one."""
+    named = re.findall(r"(?m)^/\* .* \*/\nERR_CLASS\((\w+)\)\nERR\(", text_of("init/core/err.def"))
+    assert len(named) == len(re.findall(r"(?m)^/\* [A-Z].* \*/$", text_of("init/core/err.def"))) - 1
+    return dict.fromkeys(named)
+
+
+def classes_in_page(page: str) -> Facts:
+    said = page.split("or for a class of them")[1].split("Of several lines")[0]
+    return dict.fromkeys(word for line in re.findall(r"(?m)^\.Cm (.*)$", said)
+                         for word in re.findall(r"[a-z]+", line))
+
+
 def floors_in_code() -> Facts:
     function = text_of("modules/trust/policy.c").split("*policy_floor(")[1].split("\n}")[0]
     return dict.fromkeys(re.findall(r"\"(root=[^\"]+)\"", function))
@@ -150,6 +163,7 @@ PAIRS: dict[str, tuple[str, Callable[[], Facts], Callable[[str], Facts]]] = {
     "words": ("init/slipway-cmdline.7", words_in_code, words_in_page),
     "settings": ("init/slipway.conf.5", keys_in_code, keys_in_page),
     "floor": ("init/slipway.conf.5", floors_in_code, floors_in_page),
+    "classes": ("init/slipway.conf.5", classes_in_code, classes_in_page),
     "stages": ("init/slipway-init.8", stages_in_code, stages_in_page),
     "points": ("hooks/slipway-hooks.7", points_in_code, points_in_page),
     "declaration": ("hooks/slipway-hooks.7", declaration_in_code, declaration_in_page),
@@ -172,7 +186,7 @@ def test_a_fact_that_the_page_lacks_is_found(path, code, page):
     """Each fact in turn is given another name in the page, and that must show."""
     text = page_text(path)
     for fact in code():
-        spoiled = re.sub(rf"(?m)^(\.(?:It|Ss|Ql) .*?)(?<![\w.-]){re.escape(fact)}(?![\w.-])",
+        spoiled = re.sub(rf"(?m)^(\.(?:It|Ss|Ql|Cm) .*?)(?<![\w.-]){re.escape(fact)}(?![\w.-])",
                          r"\1another", text)
         assert spoiled != text, fact
         assert fact not in page(spoiled)
