@@ -113,4 +113,4 @@ def test_changed_record_is_refused(path, value, name):
 
 def test_records_of_several_boots():
     assert judge.documents('{"a": 1}\n{"a": 2}{"a": 3') == [{"a": 1}, {"a": 2}]
-    assert judge.documents("") == []
+    assert judge.documents("") == judge.documents("7\n[]\n") == []

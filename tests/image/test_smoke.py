@@ -213,6 +213,7 @@ MISUSED = {
     "no TPM": (["--predicted=/etc/hostname", "--tpm=none"], "needs a TPM"),
     "no file": (["--uki=/nonexistent"], "'/nonexistent' is no file"),
     "no expression": (["--until=("], "no regular expression"),
+    "unknown end": (["--expect=halted"], "or a reason code"),
     "unknown bus": (["--bus=ide"], "invalid choice"),
 }
 

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
+import re
 
 from . import paths
 
@@ -13,17 +15,17 @@ try:
 except ImportError:  # nothing else of a boot needs it
     jsonschema = None
 
+_BLANKS = re.compile(r"\s*")
+
 
 def documents(text: str) -> list[dict]:
     """Those that came one after the other, each of a boot; one that was cut off is left out."""
-    found = []
-    try:
-        while text := text.lstrip():
-            document, end = json.JSONDecoder().raw_decode(text)
-            found.append(document)
-            text = text[end:]
-    except ValueError:
-        pass
+    at, found = _BLANKS.match(text).end(), []
+    with contextlib.suppress(ValueError):
+        while at < len(text):
+            document, at = json.JSONDecoder().raw_decode(text, at)
+            found += [document] if isinstance(document, dict) else []
+            at = _BLANKS.match(text, at).end()
     return found
 
 

@@ -240,6 +240,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _misuse(args: argparse.Namespace) -> str:
+    if not re.fullmatch(f"{BOOTED}|{REFUSED}|[A-Z][A-Z0-9_]+", args.expect):
+        return f"--expect is {BOOTED}, {REFUSED} or a reason code, not '{args.expect}'"
     if args.secure_boot == "generate" and not args.uki:
         return "--secure-boot=generate signs a UKI: name it by --uki"
     if args.beside and not args.uki:

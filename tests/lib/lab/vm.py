@@ -28,6 +28,8 @@ _CONSOLE_ENDS = ((re.compile(r"reboot: System halted"), "halted"),
                  (re.compile(r"end Kernel panic - not syncing"), "panic"))
 _REASONS = {"guest-shutdown": "poweroff", "guest-reset": "reboot", "guest-panic": "panic",
             "host-qmp-quit": "stopped"}
+# No more is kept of what a machine tells; a record has some ten thousand bytes.
+_RECORDS = 1 << 24
 # Firmware and EFI stub need the TPM that the kernel's driver then finds dead.
 _TPM_DIES = r"EFI stub: Measured initrd"
 
@@ -72,7 +74,8 @@ class _Machine:
             self.waiting.append(When(_TPM_DIES, kill_tpm=True))
         self.due: list[tuple[float, When]] = []
         self.resets = 0
-        self.told = b""  # what came over the port for the record
+        self.told = b""  # what came over the port for the record, and its unfinished line
+        self.telling = b""
         self.settled = float("inf")  # when it has run long enough
         self.errors = (folder / "qemu.log").open("wb")
         self.port, theirs = socket.socketpair()
@@ -142,9 +145,10 @@ class _Machine:
             data = self.port.recv(65536)
         except ConnectionResetError:
             data = b""
-        self.told += data
-        if self.spec.settle is not None and self.told.endswith(b"\n"):
-            over = any(r.get("result") == "handed-over" for r in self._records()[-1:])
+        self.told += data[: max(0, _RECORDS - len(self.told))]
+        *lines, self.telling = (self.telling + data)[-_RECORDS:].split(b"\n")
+        for left in record.documents(b"\n".join(lines).decode(errors="replace")):
+            over = left.get("result") == "handed-over" and self.spec.settle is not None
             self.settled = self.now() + self.spec.settle if over else float("inf")
         return bool(data)
 
