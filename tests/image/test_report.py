@@ -126,7 +126,7 @@ def test_a_boot_that_went_on_says_so():
     record["attempts"] = [{"attempt": "next-slot", "code": "VERITY_CORRUPTED", "stage": "prove",
                            "what": "a block", "label": "a"}]
     said = report("-", text=json.dumps(record).encode()).stdout.decode()
-    assert re.search(r"(?m)^tried +next-slot after VERITY_CORRUPTED in stage prove: a block$", said)
+    assert re.search(r"(?m)^went on +next-slot after VERITY_CORRUPTED in stage prove: a block$", said)
 
 
 def test_json_is_the_record():
