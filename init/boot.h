@@ -18,6 +18,7 @@
 #include "modules/inputs/options.h"
 #include "modules/kernel/kernel.h"
 #include "modules/root/root.h"
+#include "modules/tpm/nvpcr.h"
 #include "modules/tpm/tpm.h"
 #include "modules/trust/anchors.h"
 #include "modules/trust/filter.h"
@@ -40,6 +41,8 @@ struct boot {
 	struct firmware firmware;        /* firmware */
 	bool failed_before;              /* firmware: a failure is kept there */
 	struct tpm *tpm;                 /* tpm; NULL: not measured, the record says why */
+	struct nvpcrs nvpcrs;            /* enter; those that are begun can be measured into */
+	uint8_t nvpcr_authority[PCR_DIGEST_BYTES]; /* enter; who let them be begun */
 	struct credentials credentials;  /* enter */
 	struct anchors *anchors;         /* trust */
 	struct policy policy;            /* trust */

@@ -215,6 +215,12 @@ void record_srk(struct record *r, const char *state, const char *why)
 	put_text(o, "why", why);
 }
 
+void record_nvpcr(struct record *r, const char *state)
+{
+	if (r)
+		put_text(r->top, "nvpcr", state);
+}
+
 static void put_digests(struct json_object *o, const struct measurement *m)
 {
 	struct json_object *digests = json_object_new_object();
@@ -233,7 +239,12 @@ void record_measurement(struct record *r, const struct measurement *m)
 
 	if (!o)
 		return;
-	put_number(o, "pcr", m->pcr);
+	if (m->nv_index) {
+		put_number(o, "nv_index", m->nv_index);
+		put_text(o, "nvpcr", m->nvpcr);
+	} else {
+		put_number(o, "pcr", m->pcr);
+	}
 	put_text(o, "text", m->text);
 	put_times(o, m->start_us, m->duration_us);
 	put_digests(o, m);

@@ -51,6 +51,8 @@ void record_tpm(struct record *r, const char *state);
 void record_banks(struct record *r, const struct tpm *t, const char *scheme);
 /* What became of the storage root key, for machines, and for people why there is none, or NULL. */
 void record_srk(struct record *r, const char *state, const char *why);
+/* "in use", or why there are none. */
+void record_nvpcr(struct record *r, const char *state);
 void record_measurement(struct record *r, const struct measurement *m);
 void record_trust(struct record *r, size_t n_certificates, const char *floor);
 void record_extensions(struct record *r, const struct extensions *x);

@@ -37,6 +37,12 @@ int hooks_discovered(struct boot *b, struct err *e);
 int hooks_proven(struct boot *b, struct err *e);
 int hooks_checked(struct boot *b, struct err *e);
 
+/* Begins the NvPCRs in the enter stage, or says why not. Errors: those of tpm_measure(). */
+int enter_nvpcrs(struct boot *b, struct err *e);
+
+/* Measures the root into the NvPCR of verity, if that was begun. Errors: ERR_TPM_FAILED. */
+int measure_root(struct boot *b, struct err *e);
+
 /* Ends what extend began: for the leave stage, which must know whether it worked. */
 int end_extensions(struct boot *b, struct err *e);
 

@@ -370,6 +370,8 @@ int stage_enter(struct boot *b, struct err *e)
 	if (rc >= 0)
 		leave_srk(b);
 	if (rc >= 0)
+		rc = enter_nvpcrs(b, e);
+	if (rc >= 0)
 		rc = extra_stage(e);
 	return rc < 0 ? rc : import_credentials(b, e);
 }

@@ -200,7 +200,7 @@ int stage_prove(struct boot *b, struct err *e)
 		rc = policy_judge(&b->policy, verity_policy(b->set.designator), volume_uses(b->root),
 				  b->set.data->attributes, b->set.data->label, &achieved, e);
 	record_policy(b->record, &b->policy, &achieved);
-	return rc;
+	return rc < 0 ? rc : measure_root(b, e);
 }
 
 void undo_prove(struct boot *b)

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "init/core/cleanup.h"
 #include "mkinitrd/certificate.h"
@@ -15,6 +16,7 @@
 #include "mkinitrd/source.h"
 #include "mkinitrd/staging.h"
 #include "modules/inputs/config.h"
+#include "modules/tpm/nvpcr.h"
 #include "modules/trust/policy.h"
 
 static const char default_os_release[] =
@@ -147,6 +149,23 @@ static int add_config(struct initrd *i, const char *source, const char *policy, 
 		       : rc;
 }
 
+/* What the host defines, the initrd has to begin: the host itself is too late for that. What PID 1
+ * would refuse must not get so far. */
+static int add_nvpcrs(struct initrd *i, const char *sysroot, struct err *e)
+{
+	static const char *const folders[] = { "etc/nvpcr", "usr/local/lib/nvpcr", "usr/lib/nvpcr" };
+	struct nvpcrs all;
+	char path[PATH_MAX];
+	int rc = nvpcrs_load(sysroot, &all, e);
+
+	for (size_t k = 0; k < sizeof(folders) / sizeof(*folders) && rc == 0; k++) {
+		snprintf(path, sizeof(path), "%s/%s", sysroot, folders[k]);
+		if (access(path, F_OK) == 0)
+			rc = initrd_add_tree(i, folders[k], path, "pcr-scheme=261", e);
+	}
+	return rc;
+}
+
 static int add_hooks(struct initrd *i, const struct build_options *o, bool scripts, struct err *e)
 {
 	int rc = 0;
@@ -165,6 +184,8 @@ static int add_given_files(struct initrd *i, const struct build_options *o, stru
 
 	if (o->conf || o->policy)
 		rc = add_config(i, o->conf, o->policy, &config, e);
+	if (rc == 0 && config.os_separator)
+		rc = add_nvpcrs(i, o->sysroot, e);
 	for (size_t n = 0; n < o->certificates.n && rc == 0; n++)
 		rc = certificate_add(i, o->certificates.v[n], e);
 	for (size_t n = 0; n < o->modprobe_configs.n && rc == 0; n++)

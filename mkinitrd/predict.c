@@ -454,10 +454,10 @@ int predict(struct predict_input *in, struct prediction *ret, struct err *e)
 	return rc;
 }
 
-int predict_public_key(struct bytes uki, struct bytes *ret, struct err *e)
+int predict_section(struct bytes uki, const char *name, struct bytes *ret, struct err *e)
 {
 	struct pe pe;
 	int rc = pe_parse(uki.p, uki.n, &pe, e);
 
-	return rc < 0 ? rc : section_of(&pe, ".pcrpkey", ret, e);
+	return rc < 0 ? rc : section_of(&pe, name, ret, e);
 }

@@ -46,7 +46,7 @@ struct predict_input {
 
 struct prediction {
 	char stub[32]; /* its version, for people */
-	enum predict_scheme scheme; /* what it was made by */
+	enum predict_scheme scheme; /* the one that counts; with 261, call predict_nvpcrs(), too */
 	struct pcr boot_loader;   /* 4 */
 	struct pcr kernel_initrd; /* 9 */
 	struct pcr kernel_image;  /* 11, as the stub leaves it: see predict_phase() */
@@ -75,6 +75,12 @@ int predict(struct predict_input *in, struct prediction *ret, struct err *e);
  * for none. Errors: ERR_SYSTEM. */
 int predict_phase(const struct prediction *p, const char *path, struct pcr *ret, struct err *e);
 
+struct image;
+
+/* The initrd in a UKI, unpacked, for image_done(), also after an error. It points into uki. Errors:
+ * ERR_CONFIG if it is no UKI, those of image_parse(). */
+int predict_open_initrd(struct bytes uki, struct image *ret, struct err *e);
+
 struct predict_settings {
 	enum predict_scheme scheme;
 	bool reads_esp;      /* init measures extensions that no stub handed over, PCR 12 and 13 */
@@ -85,6 +91,6 @@ struct predict_settings {
  * or init would refuse that file; those of image_parse() if its initrd cannot be unpacked. */
 int predict_settings(struct bytes uki, struct predict_settings *ret, struct err *e);
 
-/* The public key that a UKI carries for signed policies, in *ret, which points into uki. Returns
- * 1, or 0 if it has none. Errors: ERR_CONFIG if it is no UKI. */
-int predict_public_key(struct bytes uki, struct bytes *ret, struct err *e);
+/* A section of a UKI, as what it carries for signed policies, in *ret, which points into uki.
+ * Returns 1, or 0 if it has none. Errors: ERR_CONFIG if it is no UKI. */
+int predict_section(struct bytes uki, const char *name, struct bytes *ret, struct err *e);

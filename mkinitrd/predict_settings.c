@@ -10,7 +10,7 @@
 
 #define CONFIG "/etc/slipway.conf"
 
-static int open_initrd(struct bytes uki, struct image *ret, struct err *e)
+int predict_open_initrd(struct bytes uki, struct image *ret, struct err *e)
 {
 	const struct pe_section *section;
 	struct bytes initrd;
@@ -44,7 +44,7 @@ int predict_settings(struct bytes uki, struct predict_settings *ret, struct err 
 	struct config c = CONFIG_DEFAULTS;
 	struct err inner = { 0 };
 
-	if (open_initrd(uki, &i, &inner) < 0 || read_config(&i, &c, &inner) < 0)
+	if (predict_open_initrd(uki, &i, &inner) < 0 || read_config(&i, &c, &inner) < 0)
 		return err_set(e, inner.code, inner.errnum,
 			       "its initrd does not tell the pcr-scheme, which --pcr-scheme can: %s",
 			       inner.what);

@@ -11,6 +11,7 @@
 #include "init/core/file.h"
 #include "mkinitrd/pcrsig.h"
 #include "mkinitrd/predict.h"
+#include "mkinitrd/predict_nvpcr.h"
 #include "mkinitrd/progress.h"
 #include "mkinitrd/verb.h"
 #include "mkinitrd/volume_key.h"
@@ -29,6 +30,8 @@ static const char help[] =
 	"      --pcr-scheme 257|261      instead of what its initrd's slipway.conf says\n"
 	"      --no-secure-boot, --no-boot-secret    the machine has none of these\n"
 	"      --volume-key NAME:UUID[:FILE]  the key of a volume that the initrd opens\n"
+	"      --root-hash HEX, --root-signature FILE, --verity-name root|usr\n"
+	"                                what the NvPCR 'verity' knows of\n"
 	"      --bank NAME,...           sha1, sha256, sha384, sha512 (default: all)\n"
 	"      --phases PATH,...         PCR 11 when these were entered (WORD:WORD...)\n"
 	"      --sign KEY                print signatures of those, as .pcrsig has them\n"
@@ -42,7 +45,7 @@ static const char help[] =
 enum {
 	OPT_UKI = 256, OPT_SMBIOS, OPT_SCHEME, OPT_BANK, OPT_JSON, OPT_PHASES, OPT_SIGN,
 	OPT_PUBLIC_KEY, OPT_NO_BOOT_SECRET, OPT_NO_SECURE_BOOT,
-	OPT_VOLUME_KEY, OPT_BESIDE
+	OPT_VOLUME_KEY, OPT_ROOT_HASH, OPT_ROOT_SIGNATURE, OPT_VERITY_NAME, OPT_BESIDE
 };
 
 static const struct option long_options[] = {
@@ -57,6 +60,9 @@ static const struct option long_options[] = {
 	{ "no-secure-boot", no_argument, NULL, OPT_NO_SECURE_BOOT },
 	{ "no-boot-secret", no_argument, NULL, OPT_NO_BOOT_SECRET },
 	{ "volume-key", required_argument, NULL, OPT_VOLUME_KEY },
+	{ "root-hash", required_argument, NULL, OPT_ROOT_HASH },
+	{ "root-signature", required_argument, NULL, OPT_ROOT_SIGNATURE },
+	{ "verity-name", required_argument, NULL, OPT_VERITY_NAME },
 	{ "global-addon", required_argument, NULL, OPT_BESIDE + COMPANION_GLOBAL_ADDON },
 	{ "addon", required_argument, NULL, OPT_BESIDE + COMPANION_ADDON },
 	{ "credential", required_argument, NULL, OPT_BESIDE + COMPANION_CREDENTIAL },
@@ -81,11 +87,13 @@ struct request {
 	bool unknown_volume;
 	struct pcr volume_keys; /* PCR 15 */
 	struct predict_input in; /* owns what its bytes point to */
+	struct predict_nvpcr_input nvpcr;
 };
 
 static void request_done(struct request *r)
 {
 	free((void *)r->in.uki.p);
+	verity_signature_done(&r->nvpcr.signature);
 	for (size_t i = 0; i < N_COMPANIONS; i++) {
 		for (size_t k = 0; k < r->in.beside[i].n; k++)
 			free((void *)r->in.beside[i].files[k].content.p);
@@ -172,6 +180,20 @@ static int parse_scheme(const char *text, enum predict_scheme *ret, struct err *
 	return 0;
 }
 
+/* What systemd-repart writes, or the partition that it made of it. */
+static int load_signature(const char *path, struct verity_signature *ret, struct err *e)
+{
+	SCOPED(mem_free) char *text = NULL;
+	size_t n;
+	int rc = file_read(AT_FDCWD, path, SIGNATURE_MAX_BYTES, &text, &n, e);
+
+	if (rc == 0) {
+		verity_signature_done(ret);
+		rc = verity_signature_parse((const uint8_t *)text, n, ret, e);
+	}
+	return rc < 0 ? err_in(e, "'%s'", path) : 0;
+}
+
 static int parse_option(struct request *r, int option, const char *word, struct err *e)
 {
 	switch (option) {
@@ -192,6 +214,14 @@ static int parse_option(struct request *r, int option, const char *word, struct 
 		return 0;
 	case OPT_PUBLIC_KEY:
 		r->public_key = optarg;
+		return 0;
+	case OPT_ROOT_HASH:
+		r->nvpcr.root_hash = optarg;
+		return 0;
+	case OPT_ROOT_SIGNATURE:
+		return load_signature(optarg, &r->nvpcr.signature, e);
+	case OPT_VERITY_NAME:
+		r->nvpcr.name = optarg;
 		return 0;
 	case OPT_JSON:
 		r->json = true;
@@ -244,6 +274,10 @@ static int parse(int argc, char **argv, struct request *r, struct err *e)
 		return err_set(e, ERR_CONFIG, 0, "say with --uki which UKI is started");
 	if (r->public_key && !r->key)
 		return err_set(e, ERR_CONFIG, 0, "--public-key is for --sign");
+	if (r->nvpcr.root_hash && strspn(r->nvpcr.root_hash, "0123456789abcdef") != strlen(r->nvpcr.root_hash))
+		return err_set(e, ERR_CONFIG, 0, "--root-hash is no lower-case hex");
+	if (r->nvpcr.name && strcmp(r->nvpcr.name, "root") != 0 && strcmp(r->nvpcr.name, "usr") != 0)
+		return err_set(e, ERR_CONFIG, 0, "--verity-name is neither root nor usr");
 	if (!r->n_phases)
 		default_phases(r);
 	if (r->key && r->in.scheme == PREDICT_SCHEME_OF_INITRD)
@@ -306,8 +340,26 @@ static void print_object(const struct line *l, size_t bank, bool first)
 		printf("\"value\":\"%s\"}", pcr_format(l->value, bank, value));
 }
 
+static void print_nvpcrs(const struct predict_nvpcrs *all, bool json)
+{
+	char value[PCR_MAX_TEXT];
+
+	if (all->why.code)
+		fprintf(stderr, "slipway-mkinitrd: NvPCRs will be skipped: %s\n", all->why.what);
+	for (size_t i = 0; i < all->n; i++) {
+		pcr_format(&all->at[i].value, 1, value);
+		if (json)
+			printf(",\n {\"bank\":\"sha256\",\"nvpcr\":\"%s\",\"nv_index\":%u,\"value\":\"%s\"}",
+			       all->at[i].name, (unsigned)all->at[i].index, value);
+		else
+			printf("sha256\t0x%x\t%s\t%s\n", (unsigned)all->at[i].index, value,
+			       all->at[i].name);
+	}
+}
+
 static int print_values(const struct request *r, const struct prediction *p,
-			const struct pcr phases[], struct err *e)
+			const struct pcr phases[], const struct predict_nvpcrs *nvpcrs,
+			struct err *e)
 {
 	struct line lines[MAX_LINES];
 	size_t n = list_lines(r, p, phases, lines);
@@ -326,6 +378,7 @@ static int print_values(const struct request *r, const struct prediction *p,
 				print_line(&lines[i], bank);
 			first = false;
 		}
+	print_nvpcrs(nvpcrs, r->json);
 	fputs(r->json ? "\n]\n" : "", stdout);
 	return fflush(stdout) == 0 ? 0 : err_set(e, ERR_SYSTEM, errno, "print the values");
 }
@@ -345,7 +398,7 @@ static int load_key(const struct request *r, struct pcrsig_key **ret, struct err
 		rc = pcrsig_key_matches(*ret, (struct bytes){ (const uint8_t *)pem, n },
 					r->public_key, e);
 	if (rc == 0)
-		rc = predict_public_key(r->in.uki, &carried, e);
+		rc = predict_section(r->in.uki, ".pcrpkey", &carried, e);
 	if (rc > 0)
 		rc = pcrsig_key_matches(*ret, carried, "the section .pcrpkey of the UKI", e);
 	return rc;
@@ -369,6 +422,7 @@ static int run(struct request *r, struct err *e)
 {
 	SCOPED(pcrsig_key_drop) struct pcrsig_key *key = NULL;
 	SCOPED(progress_end) struct progress *progress = progress_begin();
+	struct predict_nvpcrs nvpcrs = { .n = 0 };
 	struct prediction p;
 	struct pcr phases[MAX_PHASES];
 	int rc;
@@ -377,10 +431,12 @@ static int run(struct request *r, struct err *e)
 	rc = predict(&r->in, &p, e);
 	if (rc < 0)
 		return err_in(e, "'%s'", r->uki);
+	if (p.scheme == PREDICT_SCHEME_261)
+		rc = predict_nvpcrs(&r->nvpcr, r->in.uki, &p, &nvpcrs, e);
 	for (size_t i = 0; i < r->n_phases && rc == 0; i++)
 		rc = predict_phase(&p, r->phases[i], &phases[i], e);
 	if (rc == 0 && !r->key)
-		return print_values(r, &p, phases, e);
+		return print_values(r, &p, phases, &nvpcrs, e);
 	if (rc == 0)
 		rc = load_key(r, &key, e);
 	return rc == 0 ? print_signatures(r, key, phases, e) : rc;

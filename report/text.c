@@ -108,11 +108,19 @@ static void show_machine(FILE *out, struct json_object *r)
 	}
 	line(out, "lockdown", record_text(r, "lockdown"));
 	line(out, "TPM", record_text(r, "tpm"));
+	line(out, "NvPCRs", record_text(r, "nvpcr"));
 	for (size_t i = 0; i < record_count(r, "measurements"); i++) {
 		struct json_object *m = record_item(r, "measurements", i);
+		const char *nvpcr = record_text(m, "nvpcr");
 
 		head(out, "measured");
-		fprintf(out, "PCR %u: ", (unsigned)record_number(m, "pcr"));
+		if (nvpcr) {
+			fputs("NvPCR ", out);
+			plain(out, nvpcr);
+			fputs(": ", out);
+		} else {
+			fprintf(out, "PCR %u: ", (unsigned)record_number(m, "pcr"));
+		}
 		plain(out, record_text(m, "text"));
 		putc('\n', out);
 	}

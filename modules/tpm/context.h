@@ -6,6 +6,7 @@
 #include <tss2/tss2_esys.h>
 
 #include "init/core/clock.h"
+#include "modules/tpm/command.h"
 #include "modules/tpm/tpm.h"
 
 /* The device is read with a time limit: a TPM that hangs costs this once to open it and
@@ -77,17 +78,6 @@ static inline void tpm_esys_free(void *p)
 {
 	Esys_Free(*(void **)p);
 }
-
-struct tpm_answer {
-	size_t n;
-	uint8_t bytes[1024]; /* with the header */
-};
-
-/* Runs one command that is given as it goes over the wire, at most limit_ms: for what the
- * library does too, but with ten times as much code. A busy TPM is asked five times.
- * Returns the TPM's code or that of the transport. */
-TSS2_RC tpm_run(struct tpm *t, const uint8_t *command, size_t n, unsigned limit_ms,
-		struct tpm_answer *ret);
 
 /* Sends a command of the library and waits for its answer, but not for ever as the library's
  * own synchronous calls do. */

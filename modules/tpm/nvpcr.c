@@ -2,7 +2,6 @@
 #include "modules/tpm/nvpcr.h"
 
 #include <json-c/json.h>
-#include <mbedtls/sha256.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,36 +39,24 @@ static bool is_name(const char *text)
 	return n && n < NVPCR_NAME_BYTES && strspn(text, good) == n;
 }
 
-/* False if there is a value of another type; *ret stays as it is without one. */
-static bool get(struct json_object *o, const char *key, json_type type, struct json_object **ret)
-{
-	struct json_object *value;
-
-	if (!json_object_object_get_ex(o, key, &value))
-		return true;
-	*ret = value;
-	return json_object_is_type(value, type);
-}
-
+/* Of another type it is no text or number that fits. */
 static bool take_members(struct json_object *o, const char *stem, struct nvpcr *ret)
 {
-	struct json_object *name = NULL, *algorithm = NULL, *index = NULL, *priority = NULL,
-			   *orderly = NULL;
-	int64_t number, order;
+	const char *name = json_object_get_string(json_object_object_get(o, "name"));
+	const char *algorithm = json_object_get_string(json_object_object_get(o, "algorithm"));
+	int64_t index = json_object_get_int64(json_object_object_get(o, "nvIndex"));
+	struct json_object *priority = json_object_object_get(o, "priority");
+	struct json_object *orderly = json_object_object_get(o, "orderly");
 
-	if (!get(o, "name", json_type_string, &name) || !get(o, "algorithm", json_type_string, &algorithm) ||
-	    !get(o, "nvIndex", json_type_int, &index) || !get(o, "priority", json_type_int, &priority) ||
-	    !get(o, "orderly", json_type_boolean, &orderly) || !index)
+	if (!is_name(stem) || (name && strcmp(name, stem) != 0) ||
+	    (algorithm && strcmp(algorithm, "sha256") != 0) || index < first_index || index > last_index)
 		return false;
-	number = json_object_get_int64(index);
-	order = priority ? json_object_get_int64(priority) : DEFAULT_PRIORITY;
-	if ((name && strcmp(json_object_get_string(name), stem) != 0) ||
-	    (algorithm && strcmp(json_object_get_string(algorithm), "sha256") != 0) ||
-	    number < first_index || number > last_index || order < 0)
-		return false;
-	*ret = (struct nvpcr){ .index = (uint32_t)number, .priority = (uint64_t)order,
-			       .orderly = orderly ? json_object_get_boolean(orderly) : true };
-	snprintf(ret->name, sizeof(ret->name), "%s", stem);
+	*ret = (struct nvpcr){ .index = (uint32_t)index, .priority = DEFAULT_PRIORITY, .orderly = true };
+	if (priority)
+		ret->priority = json_object_get_int64(priority);
+	if (orderly)
+		ret->orderly = json_object_get_boolean(orderly);
+	strcpy(ret->name, stem);
 	return true;
 }
 
@@ -78,13 +65,10 @@ int nvpcr_parse(struct bytes json, const char *stem, struct nvpcr *ret, struct e
 	SCOPED(tokener_drop) struct json_tokener *tokener = json_tokener_new_ex(MAX_DEPTH);
 	SCOPED(json_drop) struct json_object *o = NULL;
 
-	if (!tokener)
-		return err_set(e, ERR_MEMORY, 0, "no memory to parse '%.64s.nvpcr'", stem);
-	if (json.n && json.n <= NVPCR_FILE_MAX_BYTES)
+	if (tokener && json.n <= NVPCR_FILE_MAX_BYTES)
 		o = json_tokener_parse_ex(tokener, (const char *)json.p, (int)json.n);
-	if (!is_name(stem) || !json_object_is_type(o, json_type_object) || !take_members(o, stem, ret))
-		return err_set(e, ERR_UNSUPPORTED, 0,
-			       "'%.64s.nvpcr' does not define an NvPCR of its name, in SHA-256, with an nvIndex",
+	if (!take_members(o, stem, ret))
+		return err_set(e, ERR_UNSUPPORTED, 0, "'%.64s.nvpcr' defines no NvPCR of that name in SHA-256",
 			       stem);
 	return 0;
 }
@@ -102,8 +86,7 @@ int nvpcrs_add(struct nvpcrs *all, const struct nvpcr *one, struct err *e)
 		return err_set(e, ERR_UNSUPPORTED, 0, "more than %d NvPCRs are defined", NVPCR_MAX);
 	for (size_t k = 0; k < all->n; k++)
 		if (all->at[k].index == one->index || strcmp(all->at[k].name, one->name) == 0)
-			return err_set(e, ERR_UNSUPPORTED, 0, "NvPCRs '%s' and '%s' are the same",
-				       all->at[k].name, one->name);
+			return err_set(e, ERR_UNSUPPORTED, 0, "NvPCR '%s' is defined twice", one->name);
 	for (; i && comes_before(one, &all->at[i - 1]); i--)
 		all->at[i] = all->at[i - 1];
 	all->at[i] = *one;
@@ -121,60 +104,47 @@ struct nvpcr *nvpcrs_find(struct nvpcrs *all, const char *name)
 
 /* ---- what the TPM makes of them ---- */
 
-static int sha256(const uint8_t *p, size_t n, uint8_t ret[static PCR_DIGEST_BYTES], struct err *e)
+void nvpcr_authority(const struct pcr_key *k, uint8_t ret[static PCR_DIGEST_BYTES])
 {
-	if (mbedtls_sha256(p, n, ret, 0) != 0)
-		return err_set(e, ERR_SYSTEM, 0, "compute a digest for an NvPCR");
-	return 0;
-}
-
-int nvpcr_authority(const struct pcr_key *k, uint8_t ret[static PCR_DIGEST_BYTES], struct err *e)
-{
-	uint8_t public[PCR_KEY_MAX_PUBLIC], both[2 * PCR_DIGEST_BYTES];
+	uint8_t both[2 * PCR_DIGEST_BYTES];
 	uint8_t text[PCR_DIGEST_BYTES + 4 + NAME_BYTES] = {
 		[PCR_DIGEST_BYTES] = 0, 0, 0x01, 0x6a, 0, 0x0b, /* TPM2_PolicyAuthorize; SHA-256 */
 	};
-	int rc = sha256(public, pcr_key_public(k, public), text + PCR_DIGEST_BYTES + 6, e);
 
-	if (rc == 0)
-		rc = sha256(text, sizeof(text), both, e);
-	if (rc == 0)
-		rc = sha256((const uint8_t *)NVPCR_REF, strlen(NVPCR_REF), both + PCR_DIGEST_BYTES, e);
-	return rc == 0 ? sha256(both, sizeof(both), ret, e) : rc;
+	pcr_sha256(k->public, sizeof(k->public), text + PCR_DIGEST_BYTES + 6);
+	pcr_sha256(text, sizeof(text), both);
+	pcr_sha256(NVPCR_REF, strlen(NVPCR_REF), both + PCR_DIGEST_BYTES);
+	pcr_sha256(both, sizeof(both), ret);
 }
 
-int nvpcr_public(const struct nvpcr *n, const uint8_t authority[static PCR_DIGEST_BYTES],
-		 uint8_t ret[static NVPCR_PUBLIC_BYTES], struct err *e)
+void nvpcr_public(const struct nvpcr *n, const uint8_t authority[static PCR_DIGEST_BYTES],
+		  uint8_t ret[static NVPCR_PUBLIC_BYTES])
 {
-	uint8_t text[3 * PCR_DIGEST_BYTES + 4] = { [PCR_DIGEST_BYTES] = 0, 0, 0x01, 0x71 };
-	const uint8_t public[NVPCR_PUBLIC_BYTES] = {
-		(uint8_t)(n->index >> 24), (uint8_t)(n->index >> 16), (uint8_t)(n->index >> 8),
-		(uint8_t)n->index, 0, 0x0b,
-		/* Begun, empty after a reset; read by its owner or who knows no password, extended by
-		 * who satisfies the policy. */
-		n->orderly ? 0x2c : 0x28, 0x06, 0, 0x48, 0, PCR_DIGEST_BYTES,
+	uint8_t text[3 * PCR_DIGEST_BYTES + 4] = { [PCR_DIGEST_BYTES] = 0, 0, 0x01, 0x71 }; /* TPM2_PolicyOR */
+	/* Begun, empty after a reset; read by its owner or who knows no password, extended by who
+	 * satisfies the policy. */
+	static const uint8_t public[NVPCR_PUBLIC_BYTES] = {
+		0, 0, 0, 0, 0, 0x0b, 0x28, 0x06, 0, 0x48, 0, PCR_DIGEST_BYTES,
 		[NVPCR_PUBLIC_BYTES - 1] = PCR_DIGEST_BYTES, /* of the value */
 	};
 
-	/* TPM2_PolicyOR */
 	memcpy(text + PCR_DIGEST_BYTES + 4, authority, PCR_DIGEST_BYTES);
 	memcpy(text + 2 * PCR_DIGEST_BYTES + 4, nvpcr_written, PCR_DIGEST_BYTES);
 	memcpy(ret, public, sizeof(public));
-	return sha256(text, sizeof(text), ret + 12, e);
+	for (unsigned i = 0; i < 4; i++)
+		ret[i] = (uint8_t)(n->index >> (24 - 8 * i));
+	if (n->orderly)
+		ret[NVPCR_ATTRIBUTES_AT] |= NVPCR_ORDERLY;
+	pcr_sha256(text, sizeof(text), ret + 12);
 }
 
-int nvpcr_word(const struct nvpcr *n, const uint8_t authority[static PCR_DIGEST_BYTES],
-	       char ret[static NVPCR_WORD_BYTES], struct err *e)
+void nvpcr_word(const struct nvpcr *n, const uint8_t authority[static PCR_DIGEST_BYTES],
+		char ret[static NVPCR_WORD_BYTES])
 {
 	uint8_t public[NVPCR_PUBLIC_BYTES], name[PCR_DIGEST_BYTES];
-	char hex[2 * PCR_DIGEST_BYTES + 1];
-	int rc = nvpcr_public(n, authority, public, e);
+	int length = snprintf(ret, NVPCR_WORD_BYTES, "nvpcr-init:%s:0x%x:000b", n->name, (unsigned)n->index);
 
-	if (rc == 0)
-		rc = sha256(public, sizeof(public), name, e);
-	if (rc < 0)
-		return rc;
-	hex_encode(name, sizeof(name), hex);
-	snprintf(ret, NVPCR_WORD_BYTES, "nvpcr-init:%s:0x%x:000b%s", n->name, (unsigned)n->index, hex);
-	return 0;
+	nvpcr_public(n, authority, public);
+	pcr_sha256(public, sizeof(public), name);
+	hex_encode(name, sizeof(name), ret + length);
 }

@@ -18,6 +18,11 @@ enum {
 	NVPCR_FILE_MAX_BYTES = 4096,
 	NVPCR_WORD_BYTES = 160,
 	NVPCR_PUBLIC_BYTES = 46, /* TPMS_NV_PUBLIC */
+	NVPCR_ATTRIBUTES_AT = 6,
+	/* In the first byte of those: */
+	NVPCR_WRITTEN = 0x20,
+	NVPCR_CLEARED = 0x08, /* by a reset */
+	NVPCR_ORDERLY = 0x04,
 	NVPCR_PCR = 9,           /* knows of every index that was begun */
 };
 
@@ -26,7 +31,7 @@ enum {
 struct nvpcr {
 	char name[NVPCR_NAME_BYTES];
 	uint32_t index;
-	uint64_t priority; /* the lowest comes first */
+	int64_t priority; /* the lowest comes first */
 	bool orderly;      /* kept in the TPM's RAM as long as it runs */
 	bool begun;
 };
@@ -52,16 +57,16 @@ struct nvpcr *nvpcrs_find(struct nvpcrs *all, const char *name);
 int nvpcrs_load(const char *root, struct nvpcrs *ret, struct err *e);
 
 /* The digest of the first branch of the policy: who has a signature by this key with NVPCR_REF.
- * Pure. Errors: ERR_SYSTEM. */
-int nvpcr_authority(const struct pcr_key *k, uint8_t ret[static PCR_DIGEST_BYTES], struct err *e);
+ * Pure. */
+void nvpcr_authority(const struct pcr_key *k, uint8_t ret[static PCR_DIGEST_BYTES]);
 
 /* Of the second: the index was begun. Pure. */
 extern const uint8_t nvpcr_written[PCR_DIGEST_BYTES];
 
-/* What the TPM shows of the index once it is begun. Pure. Errors: ERR_SYSTEM. */
-int nvpcr_public(const struct nvpcr *n, const uint8_t authority[static PCR_DIGEST_BYTES],
-		 uint8_t ret[static NVPCR_PUBLIC_BYTES], struct err *e);
+/* What the TPM shows of the index once it is begun. Pure. */
+void nvpcr_public(const struct nvpcr *n, const uint8_t authority[static PCR_DIGEST_BYTES],
+		  uint8_t ret[static NVPCR_PUBLIC_BYTES]);
 
-/* "nvpcr-init:NAME:0xINDEX:HEX", which is measured into NVPCR_PCR. Pure. Errors: ERR_SYSTEM. */
-int nvpcr_word(const struct nvpcr *n, const uint8_t authority[static PCR_DIGEST_BYTES],
-	       char ret[static NVPCR_WORD_BYTES], struct err *e);
+/* "nvpcr-init:NAME:0xINDEX:HEX", which is measured into NVPCR_PCR. Pure. */
+void nvpcr_word(const struct nvpcr *n, const uint8_t authority[static PCR_DIGEST_BYTES],
+		char ret[static NVPCR_WORD_BYTES]);

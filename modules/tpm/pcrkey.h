@@ -11,33 +11,31 @@
 #include "init/core/err.h"
 
 enum {
-	PCR_KEY_MAX_BYTES = 512,
+	PCR_KEY_BYTES = 256, /* RSA; few TPMs take more bits than 2048 */
 	PCR_KEY_MAX_PEM = 4096,
-	PCR_KEY_MAX_PUBLIC = PCR_KEY_MAX_BYTES + 22,
+	PCR_KEY_PUBLIC_BYTES = PCR_KEY_BYTES + 22,
 	PCR_SIGNATURES_MAX_BYTES = 256 * 1024, /* of the JSON text */
 	PCR_DIGEST_BYTES = 32,
 };
 
 struct pcr_key {
-	size_t n; /* 256, 384 or 512 */
-	uint8_t modulus[PCR_KEY_MAX_BYTES]; /* the exponent is 65537 */
+	uint8_t public[PCR_KEY_PUBLIC_BYTES]; /* TPMT_PUBLIC: one that only verifies */
 	uint8_t fingerprint[PCR_DIGEST_BYTES]; /* SHA-256 of its RSAPublicKey */
 };
 
-/* Takes one key in PEM: RSA of 2048, 3072 or 4096 bits. Errors: ERR_UNSUPPORTED, ERR_MEMORY. */
+/* SHA-256, which fails only if there is hardware behind it: then *ret fits nothing. */
+void pcr_sha256(const void *p, size_t n, uint8_t ret[static PCR_DIGEST_BYTES]);
+
+/* Takes one key, RSA of 2048 bits with the exponent 65537, in PEM; a NUL follows it.
+ * Errors: ERR_UNSUPPORTED. */
 int pcr_key_parse(struct bytes pem, struct pcr_key *ret, struct err *e);
 
-/* The key as TPMT_PUBLIC: one that only verifies. Returns the number of bytes. */
-size_t pcr_key_public(const struct pcr_key *k, uint8_t ret[static PCR_KEY_MAX_PUBLIC]);
-
 /* What a policy session comes to when it has seen that PCR 11 of a bank, which the TPM knows by
- * tpm_id, has this value. Errors: ERR_SYSTEM. */
-int pcr_policy(uint16_t tpm_id, struct bytes value, uint8_t ret[static PCR_DIGEST_BYTES],
-	       struct err *e);
+ * tpm_id, has this value. */
+void pcr_policy(uint16_t tpm_id, struct bytes value, uint8_t ret[static PCR_DIGEST_BYTES]);
 
 /* Looks for the signature by this key over this policy of this bank ("sha256") that has the
- * reference ref; writes its k->n bytes. The signature itself is not checked.
- * Errors: ERR_UNSUPPORTED if there is none, ERR_MEMORY. */
+ * reference ref. It is not checked. Errors: ERR_UNSUPPORTED if there is none. */
 int pcr_signature_find(struct bytes json, const struct pcr_key *k, const char *bank,
 		       const uint8_t policy[static PCR_DIGEST_BYTES], const char *ref,
-		       uint8_t ret[static PCR_KEY_MAX_BYTES], struct err *e);
+		       uint8_t ret[static PCR_KEY_BYTES], struct err *e);

@@ -16,7 +16,6 @@
 #include "modules/tpm/tcti.h"
 
 enum {
-	MAX_ATTEMPTS = 5,
 	PROBE_MS = 1000, /* the library waits no longer when it opens the device */
 };
 
@@ -36,12 +35,6 @@ TSS2_RC tpm_bare_code(TSS2_RC rc)
 {
 	rc &= ~TSS2_RC_LAYER_MASK;
 	return rc & TPM2_RC_FMT1 ? rc & (TPM2_RC_FMT1 | 0x3f) : rc;
-}
-
-/* It has done nothing yet, and takes the same command again. */
-static bool is_busy(TSS2_RC rc)
-{
-	return rc == TPM2_RC_RETRY || rc == TPM2_RC_YIELDED || rc == TPM2_RC_TESTING;
 }
 
 static const char *explain(TSS2_RC rc)
@@ -80,33 +73,6 @@ int tpm_failed(struct err *e, TSS2_RC rc, const char *doing)
 bool tpm_must_wait(TSS2_RC rc, uint64_t deadline_ms)
 {
 	return (rc & ~TSS2_RC_LAYER_MASK) == TSS2_BASE_RC_TRY_AGAIN && now_ms() < deadline_ms;
-}
-
-static TSS2_RC run_once(struct tpm *t, const uint8_t *command, size_t n, uint64_t deadline_ms,
-			struct tpm_answer *ret)
-{
-	TSS2_RC rc = Tss2_Tcti_Transmit(t->tcti, n, command);
-
-	if (rc != TSS2_RC_SUCCESS)
-		return rc;
-	do {
-		ret->n = sizeof(ret->bytes);
-		rc = Tss2_Tcti_Receive(t->tcti, &ret->n, ret->bytes, ms_until(deadline_ms));
-	} while (tpm_must_wait(rc, deadline_ms));
-	if (rc != TSS2_RC_SUCCESS)
-		return rc;
-	return ret->n < 10 ? TSS2_TCTI_RC_IO_ERROR : be32(ret->bytes + 6);
-}
-
-TSS2_RC tpm_run(struct tpm *t, const uint8_t *command, size_t n, unsigned limit_ms,
-		struct tpm_answer *ret)
-{
-	uint64_t deadline_ms = now_ms() + limit_ms;
-	TSS2_RC rc = run_once(t, command, n, deadline_ms, ret);
-
-	for (unsigned i = 1; i < MAX_ATTEMPTS && is_busy(rc); i++)
-		rc = run_once(t, command, n, deadline_ms, ret);
-	return rc;
 }
 
 static int get_banks(struct tpm *t, TPML_PCR_SELECTION *ret, struct err *e)

@@ -28,6 +28,7 @@ struct volume {
 	char path[NAME_BYTES + sizeof("/dev/mapper/")];
 	dev_t dev;
 	enum proof proof;
+	bool kernel_agrees;
 	char signer[2 * FINGERPRINT_BYTES + 1];
 	char root_hash[2 * VERITY_MAX_HASH_BYTES + 1];
 };
@@ -255,6 +256,7 @@ static int prove_signed(struct attempt *a, struct err *e)
 		return a->ours;
 	}
 	kernel = a->signer.known_to_kernel ? activate(a, true) : -ENOKEY;
+	a->volume->kernel_agrees = kernel == 0;
 	if (kernel == 0 && q->secure_boot && !denies(q)) {
 		a->volume->proof = PROOF_KERNEL;
 		return 0;
@@ -398,6 +400,11 @@ enum proof volume_proof(const struct volume *v)
 unsigned volume_uses(const struct volume *v)
 {
 	return USE_VERITY | (v->proof == PROOF_ROOT_HASH ? 0 : USE_SIGNED);
+}
+
+bool volume_kernel_agrees(const struct volume *v)
+{
+	return v->kernel_agrees;
 }
 
 const char *volume_signer(const struct volume *v)

@@ -55,6 +55,8 @@ const char *volume_root_hash(const struct volume *v); /* lower-case hex */
 enum proof volume_proof(const struct volume *v);
 /* USE_* flags as achieved: what policy_check() takes after activation. */
 unsigned volume_uses(const struct volume *v);
+/* The kernel checked the signature, too, and accepts the signer. */
+bool volume_kernel_agrees(const struct volume *v);
 /* Hex of the signer's fingerprint; "" unless PROOF_CERTIFICATE. */
 const char *volume_signer(const struct volume *v);
 

@@ -21,7 +21,14 @@ def values(inputs: Iterable[tuple[str, Path | str]], words: str = "", *more: str
     said = steps.run([paths.MKINITRD, "predict", "--json", "--smbios-cmdline", words, *options,
                       *more])
     return {(v["bank"], v["pcr"], *([v["phase"]] if "phase" in v else [])): v["value"]
-            for v in json.loads(said.stdout)}
+            for v in json.loads(said.stdout) if "pcr" in v}
+
+
+def nvpcrs(inputs: Iterable[tuple[str, Path | str]], words: str = "") -> dict[int, str]:
+    """The NvPCRs of the same prediction, by index."""
+    options = [w for option, path in inputs for w in (f"--{option}", path)]
+    said = steps.run([paths.MKINITRD, "predict", "--json", "--smbios-cmdline", words, *options])
+    return {v["nv_index"]: v["value"] for v in json.loads(said.stdout) if "nvpcr" in v}
 
 
 def at_phase(told: Values, phase: str) -> Values:

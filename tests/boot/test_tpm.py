@@ -227,9 +227,9 @@ def test_os_separator_beside_the_first_word(separated):
     ours = tpm.userspace_events(got.report.raw("/run/log/systemd/tpm2-measure.log"))
     assert not tpm.differences(got.report.pcrs, firmware + ours) and not tpm.wrong_words(ours)
     assert got.record["pcr_scheme"] == "261"
-    assert [(e.pcr, e.text, e.content["eventType"]) for e in ours[: len(SEPARATED) + 2]] == [
+    assert [(e.pcr, e.text, e.content["eventType"]) for e in ours[: len(SEPARATED) + 3]] == [
         (11, "enter-initrd", "phase"), *((n, "os-separator", "os-separator") for n in SEPARATED),
-        (11, "leave-initrd", "phase")]
+        (9, "nvpcr-separator", "nvpcr-separator"), (11, "leave-initrd", "phase")]
     told = predicted.at_phase(predicted.values(
         [("uki", uki.path)], "slipway.failure_delay=0 slipway.demo=pcrlock"), READY)
     for bank, inside in got.report.pcrs.items():

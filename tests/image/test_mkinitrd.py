@@ -495,6 +495,21 @@ def test_policy(build, tmp_path, inputs, words, text):
     assert image.data("etc/slipway.conf").decode() == text
 
 
+@pytest.mark.parametrize("conf, packed", [("pcr-scheme=261", True), ("pcr-scheme=257", False)])
+def test_nvpcrs_of_the_host(build, tmp_path, sysroot, conf, packed):
+    """Only the initrd can begin what the host defines; it does so with one scheme alone."""
+    (tmp_path / "conf").write_text(conf)
+    tree = shutil.copytree(sysroot, tmp_path / "sysroot", symlinks=True)
+    (tree / "usr/lib/nvpcr").mkdir(parents=True)
+    (tree / "usr/lib/nvpcr/verity.nvpcr").write_text('{"nvIndex":30474754}')
+    words = ("--profile=none", "--sysroot", tree, "--conf", tmp_path / "conf")
+    assert ("usr/lib/nvpcr/verity.nvpcr" in build(*words).paths) == packed
+    (tree / "usr/lib/nvpcr/verity.nvpcr").write_text('{"nvIndex":1}')
+    done = mkinitrd("--output", tmp_path / "bad", "--init", MKINITRD, *words)
+    assert done.returncode == (1 if packed else 0), done.stderr
+    assert ("'verity.nvpcr' defines no NvPCR of that name" in done.stderr) == packed
+
+
 def printed(*words: object) -> dict[str, tuple[str, str]]:
     done = mkinitrd("--print-config", *words)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr

@@ -8,49 +8,50 @@
 #include "tests/unit/emulator.h"
 
 /* A secret with a password of which the TPM counts wrong tries; returns its handle. */
-static ESYS_TR seal_with_password(struct tpm *t)
+static uint32_t seal_with_password(struct tpm *t)
 {
-	static const TPM2B_SENSITIVE_CREATE secret = {
-		.sensitive = { .userAuth = { 4, "good" }, .data = { 6, "secret" } },
+	static const uint8_t secret[] = "\0\4good\0\6secret"; /* password, content */
+	static const uint8_t public[] = {
+		0, TPM2_ALG_KEYEDHASH, 0, TPM2_ALG_SHA256, 0, 0, 0,
+		TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT,
+		0, 0, 0, TPM2_ALG_NULL, 0, 0,
 	};
-	static const TPM2B_PUBLIC public = { .publicArea = {
-		.type = TPM2_ALG_KEYEDHASH, .nameAlg = TPM2_ALG_SHA256,
-		.objectAttributes = TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT,
-		.parameters.keyedHashDetail.scheme.scheme = TPM2_ALG_NULL,
-	} };
-	static const TPM2B_DATA no_data = { 0 };
-	static const TPML_PCR_SELECTION no_pcrs = { 0 };
-	ESYS_TR handle;
-	TSS2_RC rc;
+	struct tpm_answer a;
+	struct command c;
 
-	TPM_RUN(t, rc, Esys_CreatePrimary_Async(t->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-						ESYS_TR_NONE, &secret, &public, &no_data, &no_pcrs),
-		Esys_CreatePrimary_Finish(t->esys, &handle, NULL, NULL, NULL, NULL));
-	assert_int_equal(rc, TSS2_RC_SUCCESS);
-	return handle;
+	command_begin_with(&c, true, TPM2_CC_CreatePrimary, COMMAND_OWNER);
+	command_put_authorization(&c, COMMAND_PASSWORD);
+	command_put_sized(&c, secret, sizeof(secret) - 1);
+	command_put_sized(&c, public, sizeof(public));
+	command_put_16(&c, 0);
+	command_put_32(&c, 0);
+	assert_int_equal(command_run(t, &c, COMMAND_HEADER_BYTES + 4, &a), TSS2_RC_SUCCESS);
+	return be32(a.bytes + COMMAND_HEADER_BYTES);
 }
 
-static TSS2_RC unseal(struct tpm *t, ESYS_TR handle, const char *password)
+static TSS2_RC unseal(struct tpm *t, uint32_t handle, const char *password)
 {
-	SCOPED(tpm_esys_free) TPM2B_SENSITIVE_DATA *secret = NULL;
-	TPM2B_AUTH auth = { .size = (UINT16)strlen(password) };
-	TSS2_RC rc;
+	struct command c;
 
-	memcpy(auth.buffer, password, auth.size);
-	assert_int_equal(Esys_TR_SetAuth(t->esys, handle, &auth), TSS2_RC_SUCCESS);
-	TPM_RUN(t, rc, Esys_Unseal_Async(t->esys, handle, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE),
-		Esys_Unseal_Finish(t->esys, &secret));
-	return rc;
+	command_begin_with(&c, true, TPM2_CC_Unseal, handle);
+	command_put_32(&c, (uint32_t)(9 + strlen(password)));
+	command_put_32(&c, COMMAND_PASSWORD);
+	command_put_16(&c, 0);
+	command_put_8(&c, 0);
+	command_put_sized(&c, password, strlen(password));
+	return command_do(t, &c);
 }
 
 static void allow_wrong_passwords(struct tpm *t, unsigned n, unsigned interval_s)
 {
-	TSS2_RC rc;
+	struct command c;
 
-	TPM_RUN(t, rc, Esys_DictionaryAttackParameters_Async(t->esys, ESYS_TR_RH_LOCKOUT, ESYS_TR_PASSWORD,
-							     ESYS_TR_NONE, ESYS_TR_NONE, n, interval_s, 9),
-		Esys_DictionaryAttackParameters_Finish(t->esys));
-	assert_int_equal(rc, TSS2_RC_SUCCESS);
+	command_begin_with(&c, true, TPM2_CC_DictionaryAttackParameters, TPM2_RH_LOCKOUT);
+	command_put_authorization(&c, COMMAND_PASSWORD);
+	command_put_32(&c, n);
+	command_put_32(&c, interval_s);
+	command_put_32(&c, 9);
+	assert_int_equal(command_do(t, &c), TSS2_RC_SUCCESS);
 }
 
 /* One that really is locked out says for how long, and measures all the same: whoever guesses
@@ -64,7 +65,7 @@ static void locked_out_for_a_time(void **state)
 	struct srk srk;
 	struct tpm *t;
 	struct err e = { 0 };
-	ESYS_TR secret;
+	uint32_t secret;
 	TSS2_RC rc;
 
 	(void)state;

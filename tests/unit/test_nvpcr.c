@@ -11,6 +11,8 @@
 #include "mkinitrd/pcrsig.h"
 #include "modules/tpm/context.h"
 #include "modules/tpm/nvindex.h"
+#include "modules/trust/pkcs7.h"
+#include "modules/verity/word.h"
 #include "tests/unit/emulator.h"
 
 #define KEYS "tests/data/pcrsig/"
@@ -48,12 +50,11 @@ static void parses_definitions(void **state)
 		{ "[]", "x", ERR_UNSUPPORTED, 0, false },
 		{ "{}", "x", ERR_UNSUPPORTED, 0, false },
 		{ "{\"nvIndex\":30474754", "x", ERR_UNSUPPORTED, 0, false },
-		{ "{\"nvIndex\":\"30474754\"}", "x", ERR_UNSUPPORTED, 0, false },
+		{ "{\"nvIndex\":[30474754]}", "x", ERR_UNSUPPORTED, 0, false },
 		{ "{\"nvIndex\":16777215}", "x", ERR_UNSUPPORTED, 0, false },
 		{ "{\"nvIndex\":33554432}", "x", ERR_UNSUPPORTED, 0, false },
 		{ "{\"nvIndex\":30474754,\"algorithm\":\"sha1\"}", "x", ERR_UNSUPPORTED, 0, false },
-		{ "{\"nvIndex\":30474754,\"orderly\":1}", "x", ERR_UNSUPPORTED, 0, false },
-		{ "{\"nvIndex\":30474754,\"priority\":-1}", "x", ERR_UNSUPPORTED, 0, false },
+		{ "{\"nvIndex\":30474754,\"name\":7}", "x", ERR_UNSUPPORTED, 0, false },
 		{ "{\"nvIndex\":30474754,\"a\":[[[[1]]]]}", "x", ERR_UNSUPPORTED, 0, false },
 		{ "{\"nvIndex\":30474754}", "", ERR_UNSUPPORTED, 0, false },
 		{ "{\"nvIndex\":30474754}", "a:b", ERR_UNSUPPORTED, 0, false },
@@ -155,8 +156,7 @@ static void policy_of(const char *word, const char *bank, uint8_t ret[static PCR
 	while (strcmp(pcr_bank_name(i), bank) != 0)
 		i++;
 	assert_code(pcr_extend_text(&pcr, word, &e), &e, ERR_NONE, word);
-	assert_code(pcr_policy(pcr_bank_tpm_id(i), (struct bytes){ pcr.value[i], pcr_bank_bytes(i) }, ret, &e),
-		    &e, ERR_NONE, word);
+	pcr_policy(pcr_bank_tpm_id(i), (struct bytes){ pcr.value[i], pcr_bank_bytes(i) }, ret);
 }
 
 static void finds_the_signature(void **state)
@@ -171,7 +171,7 @@ static void finds_the_signature(void **state)
 	SCOPED(mem_free) char *pem = read_text(KEYS "rsa2048.pub");
 	SCOPED(mem_free) char *json = read_text(KEYS "signed.json");
 	struct pcr_key k;
-	uint8_t policy[PCR_DIGEST_BYTES], signature[PCR_KEY_MAX_BYTES];
+	uint8_t policy[PCR_DIGEST_BYTES], signature[PCR_KEY_BYTES];
 	struct err e;
 
 	(void)state;
@@ -256,13 +256,12 @@ static void check_name(struct machine *m, const struct nvpcr *n)
 	uint8_t command[] = { 0x80, 1, 0, 0, 0, 14, 0, 0, 1, 0x69, 0, 0, 0, 0 };
 	char word[NVPCR_WORD_BYTES], hex[2 * 34 + 1], expected[256];
 	struct tpm_answer a;
-	struct err e;
 
 	put_index(command + 10, n->index);
 	assert_int_equal(tpm_run(m->t, command, sizeof(command), 10000, &a), TSS2_RC_SUCCESS);
 	hex_encode(a.bytes + 10 + 2 + NVPCR_PUBLIC_BYTES + 2, 34, hex);
 	snprintf(expected, sizeof(expected), "nvpcr-init:%s:0x%x:%s", n->name, (unsigned)n->index, hex);
-	assert_code(nvpcr_word(n, m->permit.authority, word, &e), &e, ERR_NONE, n->name);
+	nvpcr_word(n, m->permit.authority, word);
 	assert_string_equal(word, expected);
 }
 
@@ -435,6 +434,62 @@ static void forged_signatures(void **state)
 	machine_stop(&m);
 }
 
+/* ---- the root ---- */
+
+#define RSA2048 "02143eb36bd59efa02eaaa82eefc4a6835dac358fcb0/MB8xHTAbBgNVBAMMFHNsaXB3YXkgdGVzdCByc2EyMDQ4"
+#define P256 "02141f290dafd0536698bb1ecb135892ff6ffc160dd5/MBwxGjAYBgNVBAMMEXNsaXB3YXkgdGVzdCBwMjU2"
+#define ATTACKER "02141a7b07ea3a5e97926f4419f8cb715ff95e99e9eb/MCAxHjAcBgNVBAMMFXNsaXB3YXkgdGVzdCBhdHRhY2tlcg=="
+
+static void names_the_signers(void **state)
+{
+	static const struct { const char *signature, *word; enum err_code code; } cases[] = {
+		{ NULL, "verity:root:0123:", ERR_NONE },
+		{ "rsa2048.p7", "verity:root:0123:" RSA2048, ERR_NONE },
+		{ "two-signers.p7", "verity:root:0123:" P256 "," ATTACKER, ERR_NONE },
+		{ "content", NULL, ERR_SIGNATURE_MALFORMED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		SCOPED(mem_free) char *der = NULL;
+		char path[64], word[VERITY_WORD_BYTES];
+		struct err e;
+		size_t n = 0;
+		int rc = 0;
+
+		snprintf(path, sizeof(path), "tests/data/trust/%s", cases[i].signature);
+		if (cases[i].signature)
+			rc = file_read(AT_FDCWD, path, 65536, &der, &n, &e);
+		assert_code(rc, &e, ERR_NONE, path);
+		rc = verity_word("root", "0123", (struct bytes){ (const uint8_t *)der, n }, word, &e);
+		assert_code(rc, &e, cases[i].code, path);
+		if (rc == 0)
+			assert_string_equal(word, cases[i].word);
+	}
+}
+
+/* Any buffer that is too small is noticed, and nothing is written behind it. */
+static void signers_need_their_room(void **state)
+{
+	const size_t needed = strlen(P256 "," ATTACKER) + 1;
+	char *der;
+	size_t n;
+	struct err e;
+
+	(void)state;
+	assert_code(file_read(AT_FDCWD, "tests/data/trust/two-signers.p7", 65536, &der, &n, &e), &e, ERR_NONE,
+		    "read");
+	for (size_t max = 1; max <= needed; max++) {
+		char *text = malloc(max);
+
+		assert_non_null(text);
+		assert_code(pkcs7_signers((struct bytes){ (const uint8_t *)der, n }, text, max, &e), &e,
+			    max < needed ? ERR_SIGNATURE_MALFORMED : ERR_NONE, "room");
+		free(text);
+	}
+	free(der);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -449,6 +504,8 @@ int main(void)
 		UNIT_TEST(other_indices),
 		UNIT_TEST(is_full),
 		UNIT_TEST(forged_signatures),
+		UNIT_TEST(names_the_signers),
+		UNIT_TEST(signers_need_their_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,7 +123,8 @@ def _measured(demo: Demo, got: Result) -> list[Verdict]:
     except (ValueError, IndexError) as e:
         return [*verdicts, Verdict("the event logs can be read", False, str(e))]
     wrong = tpm.differences(pcrs, firmware + ours) + tpm.wrong_words(ours)
-    said = [(m["pcr"], m["text"]) for m in (got.record or {}).get("measurements", [])]
+    said = [(m["pcr"], m["text"]) for m in (got.record or {}).get("measurements", [])
+            if "pcr" in m]
     logged = [(e.pcr, e.text) for e in ours][: len(said)]
     return [*verdicts,
             Verdict("the event logs replay to the TPM's PCRs", bool(pcrs) and not wrong,

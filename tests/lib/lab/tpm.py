@@ -93,6 +93,36 @@ def userspace_events(log: bytes) -> list[Event]:
     return found
 
 
+def nvpcrs(log: bytes, authority: str) -> dict[int, str]:
+    """What the NvPCRs come to whose beginning and whose words are in the log.
+
+    `authority` is the policy digest in their `.auth` files: the name of an index, which PCR 9
+    knows, must be the one that this makes of it.
+    """
+    found: dict[int, str] = {}
+    for raw in log.split(b"\x1e")[1:]:
+        record = json.loads(raw)
+        text = record["content"]["string"]
+        if text.startswith("nvpcr-init:"):
+            index = int(text.split(":")[2], 16)
+            assert text.split(":")[3] in _index_names(index, authority), text
+            found[index] = hashlib.sha256(bytes(64)).hexdigest()
+        elif "nv_index" in record:
+            (digest,) = record["digests"]
+            assert digest == {"hashAlg": "sha256", "digest": word_digest("sha256", text)}
+            found[record["nv_index"]] = extend("sha256", found[record["nv_index"]], digest["digest"])
+    return found
+
+
+def _index_names(index: int, authority: str) -> list[str]:
+    """An orderly one, and one that is not: what the TPM hashes of its public part."""
+    written = hashlib.sha256(bytes(32) + bytes.fromhex("0000018f01")).digest()
+    policy = hashlib.sha256(bytes(32) + bytes.fromhex("00000171" + authority) + written).digest()
+    parts = [struct.pack(">IHIH", index, 11, attributes, 32) + policy + struct.pack(">H", 32)
+             for attributes in (0x2C060048, 0x28060048)]
+    return ["000b" + hashlib.sha256(part).hexdigest() for part in parts]
+
+
 def start_values(bank: str, events: list[Event] | None = None) -> list[str]:
     """The 24 PCRs after power-on; PCR 0 tells the locality that the TPM was started from."""
     size = hashlib.new(bank).digest_size

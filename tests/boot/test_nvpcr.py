@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""NvPCRs: begun where the vendor signed this phase, and nowhere else; what they come to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import chain
+import predicted
+from expect import MEASURE, RUNNING, boots
+from lab import paths, steps, tpm, tree
+
+SCHEME = "pcr-scheme=261\n"
+VERITY, HARDWARE, CRYPTSETUP = 0x1D10202, 0x1D10200, 0x1D10201
+BASE = tpm.extend("sha256", "00" * 32, "00" * 32)
+DEFINITIONS = {f"usr/lib/nvpcr/{d['name']}.nvpcr": json.dumps(d).encode() for d in [
+    {"name": "hardware", "algorithm": "sha256", "nvIndex": HARDWARE, "priority": 500, "orderly": False},
+    {"name": "cryptsetup", "algorithm": "sha256", "nvIndex": CRYPTSETUP, "priority": 700},
+    {"name": "verity", "algorithm": "sha256", "nvIndex": VERITY, "priority": 300}]}
+ORDER = ("verity", "hardware", "cryptsetup")
+# Without a stub PCR 11 starts at zero, and this was signed for it: enter-initrd, with the
+# reference 'initrd'.
+DATA = paths.REPO / "tests/data/pcrsig"
+KEY = {".extra/tpm2-pcr-public-key.pem": (DATA / "rsa2048.pub").read_bytes()}
+SIGNED = {".extra/tpm2-pcr-signature.json": (DATA / "signed.json").read_bytes()}
+
+
+def forged() -> dict[str, bytes]:
+    """Signatures that look like some, by nobody."""
+    entries = json.loads(SIGNED[".extra/tpm2-pcr-signature.json"])
+    for entry in sum(entries.values(), []):
+        entry["sig"] = "AAAA" + entry["sig"][4:]
+    return {".extra/tpm2-pcr-signature.json": json.dumps(entries).encode()}
+
+
+def plain() -> dict[str, bytes]:
+    """Signatures for secrets alone, as versions before 262 make them."""
+    entries = json.loads(SIGNED[".extra/tpm2-pcr-signature.json"])
+    return {".extra/tpm2-pcr-signature.json": json.dumps(
+        {bank: [e for e in some if "ref" not in e] for bank, some in entries.items()}).encode()}
+
+
+def authority() -> str:
+    """The digest that says who may begin an NvPCR: what a TPM makes of the key and the reference."""
+    said = steps.run(["openssl", "rsa", "-pubin", "-in", DATA / "rsa2048.pub", "-modulus", "-noout"])
+    modulus = bytes.fromhex(said.stdout.decode().strip().removeprefix("Modulus="))
+    public = bytes.fromhex("0001000b00060040000000100010080000010001") + b"\1\0" + modulus
+    name = bytes.fromhex("0000016a000b") + hashlib.sha256(public).digest()
+    key = hashlib.sha256(bytes(32) + name).digest()
+    return hashlib.sha256(key + hashlib.sha256(b"initrd").digest()).hexdigest()
+
+
+def initrd(tmp_path: Path, files: dict[str, bytes], conf: str = SCHEME) -> Path:
+    """An initrd with these files behind it."""
+    name = "nvpcr" if conf else "nvpcr-257"
+    return chain.with_files(chain.initrd(name, conf=conf), files, tmp_path / "initrd.img")
+
+
+def root_word(record: dict) -> str:
+    """How the root is called where the kernel did not accept its signer."""
+    return f"verity:root:{record['root']['roothash']}:"
+
+
+@pytest.fixture
+def indices(boot):
+    """`indices(spec)`: boot, and read the NvPCRs in the TPM when it has ended."""
+
+    def run(spec):
+        found: dict[int, str] = {}
+        spec.with_tpm = lambda emulator: found.update(
+            {n: emulator.nvpcr(n) for n in (VERITY, HARDWARE, CRYPTSETUP)})
+        return boot(spec), found
+
+    return run
+
+
+def test_they_are_begun_and_the_log_replays(lab, demo, indices, tmp_path):
+    """In the order of their priority; the root is in one of them; the host finds all of it."""
+    image = initrd(tmp_path, DEFINITIONS | KEY | SIGNED)
+    got, found = indices(lab.direct(demo.disk, append=MEASURE, tpm="on", timeout=400, initrd=image))
+    assert got.end == "poweroff" and got.report, got.explain()
+    assert got.record["nvpcr"] == "in use" and not got.record.get("warnings"), got.record
+    log = got.report.raw("/run/log/systemd/tpm2-measure.log")
+    nines = [e.text for e in tpm.userspace_events(log) if e.pcr == 9]
+    assert [text.split(":")[1] for text in nines[1:-1]] == list(ORDER), nines
+    assert nines[0] == "os-separator" and nines[-1] == "nvpcr-separator"
+    assert not tpm.wrong_words(tpm.userspace_events(log))
+    replayed = tpm.replay("sha256", tpm.userspace_events(log))
+    assert got.report.pcrs["sha256"][9] == replayed[9]
+    word = root_word(got.record)
+    assert found == tpm.nvpcrs(log, authority()) == {
+        VERITY: tpm.extend("sha256", BASE, tpm.word_digest("sha256", word)),
+        HARDWARE: BASE, CRYPTSETUP: BASE}
+    for name in ORDER:
+        assert re.search(rf"^-rw-r--r-- 0:0 65 /run/systemd/nvpcr/{name}.auth *$",
+                         got.report.text("run_files"), re.M), name
+    (said,) = [m for m in got.record["measurements"] if "nvpcr" in m]
+    assert (said["nv_index"], said["nvpcr"], said["text"]) == (VERITY, "verity", word)
+    assert said["digests"] == {"sha256": tpm.word_digest("sha256", word)}
+
+
+@pytest.mark.parametrize("files, conf, why, warns", [
+    (DEFINITIONS | KEY | SIGNED, "", "pcr-scheme=257", False),
+    (KEY | SIGNED, SCHEME, "this initrd has no *.nvpcr", False),
+    (DEFINITIONS | SIGNED, SCHEME, "the stub left no '/.extra/tpm2-pcr-public-key.pem'", False),
+    (DEFINITIONS | KEY | plain(), SCHEME,
+     "nothing is signed for this phase with the reference 'initrd'", False),
+    (DEFINITIONS | KEY | forged(), SCHEME,
+     "the TPM cannot accept the PCR signature of this phase", True),
+], ids=["257", "undefined", "no-key", "for-secrets", "forged"])
+def test_without_one_thing_they_are_skipped(lab, demo, indices, tmp_path, files, conf, why, warns):
+    """The twins: said so, nothing of them measured but that they are done, and the boot goes on."""
+    got, found = indices(lab.direct(demo.disk, append=MEASURE, tpm="on", until=RUNNING,
+                                    initrd=initrd(tmp_path, files, conf)))
+    boots(got, warning=why if warns else "")
+    assert got.record["nvpcr"].startswith(f"skipped: {why}")
+    assert set(found.values()) == {""}
+    assert bool(got.seen(f"NvPCRs are skipped: {why.split(chr(39))[0].replace('*', '.')}")) == bool(conf)
+    words = [m["text"] for m in got.record["measurements"] if m.get("pcr") == 9]
+    assert words == (["os-separator", "nvpcr-separator"] if conf else [])
+
+
+@pytest.fixture(scope="module")
+def signed_uki(lab, demo, tmp_path_factory) -> Path:
+    """A UKI with signatures by our own predict."""
+    folder = tmp_path_factory.mktemp("uki")
+    uki, pcrsig = folder / "uki.efi", folder / "pcrsig"
+    image = initrd(folder, DEFINITIONS)
+
+    def build(*more: str) -> None:
+        lab.make_uki(uki, initrd=image, key=lab.key("db"),
+                     more=(f"--pcrpkey={tree.host(DATA / 'rsa2048.pub')}", *more))
+
+    build()
+    pcrsig.write_bytes(steps.run([paths.MKINITRD, "predict", "--uki", uki, "--sign",
+                                  DATA / "rsa2048.key"]).stdout)
+    build(f"--section=.pcrsig:@{tree.host(pcrsig)}")
+    return uki
+
+
+def test_prediction(lab, demo, indices, signed_uki, tmp_path):
+    """From firmware on: PCR 9 and every NvPCR are what was told before the boot."""
+    inputs: list[tuple[str, Path | str]] = [("uki", signed_uki)]
+    got, found = indices(chain.chain(lab.make_disk(tmp_path / "disk.img", uki=signed_uki).path))
+    assert got.record["nvpcr"] == "in use", got.record["nvpcr"]
+    kernel = got.record["root"]["proven_by"] == "kernel"
+    sig = tmp_path / "sig"
+    sig.write_bytes(demo.part("sig").file.read_bytes())
+    root = [("root-signature", sig)] if kernel else [("root-hash", demo.roothash)]
+    words = "slipway.failure_delay=0"
+    assert found == predicted.nvpcrs([*inputs, *root], words)
+    assert found != predicted.nvpcrs(inputs, words), "the root is not in it"
+    told = predicted.at_phase(predicted.values([*inputs, *root], words), "enter-initrd:leave-initrd")
+    assert {n: got.pcrs["sha256"][n] for n in predicted.PCRS} == {
+        n: told["sha256", n] for n in predicted.PCRS}
