@@ -237,10 +237,10 @@ static int print_entry(FILE *f, struct pcrsig_key *k, const struct pcr *value, s
 		return rc;
 	hex_encode(k->fingerprint, sizeof(k->fingerprint), key);
 	hex_encode(policy, sizeof(policy), pol);
-	fprintf(f, "{\"pcrs\":[%d],\"pkfp\":\"%s\",\"pol\":\"%s\",", MEASURED_PCR, key, pol);
+	fprintf(f, "{\"pcrs\":[%d],\"pkfp\":\"%s\",", MEASURED_PCR, key);
 	if (ref)
 		fprintf(f, "\"ref\":\"%s\",", ref);
-	fprintf(f, "\"sig\":\"%s\"}", signature);
+	fprintf(f, "\"pol\":\"%s\",\"sig\":\"%s\"}", pol, signature);
 	return 0;
 }
 
