@@ -129,7 +129,7 @@ def test_without_one_thing_they_are_skipped(lab, demo, indices, tmp_path, files,
 def signed_uki(lab, demo, tmp_path_factory) -> Path:
     """A UKI with signatures by our own predict."""
     folder = tmp_path_factory.mktemp("uki")
-    uki, pcrsig = folder / "uki.efi", folder / "pcrsig"
+    uki, unsigned, pcrsig = (folder / name for name in ("uki.efi", "unsigned.efi", "pcrsig"))
     image = initrd(folder, DEFINITIONS)
 
     def build(*more: str) -> None:
@@ -137,10 +137,19 @@ def signed_uki(lab, demo, tmp_path_factory) -> Path:
                      more=(f"--pcrpkey={tree.host(DATA / 'rsa2048.pub')}", *more))
 
     build()
+    unsigned.write_bytes(uki.read_bytes())
     pcrsig.write_bytes(steps.run([paths.MKINITRD, "predict", "--uki", uki, "--sign",
                                   DATA / "rsa2048.key"]).stdout)
     build(f"--section=.pcrsig:@{tree.host(pcrsig)}")
     return uki
+
+
+def test_prediction_without_signatures(signed_uki):
+    """The twin: PCR 9 does not know of them, and somebody says why."""
+    said = [steps.run([paths.MKINITRD, "predict", "--json", "--bank", "sha256", "--uki", uki])
+            for uki in (signed_uki, signed_uki.with_name("unsigned.efi"))]
+    assert [("skipped: the UKI has no .pcrsig" in s.stderr.decode(), b'"nvpcr"' in s.stdout)
+            for s in said] == [(False, True), (True, False)]
 
 
 def test_prediction(lab, demo, indices, signed_uki, tmp_path):

@@ -196,6 +196,31 @@ static void finds_the_signature(void **state)
 static const struct nvpcr verity = { .name = "verity", .index = 0x1d10202, .orderly = true };
 static const struct nvpcr hardware = { .name = "hardware", .index = 0x1d10200 };
 
+/* Computed with Python from the specification; the second one is not orderly. */
+static void words_are_those_of_systemd(void **state)
+{
+	static const struct { const struct nvpcr *n; const char *word; } cases[] = {
+		{ &verity, "nvpcr-init:verity:0x1d10202:000bc1b657faba35a9c7"
+			   "3fcb2bd980206d738d601abc19c74eee10dd2ad8cb773431" },
+		{ &hardware, "nvpcr-init:hardware:0x1d10200:000badfd2ef5653e08"
+			     "b7b980532da24eab4b8d8038bb3534d2a830e15ffff067c18b" },
+	};
+	SCOPED(mem_free) char *pem = read_text(KEYS "rsa2048.pub");
+	uint8_t authority[PCR_DIGEST_BYTES];
+	struct pcr_key k;
+	struct err e;
+
+	(void)state;
+	assert_code(pcr_key_parse(bytes_of(pem), &k, &e), &e, ERR_NONE, "key");
+	nvpcr_authority(&k, authority);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char word[NVPCR_WORD_BYTES];
+
+		nvpcr_word(cases[i].n, authority, word);
+		assert_string_equal(word, cases[i].word);
+	}
+}
+
 struct machine {
 	struct emulator em;
 	struct tpm *t;
@@ -498,6 +523,7 @@ int main(void)
 		UNIT_TEST(loads_in_order),
 		UNIT_TEST(takes_rsa_keys),
 		UNIT_TEST(finds_the_signature),
+		UNIT_TEST(words_are_those_of_systemd),
 		UNIT_TEST(begins_and_extends),
 		UNIT_TEST(is_logged),
 		UNIT_TEST(is_used_again_after_a_reset),
