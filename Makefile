@@ -243,7 +243,7 @@ install: all $(MANPAGES) ## into $(DESTDIR)$(PREFIX)
 	install -D -m 755 -t $(prefix)/lib/kernel/install.d mkinitrd/kernel-install/55-slipway.install
 	install -D -m 644 -t $(prefix)/share/bash-completion/completions mkinitrd/completion/slipway-mkinitrd
 	install -D -m 644 -t $(doc) README.md TUTORIAL.md NEWS.md SECURITY.md LICENSE ci/deps/LICENCES.md \
-		ci/deps/lock init/doc/differences.md
+		ci/deps/lock init/doc/differences.md init/doc/extensions.md
 	install -D -m 644 -t $(doc)/examples mkinitrd/mkinitrd.conf
 	install -D -m 644 -t $(doc)/mkosi mkinitrd/mkosi/README.md mkinitrd/mkosi/mkosi.conf
 	install -D -m 755 -t $(doc)/mkosi mkinitrd/mkosi/mkosi.finalize

@@ -26,7 +26,7 @@ FILES = {
     "share/bash-completion/completions/slipway-mkinitrd": 0o644,
     **{f"{DOC}/{name}": 0o644 for name in
        ("README.md", "TUTORIAL.md", "NEWS.md", "SECURITY.md", "LICENSE", "LICENCES.md", "lock",
-        "differences.md", "examples/mkinitrd.conf", "mkosi/README.md", "mkosi/mkosi.conf")},
+        "differences.md", "extensions.md", "examples/mkinitrd.conf", "mkosi/README.md", "mkosi/mkosi.conf")},
     **{f"{DOC}/mkosi/mkosi.repart/{p.name}": 0o644
        for p in (REPO / "mkinitrd/mkosi/mkosi.repart").iterdir()},
     f"{DOC}/mkosi/mkosi.finalize": 0o755,
