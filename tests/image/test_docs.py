@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The pages in section 5, 7 and 8 against the tables in the code that they describe."""
 
+import json
 import re
 import subprocess
 from collections.abc import Callable
@@ -190,6 +191,17 @@ def test_a_fact_that_the_page_lacks_is_found(path, code, page):
                          r"\1another", text)
         assert spoiled != text, fact
         assert fact not in page(spoiled)
+
+
+@pytest.mark.parametrize("path, way", [
+    ("hooks/view.schema.json", ("point",)),
+    ("init/slipway-boot.schema.json", ("hooks", "items", "properties", "point")),
+])
+def test_schemas_have_all_points(path, way):
+    node = json.loads(text_of(path))["properties"]
+    for step in way:
+        node = node[step]
+    assert node["enum"] == list(points_in_code())
 
 
 @pytest.mark.parametrize("remark", ["dashes", "rd"])
