@@ -36,7 +36,6 @@ def ruled(lab):
 
 ENDS = [  # words, reason, stage, end
     ("init=bin/init", "CMDLINE", "inputs", "poweroff"),
-    ("systemd.image_policy=root=nonsense", "POLICY_SYNTAX", "trust", "reboot"),
     ("systemd.verity=no", "ROOT_UNPROTECTED", "choose", "halted"),
     ("systemd.verity=no slipway.failure=poweroff", "ROOT_UNPROTECTED", "choose", "poweroff"),
 ]
