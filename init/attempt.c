@@ -30,7 +30,7 @@ static const struct partition *next_slot(struct boot *b, const struct partition 
 	return choice(b);
 }
 
-enum failure_attempt attempt(struct boot *b, const char *stage, const struct err *e)
+enum failure_attempt attempt(struct boot *b, const char *stage, bool chosen, const struct err *e)
 {
 	enum failure_attempt granted = b->config.failure_rules.by_code[e->code].attempt;
 	const struct partition *failed = NULL, *next;
@@ -44,7 +44,7 @@ enum failure_attempt attempt(struct boot *b, const char *stage, const struct err
 		fail_wait(b);
 		return granted;
 	}
-	if (granted != ATTEMPT_NEXT_SLOT || !(next = next_slot(b, &failed)))
+	if (granted != ATTEMPT_NEXT_SLOT || !chosen || !(next = next_slot(b, &failed)))
 		return ATTEMPT_NONE;
 	snprintf(text, sizeof(text), "tries partition %u '%s' in the place of %u '%s'", next->number,
 		 next->label, failed->number, failed->label);

@@ -84,7 +84,8 @@ static void undo(struct boot *b, const struct stage *from, const struct stage *t
 }
 
 /* Where the boot goes on, or NULL. Only the disk and what is on it can be looked at again:
- * rows before it have measured, and from leave on nothing is undone. */
+ * rows before it have measured, and from leave on nothing is undone. It goes on at a row that
+ * was passed, never behind the one that failed. */
 static const struct stage *again(struct boot *b, const struct stage *failed, const struct err *e)
 {
 	static int (*const rows[])(struct boot *b, struct err *e) = {
@@ -95,7 +96,7 @@ static const struct stage *again(struct boot *b, const struct stage *failed, con
 
 	if (failed < row_of(stage_discover) || failed >= row_of(stage_leave))
 		return NULL;
-	granted = attempt(b, failed->name, e);
+	granted = attempt(b, failed->name, failed >= row_of(stage_choose), e);
 	if (granted == ATTEMPT_NONE)
 		return NULL;
 	s = row_of(rows[granted]);

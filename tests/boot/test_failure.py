@@ -15,6 +15,7 @@ import pytest
 from expect import boots, direct, refused
 from lab import appliance, ddi, demoroot, disk, paths, tree
 from lab.steps import digest, once, run
+from test_hooks import SWITCH, compiled
 from variants import variant
 
 RULES = """failure=halt
@@ -101,6 +102,22 @@ def test_next_slot_is_not_signed(ruled, boot, tmp_path):
     got = boot(direct(made.path, initrd=ruled))
     refused(got, "SIGNATURE_MISSING", "choose", end="halted")
     assert tried(got) == [("next-slot", "os_2", "ROOT_NO_OS")]
+
+
+@pytest.mark.parametrize("point,attempts", [
+    ("discovered", []), ("proven", [("next-slot", "os_2", "HOOK_REFUSED")])])
+def test_gate_holds_for_every_slot(point, attempts, boot, tmp_path):
+    """Where no root is chosen yet there is no other one; else the gate is asked for each."""
+    folder = chain.SHARED / "hooks-failure"
+    folder.mkdir(parents=True, exist_ok=True)
+    gate = compiled(folder, "hooks/examples/gate.c", "gate", "", f'-DSWITCH="{SWITCH}"')
+    image = chain.initrd(f"failure-gate-{point}", more=(f"--hook={point}:{gate}",),
+                         conf="failure.hook=next-slot halt\nfailure-delay=0\n")
+    made = slots(tmp_path / "disk.img", variant("no-os"), lab.root_parts())
+    got = boot(direct(made.path, initrd=image))
+    refused(got, "HOOK_REFUSED", "hooks", end="halted")
+    assert tried(got) == attempts
+    assert [hook["verdict"] for hook in got.record["hooks"]] == ["refused"] * (1 + len(attempts))
 
 
 # ---- retry ----
