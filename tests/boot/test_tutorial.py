@@ -116,6 +116,15 @@ def test_with_it_the_appliance_is_up(walked):
         assert re.search(rf"(?m)^  ok    PCR {pcr} \({bank}\)", said)
 
 
+def test_hook_has_noted_the_board(walked):
+    work, _ = walked
+    for folder in ("without", "with"):
+        hook = json.loads((work / folder / "record.json").read_text())["hooks"][0]
+        assert (hook["point"], hook["name"], hook["verdict"]) == ("entered", "board", "continued")
+        assert hook["facts"]["board"].startswith("Standard PC (Q35")
+        assert ">board<" in (work / folder / "timeline.svg").read_text()
+
+
 def test_timeline_has_the_driver(walked):
     work, _ = walked
     assert ">virtio_scsi<" in (work / "timeline.svg").read_text()
@@ -125,6 +134,6 @@ def test_timeline_has_the_driver(walked):
 def test_the_walk_leaves_out_no_command():
     text = (paths.REPO / "TUTORIAL.md").read_text()
     found = commands(text)
-    assert len(found) == len(re.findall(r"(?m)^## ", text)) == 8
+    assert len(found) == len(re.findall(r"(?m)^## ", text)) == 9
     assert sum(block.count("slipway-smoke ") for _, block in found) == 2
     assert text.count("```") == 2 * text.count("```sh\n")
