@@ -146,6 +146,34 @@ static void show_extensions(FILE *out, struct json_object *r)
 	}
 }
 
+static void show_hooks(FILE *out, struct json_object *r)
+{
+	for (size_t i = 0; i < record_count(r, "hooks"); i++) {
+		struct json_object *h = record_item(r, "hooks", i);
+		struct json_object *facts = record_object(h, "facts");
+		const char *why = record_text(h, "why");
+
+		head(out, "hook");
+		plain(out, record_text(h, "name"));
+		fputs(" at ", out);
+		plain(out, record_text(h, "point"));
+		fputs(": ", out);
+		plain(out, record_text(h, "verdict"));
+		fputs(why ? ", " : "", out);
+		plain(out, why ? why : "");
+		putc('\n', out);
+		if (!json_object_is_type(facts, json_type_object))
+			continue;
+		json_object_object_foreach(facts, key, fact) {
+			head(out, "  fact");
+			plain(out, key);
+			fputs(": ", out);
+			plain(out, json_object_get_string(fact));
+			putc('\n', out);
+		}
+	}
+}
+
 static void show_disk(FILE *out, struct json_object *r)
 {
 	struct json_object *disk = record_object(r, "disk");
@@ -214,6 +242,7 @@ void show_text(FILE *out, struct json_object *record, const struct timeline *t)
 	line(out, "boot ID", record_text(record, "boot_id"));
 	show_machine(out, record);
 	show_extensions(out, record);
+	show_hooks(out, record);
 	show_disk(out, record);
 	show_root(out, record);
 	for (size_t i = 0; i < record_count(record, "warnings"); i++) {

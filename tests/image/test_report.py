@@ -129,6 +129,17 @@ def test_a_boot_that_went_on_says_so():
     assert re.search(r"(?m)^went on +next-slot after VERITY_CORRUPTED in stage prove: a block$", said)
 
 
+def test_hooks_and_what_they_said():
+    record = json.loads((RECORDS / "demo.json").read_text())
+    record["hooks"] = [{"point": "proven", "name": "gate", "verdict": "refused", "why": "the lid\x1b",
+                        "code": "HOOK_REFUSED", "facts": {"lid": "open\x07", "n": 1, "none": None}},
+                       {"point": "entered", "name": "b", "verdict": "continued", "facts": 7}]
+    said = report("-", text=json.dumps(record).encode()).stdout.decode()
+    for line in ("hook       gate at proven: refused, the lid?", "  fact     lid: open?", "  fact     n: 1",
+                 "  fact     none: unknown", "hook       b at entered: continued"):
+        assert line in said.splitlines()
+
+
 def test_json_is_the_record():
     assert json.loads(shown("demo", "--json")) == json.loads((RECORDS / "demo.json").read_text())
 
