@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import lab
-from lab import appliance, paths, sysext, tools, tree
+from lab import paths, sysext, tools, tree
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab enters its tools tree by chroot")
 CLASSES = ["sysext", "confext"]
