@@ -3,6 +3,7 @@
 #include "init/stages.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/utsname.h>
 
 #include "init/core/log.h"
@@ -106,6 +107,30 @@ static int merge_extensions(struct boot *b, struct err *e)
 	return extensions_merge(&request, &b->extensions, e);
 }
 
+static const struct extension_verdict *verdict_of(const struct extensions *x, const char *name)
+{
+	for (size_t i = 0; x && i < extensions_count(x); i++)
+		if (strcmp(extensions_verdict(x, i)->name, name) == 0)
+			return extensions_verdict(x, i);
+	return NULL;
+}
+
+/* A word of the command line that leaves extensions out does not loosen this. */
+static int check_required(const struct boot *b, struct err *e)
+{
+	const char *name = b->config.required_extensions;
+
+	for (size_t i = 0; i < b->config.n_required_extensions; i++, name += strlen(name) + 1) {
+		const struct extension_verdict *v = verdict_of(b->extensions, name);
+
+		if (!v || !v->merged)
+			return err_set(e, ERR_EXTENSION_MISSING, 0,
+				       "slipway.conf requires extension '%s': %s", name,
+				       v ? v->why : "there is none of that name");
+	}
+	return 0;
+}
+
 int stage_extend(struct boot *b, struct err *e)
 {
 	int rc = copy_from_esp(b, e);
@@ -114,9 +139,12 @@ int stage_extend(struct boot *b, struct err *e)
 		rc = merge_extensions(b, e);
 	if (b->config.n_esp_folders)
 		esp_forget();
+	if (rc >= 0 && b->extensions)
+		record_extensions(b->record, b->extensions);
+	if (rc >= 0)
+		rc = check_required(b, e);
 	if (rc < 0 || !b->extensions)
 		return rc;
-	record_extensions(b->record, b->extensions);
 	rc = measure_from_esp(b, e);
 	if (rc >= 0)
 		rc = kernel_reload(b->kernel, e);

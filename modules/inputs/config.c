@@ -100,6 +100,12 @@ static bool set_esp_folders(struct config *c, const char *value)
 	return good;
 }
 
+static bool set_required_extensions(struct config *c, const char *value)
+{
+	return set_words(c->required_extensions, sizeof(c->required_extensions),
+			 &c->n_required_extensions, CONFIG_MAX_EXTENSIONS, value);
+}
+
 static bool set_denied_certificate(struct config *c, const char *value)
 {
 	return digests_add(&c->denied_certificates, value, 32, 32);
@@ -169,6 +175,7 @@ static const struct {
 	{ "corruption", set_corruption },
 	{ "modules", set_modules },
 	{ "esp-extensions", set_esp_folders },
+	{ "required-extensions", set_required_extensions },
 	{ "deny-certificate", set_denied_certificate },
 	{ "deny-root-hash", set_denied_root_hash },
 	{ "minimum-version", set_minimum_version },

@@ -16,6 +16,7 @@ enum {
 	CONFIG_MAX_BYTES = 64 * 1024,
 	CONFIG_MAX_MODULES = 32,
 	CONFIG_MAX_FOLDERS = 8,
+	CONFIG_MAX_EXTENSIONS = 16,
 	CONFIG_VERSION_BYTES = 64,
 };
 
@@ -40,6 +41,8 @@ struct config {
 	size_t n_modules;
 	char esp_folders[1024]; /* of the ESP, with extensions that no stub hands over; NUL-separated */
 	size_t n_esp_folders;
+	char required_extensions[1024]; /* without one of them the boot ends; NUL-separated */
+	size_t n_required_extensions;
 	struct digests denied_certificates; /* SHA-256 of the DER; no signature of theirs counts */
 	struct digests denied_root_hashes;  /* nothing makes these acceptable */
 	char minimum_version[CONFIG_VERSION_BYTES]; /* of the root; "" for any */

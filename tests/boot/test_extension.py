@@ -108,7 +108,8 @@ def test_bad_ones_are_skipped_and_the_root_boots(lab, demo, boot, tmp_path):
             for name, bad in BAD.items()]
     made += [make(lab, tmp_path, name) for name in ("a-good-one", "zz-good-one")]
     made += [shutil.copy(made[-1], tmp_path / "zzz-twin.sysext.raw")]
-    image = chain.handed_over(demo.initrd, made, tmp_path / "initrd")
+    required = chain.initrd("requires-good", conf="required-extensions=zz-good-one a-good-one\n")
+    image = chain.handed_over(required, made, tmp_path / "initrd")
     got = boot(lab.direct(demo.disk, initrd=image, until=RUNNING))
     boots(got)
     assert verdicts(got) == {name: bad.code for name, bad in BAD.items()} | {
@@ -120,6 +121,18 @@ def test_bad_ones_are_skipped_and_the_root_boots(lab, demo, boot, tmp_path):
     warned = "\n".join(got.record["warnings"])
     assert all(f"extension '{name}' skipped: " in warned for name in BAD), warned
     assert all(got.seen(f"extension '{name}' skipped") for name in BAD), got.explain()
+
+
+@pytest.mark.parametrize("words, says", [
+    ("", "requires extension 'two': .*certificate"),
+    ("rd.systemd.sysext=0", "requires extension 'one': there is none of that name")])
+def test_required_ones(lab, demo, boot, tmp_path, words, says):
+    """One that is skipped ends the boot, and a word that leaves them out does not help."""
+    made = [make(lab, tmp_path, "one"), make(lab, tmp_path, "two", key="attacker")]
+    plain = chain.initrd("requires", conf="required-extensions=one two\n")
+    image = chain.handed_over(plain, made, tmp_path / "initrd")
+    got = boot(lab.direct(demo.disk, initrd=image, append=words))
+    refused(got, "EXTENSION_MISSING", "extend", says=says)
 
 
 def root_hash(path):

@@ -269,6 +269,8 @@ static void configuration(void **state)
 		{ "esp-extensions=/loader/extensions\n", ERR_NONE },
 		{ "esp-extensions=\n", ERR_NONE },
 		{ "esp-extensions=/a loader\n", ERR_CONFIG },
+		{ "required-extensions=a b\n", ERR_NONE },
+		{ "required-extensions=1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7\n", ERR_CONFIG },
 		{ "esp-extensions=/1 /2 /3 /4 /5 /6 /7 /8\n", ERR_NONE },
 		{ "esp-extensions=/1 /2 /3 /4 /5 /6 /7 /8 /9\n", ERR_CONFIG },
 	};
