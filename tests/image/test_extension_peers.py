@@ -159,3 +159,15 @@ def test_images(image, tmp_path):
         assert theirs[name] == [str(int(serves)), "0" if accepted else "1"], (name, said)
         against = found[made[name].name]
         assert ([] if code is None else [code]) == re.findall(r"\((\w+)\)", " ".join(against)), name
+
+
+@pytest.mark.skipif(not Path("/dev/loop-control").exists(), reason="systemd-dissect wants loop devices")
+def test_the_root(tmp_path):
+    """The disk that we boot is one that systemd boots: as it is, and only because it is signed."""
+    said = enter("""export LC_ALL=C.UTF-8; systemd-dissect --no-pager "$1"
+        for use in signed unprotected; do
+            systemd-dissect --validate --image-policy=root=$use:esp=unprotected+unused:=absent "$1" 2>&1
+        done; true""", lab.demo().disk)
+    assert "✓ bootable system for UEFI" in said and "✓ bootable system for container" in said
+    assert re.search(r"^ro root .* x86-64 +signed ", said, re.M)
+    assert said.endswith("OK\n" + f"{tree.host(lab.demo().disk)}: Image does not match image policy.\n")
