@@ -412,8 +412,6 @@ static int take_settings(const struct predict_input *in, struct prediction *ret,
 	if (rc < 0 && in->scheme == PREDICT_SCHEME_OF_INITRD)
 		return rc;
 	ret->scheme = in->scheme == PREDICT_SCHEME_OF_INITRD ? s.scheme : in->scheme;
-	if (s.measures_hooks)
-		ret->sysexts_unknown = "slipway.conf has hook-measure=, and which hooks will run is not foreseen";
 	if (s.reads_esp)
 		ret->kernel_config_unknown = ret->sysexts_unknown =
 			"slipway.conf has esp-extensions=, and what init merges of those it measures";
@@ -450,8 +448,13 @@ int predict(struct predict_input *in, struct prediction *ret, struct err *e)
 	if (rc == 0 && p.scheme == PREDICT_SCHEME_261)
 		rc = separate(&p, e);
 	if (rc == 0)
-		*ret = p;
-	return rc;
+		rc = predict_hooks(in->uki, &p.sysexts, e);
+	if (rc > 0 && !p.sysexts_unknown)
+		p.sysexts_unknown = "slipway.conf has hook-extensions=, and their hooks are measured, too";
+	if (rc < 0)
+		return rc;
+	*ret = p;
+	return 0;
 }
 
 int predict_section(struct bytes uki, const char *name, struct bytes *ret, struct err *e)

@@ -84,12 +84,16 @@ int predict_open_initrd(struct bytes uki, struct image *ret, struct err *e);
 struct predict_settings {
 	enum predict_scheme scheme;
 	bool reads_esp;      /* init measures extensions that no stub handed over, PCR 12 and 13 */
-	bool measures_hooks; /* into PCR 13 */
 };
 
 /* What slipway.conf in this UKI's initrd says, or the defaults. Errors: ERR_CONFIG if it is no UKI
  * or init would refuse that file; those of image_parse() if its initrd cannot be unpacked. */
 int predict_settings(struct bytes uki, struct predict_settings *ret, struct err *e);
+
+/* Extends pcr with the words of the hooks in the initrd of a UKI, if its slipway.conf has them
+ * measured. Returns 1 if extensions may bring more, which are measured, too; 0 if not. Errors:
+ * ERR_MEMORY, ERR_SYSTEM. */
+int predict_hooks(struct bytes uki, struct pcr *pcr, struct err *e);
 
 /* A section of a UKI, as what it carries for signed policies, in *ret, which points into uki.
  * Returns 1, or 0 if it has none. Errors: ERR_CONFIG if it is no UKI. */

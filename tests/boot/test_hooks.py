@@ -77,7 +77,7 @@ def schema() -> dict:
     return json.loads((REPO / "hooks/view.schema.json").read_text())
 
 
-def test_examples(appliance, demo, boot):
+def test_examples(appliance, demo, boot, tmp_path):
     """The root's cat is the init, and shows on the console what the host finds in /run. As it
     is no systemd, the folder of systemd's own state was renamed."""
     credential = base64.b64encode(NETWORK).decode()
@@ -97,6 +97,7 @@ def test_examples(appliance, demo, boot):
     assert hook(got, "proven", "gate")["facts"] == {"switch": "closed"}
     assert got.record["initrd"]["scripts"] is True and got.record["warnings"] == []
     measured(got)
+    foreseen(got, appliance, tmp_path / "uki.efi")
     seen_by_hook(got)
 
 
@@ -110,6 +111,13 @@ def measured(got) -> None:
         for word in words:
             value = extend(bank, value, word_digest(bank, word))
         assert values[13] == value
+
+
+def foreseen(got, image: Path, uki: Path) -> None:
+    """So says the builder of a UKI with this initrd; a stub without extensions adds nothing."""
+    lab.make_uki(uki, initrd=image, key=None)
+    said = steps.run([paths.MKINITRD, "predict", "--json", "--uki", uki, "--bank", "sha256"]).stdout
+    assert {v["value"] for v in json.loads(said) if v["pcr"] == 13} == {got.pcrs["sha256"][13]}
 
 
 def seen_by_hook(got) -> None:

@@ -5,6 +5,7 @@ tests/boot/test_predict.py holds all five PCRs against a TPM."""
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import json
 import os
@@ -141,9 +142,9 @@ def test_addon_that_is_no_addon(tmp_path):
 
 @as_root
 @pytest.mark.parametrize("conf, unknown", [
-    (b"esp-extensions=/loader/extensions\n", {12, 13}), (b"hook-measure=yes\n", {13}),
-    (b"hook-measure=yes\nesp-extensions=/loader/extensions\n", {12, 13}),
-    (b"hook-measure=no\nesp-extensions=\n", set()), (None, set()),
+    (b"esp-extensions=/loader/extensions\n", {12, 13}), (b"hook-measure=yes\nhook-extensions=yes\n", {13}),
+    (b"hook-measure=yes\nhook-extensions=yes\nesp-extensions=/loader/extensions\n", {12, 13}),
+    (b"hook-measure=yes\nesp-extensions=\n", set()), (None, set()),
 ])
 def test_what_init_itself_measures_is_not_foreseen(tmp_path, conf, unknown):
     """What the stub has measured goes on there, with words that more than these files decide."""
@@ -311,6 +312,40 @@ def test_the_scheme_is_the_initrds(tmp_path, conf, scheme, says):
     assert done.returncode == (1 if says else 0) and says in done.stderr, done.stderr
     assert done.stdout == (told[scheme].stdout if scheme else "")
     assert not says or "--pcr-scheme can" in done.stderr
+
+
+HOOK = "usr/lib/slipway/hooks"
+WORDS = [f"slipway-hook:{point}:{name}:{hashlib.sha256(program).hexdigest()}:"
+         f"{hashlib.sha256(declaration).hexdigest()}" for point, name, program, declaration in
+         [("entered", "b", b"2", b""), ("checked", "a", b"1", b"deadline=9\n"),
+          ("checked", "a-b", b"3", b"")]]
+
+
+@as_root
+@pytest.mark.parametrize("conf, words", [
+    ("", []), ("hook-measure=yes\n", WORDS), ("hook-measure=yes\nhook-extensions=yes\n", None),
+    ("pcr-scheme=261\nhook-measure=yes\n", ["os-separator", *WORDS]),
+], ids=["not measured", "measured", "of extensions, too", "separated"])
+def test_hooks(tmp_path, conf, words):
+    """Point by point in the order of the boot, and by name in each."""
+    tree_, initrd, uki = (tmp_path / name for name in ("tree", "initrd", "uki.efi"))
+    for name, text in {"checked/a": "1", "checked/a.hook": "deadline=9\n", "entered/b": "2",
+                       "checked/a-b": "3"}.items():
+        (tree_ / HOOK / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree_ / HOOK / name).write_text(text)
+    initrd.write_bytes(cpio(tree_, conf.encode()))
+    (tmp_path / "os-release").write_text("ID=x\n")
+    lab.uki.build(uki, linux=DEMO / "vmlinuz", initrd=initrd, key=None, cmdline="quiet",
+                  os_release=tmp_path / "os-release")
+    done = predict("--json", "--uki", uki, "--bank", "sha256")
+    value = next(v for v in json.loads(done.stdout) if v["pcr"] == 13)
+    if words is None:
+        assert value["value"] is None and "hook-extensions=" in value["reason"]
+        return
+    expected = "00" * 32
+    for word in words:
+        expected = tpm.extend("sha256", expected, tpm.word_digest("sha256", word))
+    assert value["value"] == expected
 
 
 def test_only_the_banks_that_are_asked_for():
