@@ -247,8 +247,10 @@ int main(void)
 	}
 	if (strcmp(name, "output-link") == 0)
 		output_link();
-	if (strcmp(name, "output-kept") == 0)
+	if (strcmp(name, "output-kept") == 0) {
+		fact_try("secret", write_file("/run/vendor/secret", "text\n", 0600));
 		fact_try("kept", write_file("/run/kept", "planted", 0644));
+	}
 	if (strcmp(name, "output-folder") == 0)
 		fact_try("folder", mkdir("/run/folder", 0755));
 	if (strcmp(name, "output-large") == 0)
