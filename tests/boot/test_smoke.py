@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from lab import key, make_disk, peers
+from lab import key, layout, make_disk, peers, tools
+from lab import root_parts as the_root
+from lab.disk import root_parts
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "-i",
           "PATH=/usr/bin:/bin", "HOME=/nonexistent"]
@@ -63,6 +65,20 @@ def test_firmware_refuses_the_keys_of_another(work):
                                  "--expect=refused", "disk.img")
     assert (status, failed) == (0, set()), said
     assert not (work / "out/record.json").exists()
+
+
+def test_ddi_alone_without_firmware(work):
+    """The root's partitions and nothing else; what signed them is all that has to be told."""
+    layout(work / "root.raw", root_parts(the_root()))
+    shutil.copytree(tools.kernel() / "usr", work / "linux/usr", symlinks=True)
+    (work / "linux/boot").mkdir()
+    shutil.copyfile(tools.kernel() / "boot/vmlinuz", work / "linux/boot/vmlinuz")
+    shutil.copyfile(key("verity").cert, work / "image.crt")
+    status, said, failed = smoke(work, "--kernel=linux", "--cert=image.crt", "--tpm=none",
+                                 "--append=quiet", "root.raw")
+    assert (status, failed) == (0, set()), said
+    record = json.loads((work / "out/record.json").read_text())
+    assert record["firmware"]["efi"] is False and record["root"]["proven_by"] == "certificate"
 
 
 def test_image_that_does_not_boot_is_a_failure(work, demo):

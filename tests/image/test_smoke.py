@@ -213,6 +213,10 @@ MISUSED = {
     "no TPM": (["--predicted=/etc/hostname", "--tpm=none"], "needs a TPM"),
     "no file": (["--uki=/nonexistent"], "'/nonexistent' is no file"),
     "no expression": (["--until=("], "no regular expression"),
+    "kernel and firmware": (["--kernel=/usr", "--cert=/etc/hostname", "--uki=/etc/hostname"],
+                            "without firmware"),
+    "no certificate": (["--kernel=/usr"], "--kernel and --cert go together"),
+    "no kernel": (["--kernel=/nonexistent", "--cert=/etc/hostname"], "vmlinuz' is no file"),
     "unknown end": (["--expect=halted"], "or a reason code"),
     "unknown bus": (["--bus=ide"], "invalid choice"),
 }

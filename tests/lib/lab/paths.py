@@ -30,6 +30,7 @@ REPORTER = BUILD / "slipway"  # draws the timeline
 if INSTALLED:
     SCHEMA = REPO / "share/slipway/slipway-boot.schema.json"
     REPORTER = REPO / "bin/slipway"
+    INIT, MKINITRD = REPO / "lib/slipway/init", REPO / "bin/slipway-mkinitrd"
 
 GUEST = Path(__file__).resolve().parent / "guest"
 

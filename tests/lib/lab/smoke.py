@@ -62,7 +62,7 @@ def check(args: argparse.Namespace, got: Result) -> list[Check]:
     if got.record and "firmware" in told:
         on = told["firmware"].get("secure_boot")
         wanted = args.secure_boot is not None
-        checks.append(Check("Secure Boot", "" if on or not wanted else "not enforced",
+        checks.append(Check("Secure Boot", "" if on or not wanted else "it was asked for",
                             "enforced" if on else "not enforced"))
     if args.predicted:
         checks += _predicted(args.predicted, got)
@@ -138,8 +138,38 @@ def make_keys(folder: Path) -> tuple[Path, Path]:
     return key, cert
 
 
+def build(args: argparse.Namespace, work: Path) -> Path:
+    """An initrd for the kernel in that folder."""
+    out = work / "initrd.zst"
+    versions = sorted((args.kernel / "usr/lib/modules").iterdir())
+    run([paths.MKINITRD, "build", "--config=none", "--init", paths.INIT, "--sysroot", args.kernel,
+         *(f"--kernel-version={path.name}" for path in versions),
+         *(f"--cert={cert}" for cert in args.cert), "--output", out])
+    return out
+
+
+def direct(args: argparse.Namespace, work: Path, common: dict) -> Spec:
+    """A machine without firmware: the kernel, an initrd of ours, and the image as it is."""
+    entries = gpt.read_entries(args.image, args.sector_size)
+    if not entries:
+        raise LabError(f"'{args.image}' has no partitions of {args.sector_size}-byte sectors")
+    drives = [Drive(args.image, bus=args.bus, sector_size=args.sector_size)]
+    words = f"console=ttyS0 slipway.disk=PARTUUID={entries[0].uuid} {args.append}"
+    return Spec(kernel=args.kernel / "boot/vmlinuz", initrd=build(args, work), append=words.strip(),
+                drives=drives, **common)
+
+
 def machine(args: argparse.Namespace, work: Path) -> Spec:
     """The machine that was asked for."""
+    common = {"folder": args.output, "tpm": args.tpm, "banks": tuple(args.banks.split(",")),
+              "smbios": args.smbios, "memory": args.memory, "until": args.until, "echo": args.echo,
+              "settle": None if args.until else args.settle, "timeout": args.timeout,
+              "strict": False}
+    return direct(args, work, common) if args.kernel else uefi(args, work, common)
+
+
+def uefi(args: argparse.Namespace, work: Path, common: dict) -> Spec:
+    """A machine with firmware, which finds a UKI on an ESP."""
     uki, variables = args.uki, args.vars
     code, template = ovmf.find(args.firmware)
     if args.secure_boot:
@@ -151,11 +181,9 @@ def machine(args: argparse.Namespace, work: Path) -> Spec:
         variables = work / "template.fd"
         variables.write_bytes(efivars.enroll(template.read_bytes(), cert.read_bytes()))
     image = compose(args, uki, work) if uki else args.image
-    return Spec(folder=args.output, firmware="own", code=code, variables=variables or template,
-                tpm=args.tpm, banks=tuple(args.banks.split(",")), cmdline_extra=args.append,
-                drives=[Drive(image, bus=args.bus, sector_size=args.sector_size)],
-                smbios=args.smbios, memory=args.memory, until=args.until, echo=args.echo,
-                settle=None if args.until else args.settle, timeout=args.timeout, strict=False)
+    drives = [Drive(image, bus=args.bus, sector_size=args.sector_size)]
+    return Spec(firmware="own", code=code, variables=variables or template, drives=drives,
+                cmdline_extra=args.append, **common)
 
 
 def leave(args: argparse.Namespace, got: Result, checks: list[Check]) -> None:
@@ -211,6 +239,10 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--uki", type=Path, metavar="FILE", help="boot this UKI, from an ESP made for it")
     p.add_argument("--beside", type=Path, metavar="FILE", action="append", default=[],
                    help="put it into UKI.extra.d: extension, credential or addon")
+    p.add_argument("--kernel", type=Path, metavar="FOLDER", help="boot without firmware: a kernel "
+                   "in FOLDER/boot/vmlinuz, and an initrd that is made of its modules")
+    p.add_argument("--cert", type=Path, metavar="FILE", action="append", default=[],
+                   help="whose signatures that initrd trusts")
     p.add_argument("--expect", default=BOOTED, metavar="WHAT",
                    help="booted (the default), refused (by the firmware), or a reason code")
     p.add_argument("--until", default="", metavar="REGEX", help="booted is what shows this, too")
@@ -242,6 +274,10 @@ def parser() -> argparse.ArgumentParser:
 def _misuse(args: argparse.Namespace) -> str:
     if not re.fullmatch(f"{BOOTED}|{REFUSED}|[A-Z][A-Z0-9_]+", args.expect):
         return f"--expect is {BOOTED}, {REFUSED} or a reason code, not '{args.expect}'"
+    if args.kernel and (args.uki or args.secure_boot or args.vars or args.firmware):
+        return "--kernel boots without firmware: there is no UKI and no Secure Boot"
+    if bool(args.kernel) != bool(args.cert):
+        return "--kernel and --cert go together"
     if args.secure_boot == "generate" and not args.uki:
         return "--secure-boot=generate signs a UKI: name it by --uki"
     if args.beside and not args.uki:
@@ -250,7 +286,8 @@ def _misuse(args: argparse.Namespace) -> str:
         return "--vars has its keys already: leave out --secure-boot"
     if args.predicted and args.tpm == "none":
         return "--predicted needs a TPM"
-    named = [args.image, args.uki, args.vars, args.predicted, *args.beside]
+    named = [args.image, args.uki, args.vars, args.predicted, *args.beside, *args.cert]
+    named += [args.kernel / "boot/vmlinuz"] if args.kernel else []
     named += [Path(args.secure_boot)] if args.secure_boot not in (None, "generate") else []
     missing = [path for path in named if path and not path.is_file()]
     return f"'{missing[0]}' is no file" if missing else ""
