@@ -51,6 +51,7 @@ struct boot {
 	struct disk disk;                /* discover */
 	struct verity_set set;           /* choose */
 	struct volume *root;             /* prove */
+	struct purpose purpose;          /* assemble */
 	struct root_tree tree;           /* check */
 
 	struct record *record;           /* grows with every stage */

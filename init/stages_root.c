@@ -237,6 +237,7 @@ int stage_assemble(struct boot *b, struct err *e)
 		.options = o->has_usr ? o->usr_flags : o->root_flags,
 		.tmpfs = o->has_usr ? o->root_flags : NULL,
 		.volatile_mode = o->volatile_mode,
+		.ret_purpose = &b->purpose,
 	};
 	struct policy_verdicts verdict = { 0 };
 	int rc = find_filesystem(b, type, e);
@@ -277,10 +278,25 @@ static int check_disk_is_only_one(const struct boot *b, struct err *e)
 	return rc;
 }
 
+/* The partition table is anybody's: what is proven may lie where it was not meant to be, as another
+ * signed file system in the root's place. */
+static int check_purpose(const struct boot *b, struct err *e)
+{
+	int rc = purpose_check_mount_point(&b->purpose, b->options.has_usr ? "/usr" : "/", e);
+
+	if (rc >= 0)
+		rc = purpose_check_partition(&b->purpose, b->set.data, e);
+	if (rc >= 0)
+		rc = purpose_check_partition(&b->purpose, b->set.hash, e);
+	return rc;
+}
+
 int stage_check(struct boot *b, struct err *e)
 {
 	int rc = check_disk_is_only_one(b, e);
 
+	if (rc >= 0)
+		rc = check_purpose(b, e);
 	if (rc >= 0)
 		rc = root_check(*b->options.init ? b->options.init : NULL, &b->tree, e);
 	if (rc < 0)

@@ -9,6 +9,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
@@ -38,6 +39,22 @@ static int mount_error(const struct root_request *r, const char *target, int err
 		       volume_path(r->volume), r->filesystem, target);
 }
 
+/* Here, because an overlay shows the attributes of the layer above. */
+static int read_purpose(const char *target, struct purpose *ret, struct err *e)
+{
+	for (enum purpose_kind kind = 0; kind < PURPOSE_N; kind++) {
+		struct purpose_list *l = &ret->lists[kind];
+		ssize_t n = lgetxattr(target, purpose_attribute(kind), l->bytes, sizeof(l->bytes) - 1);
+
+		if (n < 0 && errno != ENODATA && errno != EOPNOTSUPP)
+			return err_set(e, ERR_ROOT_MOUNT, errno, "read '%s' of the file system",
+				       purpose_attribute(kind));
+		l->n_bytes = n < 0 ? 0 : (size_t)n;
+		l->bytes[l->n_bytes] = '\0';
+	}
+	return 0;
+}
+
 static int mount_volume(const struct root_request *r, const char *target, struct err *e)
 {
 	const char *path = volume_path(r->volume);
@@ -50,12 +67,12 @@ static int mount_volume(const struct root_request *r, const char *target, struct
 	if (rc < 0)
 		return rc;
 	if (mount(path, target, r->filesystem, o.flags, o.data) == 0)
-		return 0;
+		return read_purpose(target, r->ret_purpose, e);
 	/* Kernels before 5.9 do not know btrfs's first word, which a clean log needs not. */
 	rest = strchr(o.data, ',');
 	if (errno == EINVAL && strcmp(r->filesystem, "btrfs") == 0 &&
 	    mount(path, target, r->filesystem, o.flags, rest ? rest + 1 : "") == 0)
-		return 0;
+		return read_purpose(target, r->ret_purpose, e);
 	return mount_error(r, target, errno, e);
 }
 

@@ -9,6 +9,7 @@
 #include "init/core/err.h"
 #include "modules/inputs/options.h"
 #include "modules/root/os_release.h"
+#include "modules/root/purpose.h"
 #include "modules/verity/volume.h"
 
 struct root_request {
@@ -17,6 +18,7 @@ struct root_request {
 	const char *options;    /* rootflags=, or mount.usrflags= */
 	const char *tmpfs;      /* not NULL: the volume is /usr, on a tmpfs with these options */
 	enum volatile_mode volatile_mode; /* of a root */
+	struct purpose *ret_purpose; /* what the file system says it is for; checked by the caller */
 };
 
 /* Mounts the volume read-only, nodev, at /sysroot, and lays the volatile layer

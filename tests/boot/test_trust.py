@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -338,7 +339,7 @@ def test_settings(case, demo, boot, tmp_path):
 
 
 def versioned() -> list[lab.Part]:
-    """The demo's root as version 5."""
+    """The demo's root as version 5, which says what it is for."""
     folder, key = paths.LAB / "root-version-5", lab.key("verity")
 
     def make(new: Path) -> None:
@@ -347,10 +348,11 @@ def versioned() -> list[lab.Part]:
         subprocess.run(["cp", "-a", demoroot.root_tree(), tree], check=True)
         with (tree / "usr/lib/os-release").open("a") as release:
             release.write("IMAGE_VERSION=5\n")
+        os.setxattr(tree, "user.validatefs.mount_point", b"/srv\0/\0")
         ddi.cut(image, lab.repart(tree, image, key=key), new)
         shutil.rmtree(stage)
 
-    once(folder, digest("version 1", lab.root_parts()[0].roothash, key.cert), "root DDI, version 5",
+    once(folder, digest("version 2", lab.root_parts()[0].roothash, key.cert), "root DDI, version 5",
          make)
     return ddi.load_parts(folder)
 

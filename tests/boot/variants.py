@@ -23,21 +23,30 @@ TREES: dict[str, dict[str, str]] = {
     "version-5": {"usr/lib/os-release": "ID=tiny\nIMAGE_VERSION=5\n"} | INIT,
 }
 
+# user.validatefs.*, of the directory that becomes the file system's root directory.
+Purpose = dict[str, list[str]]
 
-def variant(name: str, key: str = "verity") -> list[lab.Part]:
-    """The partitions of the DDI with this tree, signed by this key."""
+
+def variant(name: str, key: str = "verity", designator: str = "root",
+            purpose: Purpose | None = None) -> list[lab.Part]:
+    """The partitions of the DDI with this tree, signed by this key, for this purpose."""
     signer = lab.key(key)
-    folder = paths.LAB / f"variant-{name}-{key}"
+    mark = digest("variant 2", TREES[name], signer.cert, designator, purpose)
+    said = f"-{designator}-{mark[:8]}" if purpose else ""
+    folder = paths.LAB / f"variant-{name}-{key}{said}"
 
     def make(new: Path) -> None:
         stage = Path(tempfile.mkdtemp(prefix="variant-", dir=paths.LAB))
         image = stage.with_suffix(".img")
         _fill(stage, TREES[name], name != "no-mount-points")
-        ddi.cut(image, lab.repart(stage, image, key=signer), new)
+        top = stage if designator == "root" else stage / designator
+        for kind, values in (purpose or {}).items():
+            os.setxattr(top, f"user.validatefs.{kind}", "".join(f"{v}\0" for v in values).encode())
+        ddi.cut(image, lab.repart(stage, image, key=signer, designator=designator), new)
         shutil.rmtree(stage)
         image.unlink()
 
-    once(folder, digest("variant 1", TREES[name], signer.cert), f"root DDI '{name}'", make)
+    once(folder, mark, f"{designator} DDI '{name}'", make)
     return ddi.load_parts(folder)
 
 

@@ -133,7 +133,8 @@ static void mount_in_sandbox(const void *arg)
 {
 	const struct mount_case *c = arg;
 	struct volume v = { "/dev/mapper/root", makedev(253, 7) };
-	struct root_request r = { &v, c->filesystem, c->options, c->tmpfs, c->mode };
+	struct purpose purpose;
+	struct root_request r = { &v, c->filesystem, c->options, c->tmpfs, c->mode, &purpose };
 	struct err e = { 0 };
 	struct statvfs vfs;
 
@@ -168,7 +169,8 @@ static void unmount(const void *arg)
 {
 	const enum volatile_mode *mode = arg;
 	struct volume v = { "/dev/mapper/root", makedev(253, 7) };
-	struct root_request r = { &v, "overlay", FLAGS, NULL, *mode };
+	struct purpose purpose;
+	struct root_request r = { &v, "overlay", FLAGS, NULL, *mode, &purpose };
 	struct root_tree tree;
 	struct err e;
 
