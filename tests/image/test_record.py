@@ -100,6 +100,11 @@ SPOILED = {
     "PCR that no TPM has": ("pcr.pcr", 24, "demo"),
     "skipped without a reason": ("extensions.0.verdict", "skipped", "demo"),
     "UUID in capitals": ("boot_id", "A" * 8, "demo"),
+    "hook at no point": ("hooks.0.point", "somewhere", "refused"),
+    "hook that went on for a reason": ("hooks.0.why", "because", "refused"),
+    "hook that refused for none": ("hooks.2.code", None, "refused"),
+    "fact that is no text": ("hooks.2.facts.switch", 1, "refused"),
+    "fact with a space in its name": ("hooks.2.facts.a b", "1", "refused"),
 }
 
 
