@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* main.c - PID 1 of the initrd: early mounts, the sequence, and failure. The boot itself
- * is the table in sequence.c. */
+ * is the table in sequence.c; the end of the host is exit.c. */
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -9,8 +9,10 @@
 #include "init/core/clock.h"
 #include "init/core/log.h"
 #include "init/early.h"
+#include "init/exit.h"
 #include "init/fail.h"
 #include "init/sequence.h"
+#include "modules/handover/exitrd.h"
 
 static _Noreturn void run(char *const argv[], char *const envp[])
 {
@@ -42,7 +44,6 @@ int main(int argc, char *argv[], char *envp[])
 {
 	struct err e;
 
-	(void)argc;
 	/* The very first act; it cannot fail unless the program header lies. */
 	if (early_protect_relro(&e) < 0)
 		log_warning("%s; going on without", e.what);
@@ -51,5 +52,7 @@ int main(int argc, char *argv[], char *envp[])
 				"as PID 1 only; see slipway-init(8)\n");
 		return 2;
 	}
+	if (argc > 1 && exitrd_entered(argv[0]))
+		exit_run(argv);
 	run(argv, envp);
 }

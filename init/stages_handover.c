@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "init/core/log.h"
+#include "modules/handover/exitrd.h"
 #include "modules/handover/handover.h"
 #include "modules/inputs/last_failure.h"
 
@@ -66,6 +67,15 @@ int stage_leave(struct boot *b, struct err *e)
 
 /* ---- switch ---- */
 
+/* No boot depends on it: without it the host ends as well, and leaves some devices to the kernel. */
+static void leave_exitrd(const struct boot *b)
+{
+	struct err e;
+
+	if (b->config.exitrd && exitrd_make(&e) < 0)
+		log_warning("%s: the host will end without an exitrd", e.what);
+}
+
 int stage_switch(struct boot *b, struct err *e)
 {
 	const char *variables[3];
@@ -81,6 +91,7 @@ int stage_switch(struct boot *b, struct err *e)
 	struct err why;
 	int rc;
 
+	leave_exitrd(b);
 	credentials_environment(&b->credentials, variables);
 	log_info("handing over to '%s' of '%s'", b->tree.init, b->tree.os);
 	tpm_close(b->tpm);

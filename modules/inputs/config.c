@@ -145,6 +145,11 @@ static bool set_flag(bool *flag, const char *value)
 	return *flag || strcmp(value, "no") == 0;
 }
 
+static bool set_exitrd(struct config *c, const char *value)
+{
+	return set_flag(&c->exitrd, value);
+}
+
 static bool set_hook_scripts(struct config *c, const char *value)
 {
 	return set_flag(&c->hook_scripts, value);
@@ -181,6 +186,7 @@ static const struct {
 	{ "minimum-version", set_minimum_version },
 	{ "secure-boot", set_secure_boot },
 	{ "lockdown", set_lockdown },
+	{ "exitrd", set_exitrd },
 	{ "hook-scripts", set_hook_scripts },
 	{ "hook-extensions", set_hook_extensions },
 	{ "hook-measure", set_hook_measure },

@@ -227,6 +227,7 @@ static void configuration(void **state)
 		{ "tpm=required", ERR_NONE /* no newline at the end */ },
 		{ "tpm=maybe\n", ERR_CONFIG },
 		{ "srk=yes\n", ERR_NONE }, { "srk=no\n", ERR_NONE }, { "srk=1\n", ERR_CONFIG },
+		{ "exitrd=yes\n", ERR_NONE }, { "exitrd=no\n", ERR_NONE }, { "exitrd=1\n", ERR_CONFIG },
 		{ "pcr-scheme=257\n", ERR_NONE }, { "pcr-scheme=261\n", ERR_NONE },
 		{ "pcr-scheme=258\n", ERR_CONFIG }, { "pcr-scheme=\n", ERR_CONFIG },
 		{ "unknown=1\n", ERR_CONFIG },
