@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The end of the host: with exitrd=yes nothing of the root is in use when the machine goes.
 
-The root's shell hands over to the real systemd-shutdown, as systemd would after its units."""
+The root's shell hands over to the real systemd-shutdown, as systemd would after its units; in
+test_usr.py all of systemd goes that way."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import pytest
 
 import lab
 from expect import direct
-from lab import hermetic, paths
+from lab import paths
 
 SHUTDOWN = "exec /usr/lib/systemd/systemd-shutdown"
 # By hand, for what systemd-shutdown leaves behind only if it has to.
@@ -32,7 +33,6 @@ class Case:
     verb: str = "poweroff"
     end: str = "poweroff"
     exitrd: bool = True
-    usr: bool = False
     typed: str = SHUTDOWN
     detached: tuple[str, ...] = ("dm-0",)
 
@@ -41,7 +41,6 @@ CASES = [
     Case("root"),
     Case("without", exitrd=False),
     Case("overlay", "systemd.volatile=overlay", "reboot", "reboot"),
-    Case("usr", "root=tmpfs mount.usr=dissect", usr=True),
     # No kernel is loaded.
     Case("kexec", "systemd.volatile=yes", "kexec", "reboot", typed=BY_HAND,
          detached=("loop0", "dm-0")),
@@ -56,12 +55,9 @@ def images(lab):
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_end(case, demo, boot, images, tmp_path):
-    disk = demo.disk
-    if case.usr:
-        disk = lab.make_disk(tmp_path / "disk.img", parts=hermetic.usr_parts()).path
+def test_end(case, demo, boot, images):
     typed = lab.When("job control turned off", type=f"{case.typed} {case.verb}\n")
-    got = boot(direct(disk, f"init=/bin/sh {case.words}", until="", when=[typed],
+    got = boot(direct(demo.disk, f"init=/bin/sh {case.words}", until="", when=[typed],
                       initrd=images["yes" if case.exitrd else "no"]))
     assert got.end == case.end, got.explain()
     assert bool(got.seen(ENTERED)) == case.exitrd, got.explain()

@@ -38,9 +38,10 @@ def usr_disk(tmp_path, parts, **more):
 
 
 def test_debian_runs_on_a_tmpfs(boot, parts, tmp_path):
-    """To systemd's 'running', with no failed unit and nothing that waited for /usr."""
+    """To systemd's 'running', with no failed unit and nothing that waited for /usr; and back."""
     words = f"{TMPFS} rootflags=size=512M,mode=0711 usrhash={parts[0].roothash}"
-    got = boot(direct(usr_disk(tmp_path, parts).path, words, until="", tpm=True))
+    image = lab.initrd(tmp_path / "initrd.zst", conf="exitrd=yes\n")
+    got = boot(direct(usr_disk(tmp_path, parts).path, words, until="", tpm=True, initrd=image))
     boots(got)
     report = got.report
     assert got.end == "poweroff" and report.state == "running", got.explain()
@@ -51,6 +52,7 @@ def test_debian_runs_on_a_tmpfs(boot, parts, tmp_path):
     assert report.verity("usr")["roothash"] == parts[0].roothash
     assert report.mapper["usr"].startswith("../dm-")
     assert got.record["root"]["proven_by"] == "certificate", got.record["root"]
+    assert got.seen(r"exit: detached 'usr'") and not got.seen("exit: .*(cannot|busy)"), got.explain()
 
 
 @dataclass(frozen=True)
