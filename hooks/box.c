@@ -35,8 +35,9 @@ static int make_folder(int box, const char *path, mode_t mode, uid_t owner, stru
 
 static int make_node(int box, const char *path, mode_t mode, dev_t number, uid_t owner, struct err *e)
 {
-	if (mknodat(box, path, S_IFCHR | mode, number) < 0 || fchmodat(box, path, mode, 0) < 0 ||
-	    fchownat(box, path, owner, owner, 0) < 0)
+	/* It may be one that every hook has. */
+	if ((mknodat(box, path, S_IFCHR | mode, number) < 0 && errno != EEXIST) ||
+	    fchmodat(box, path, mode, 0) < 0 || fchownat(box, path, owner, owner, 0) < 0)
 		return fail(path, e);
 	return 0;
 }
@@ -57,6 +58,24 @@ static int make_nodes(int box, struct err *e)
 	return rc;
 }
 
+/* Some devices of characters take commands for a disk. */
+static bool leads_to_disk(dev_t number)
+{
+	static const char *const kinds[] = { "scsi_generic", "bsg", "nvme", "nvme-generic", "mtd" };
+	char path[64], target[256];
+	const char *kind;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/subsystem", major(number), minor(number));
+	n = readlink(path, target, sizeof(target) - 1);
+	target[n < 0 ? 0 : n] = '\0';
+	kind = strrchr(target, '/');
+	for (size_t i = 0; kind && i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (strcmp(kind + 1, kinds[i]) == 0)
+			return true;
+	return false;
+}
+
 /* The hook's own node: that of the host keeps its owner. */
 static int add_device(int box, const char *path, const struct stat *st, struct err *e)
 {
@@ -66,6 +85,8 @@ static int add_device(int box, const char *path, const struct stat *st, struct e
 	/* A disk must be read by nobody before it is proven, and written to by nobody. */
 	if (!S_ISCHR(st->st_mode))
 		return err_set(e, ERR_HOOK_FAILED, 0, "'%s' is no character device", path);
+	if (leads_to_disk(st->st_rdev))
+		return err_set(e, ERR_HOOK_FAILED, 0, "'%s' takes commands for a disk", path);
 	snprintf(folder, sizeof(folder), BOX_FOLDER "%.*s", (int)(strrchr(path, '/') - path), path);
 	rc = make_dirs(folder, 0755, e);
 	return rc < 0 ? rc : make_node(box, path + 1, 0600, st->st_rdev, BOX_USER, e);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "hooks/declaration.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool set_deadline(struct declaration *d, const char *value)
@@ -69,8 +70,10 @@ static bool set_output(struct declaration *d, const char *value)
 	static const char *const folders[] = { "/run/", NULL };
 	static const char *const reserved[] = { "/run/credentials/", "/run/initramfs/", "/run/log/",
 						"/run/slipway/", "/run/udev/", NULL };
+	char folder[DECLARATION_PATH_BYTES + 1]; /* a file in the place of one is no better */
 
-	return is_below(value, folders) && !is_below(value, reserved) &&
+	snprintf(folder, sizeof(folder), "%s/", value);
+	return is_below(value, folders) && !is_below(folder, reserved) &&
 	       add_path(d->outputs, &d->n_outputs, value);
 }
 

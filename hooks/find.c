@@ -28,7 +28,8 @@ bool hooks_present(enum hook_point point)
 	char path[64];
 
 	snprintf(path, sizeof(path), HOOKS_FOLDER "/%s", hook_point_name(point));
-	return access(path, F_OK) == 0;
+	/* A link that leads nowhere is no reason to think that there are none. */
+	return faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
 /* Reads a file, if there is one, and tells its digest. */
@@ -136,7 +137,7 @@ int hooks_find(const char *root, enum hook_point point, struct hooks **ret, stru
 		return err_set(e, ERR_MEMORY, 0, "no memory for hooks");
 	snprintf(path, sizeof(path), "%s" HOOKS_FOLDER "/%s", root, hook_point_name(point));
 	dir = opendir(path);
-	if (!dir && errno != ENOENT)
+	if (!dir && (errno != ENOENT || faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0))
 		return err_set(e, ERR_HOOK_INVALID, errno, "open '%s'", path);
 	if (dir)
 		rc = find(dir, point, list, e);

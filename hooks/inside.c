@@ -46,6 +46,20 @@ static int bind(const char *from, const char *to, unsigned long flags, unsigned 
 	return flags ? mount(NULL, to, NULL, MS_REMOUNT | MS_BIND | flags, NULL) : 0;
 }
 
+/* Whatever privileges its hook declares, these are not for it: secrets of the machine. */
+static int hide_secrets(void)
+{
+	static const char *const places[] = {
+		"root/.extra", "root/sys/firmware/dmi/entries", "root/sys/firmware/qemu_fw_cfg",
+	};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+		if (mount("hidden", places[i], "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+			  "mode=0,size=4k") < 0 && errno != ENOENT)
+			return -1;
+	return 0;
+}
+
 static int make_view(const struct box *b)
 {
 	char path[sizeof("root") + BOX_PATH_BYTES];
@@ -56,6 +70,8 @@ static int make_view(const struct box *b)
 		if (bind(binds[i].from, binds[i].to, binds[i].flags, binds[i].recursive) < 0 &&
 		    !(binds[i].optional && errno == ENOENT))
 			return -1;
+	if (hide_secrets() < 0)
+		return -1;
 	for (size_t i = 0; i < b->n_attributes; i++) {
 		snprintf(path, sizeof(path), "root%s", b->attributes[i]);
 		if (bind(b->attributes[i], path, 0, 0) < 0)
@@ -64,12 +80,11 @@ static int make_view(const struct box *b)
 	return mount("proc", "root/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "subset=pid");
 }
 
-/* The initrd's own root cannot be unmounted, only covered. */
+/* Only by chroot(): in a root of its own the kernel would let a hook make a user namespace, with
+ * every capability in there. Nobody in here has the one that chroot() could be left with. */
 static int enter_view(void)
 {
-	if (chdir("root") < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0)
-		return -1;
-	return chroot(".") < 0 || chdir("/") < 0 ? -1 : 0;
+	return chdir("root") < 0 || chroot(".") < 0 || chdir("/") < 0 ? -1 : 0;
 }
 
 /* When memory runs out, the hook goes first. */

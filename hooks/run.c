@@ -131,6 +131,7 @@ static void end(struct run *r, pid_t pid)
 {
 	struct pollfd gone = { r->pidfd, POLLIN, 0 };
 	uint64_t deadline_ms = now_ms() + KILL_MS;
+	enum how how;
 	int n;
 
 	if (r->how != ENDED)
@@ -144,9 +145,11 @@ static void end(struct run *r, pid_t pid)
 	}
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	/* What is still in the pipes. */
-	while (r->how == ENDED && read_answer(r))
+	/* What is still in the pipes: a refusal counts whatever became of the hook. */
+	how = r->how;
+	while (r->n_answer <= ANSWER_MAX_BYTES && read_answer(r))
 		;
+	r->how = how == ENDED ? r->how : how;
 	while (r->how == ENDED && read_messages(r))
 		;
 	if (r->n_line)

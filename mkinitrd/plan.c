@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hooks/point.h"
 #include "init/core/cleanup.h"
 #include "mkinitrd/certificate.h"
 #include "mkinitrd/closure.h"
@@ -166,12 +167,25 @@ static int add_nvpcrs(struct initrd *i, const char *sysroot, struct err *e)
 	return rc;
 }
 
+static size_t count_of_point(const struct words *hooks, const char *like)
+{
+	size_t n_point = strcspn(like, ":"), n = 0;
+
+	for (size_t i = 0; i < hooks->n; i++)
+		n += strcspn(hooks->v[i], ":") == n_point && memcmp(hooks->v[i], like, n_point) == 0;
+	return n;
+}
+
 static int add_hooks(struct initrd *i, const struct build_options *o, bool scripts, struct err *e)
 {
 	int rc = 0;
 
 	if (o->busybox)
 		rc = hook_add_busybox(i, o->busybox, scripts, e);
+	for (size_t n = 0; n < o->hooks.n && rc == 0; n++)
+		if (count_of_point(&o->hooks, o->hooks.v[n]) > HOOKS_MAX)
+			return err_set(e, ERR_CONFIG, 0, "--hook '%.100s': init takes at most %d hooks a point",
+				       o->hooks.v[n], HOOKS_MAX);
 	for (size_t n = 0; n < o->hooks.n && rc == 0; n++)
 		rc = hook_add(i, o->hooks.v[n], scripts, e);
 	return rc;

@@ -259,5 +259,13 @@ void show_json(FILE *out, struct json_object *record)
 	const char *text = json_object_to_json_string_ext(
 		record, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
 
-	fprintf(out, "%s\n", text ? text : "");
+	/* json-c escapes what is below a blank, and nothing else that a terminal could obey. */
+	for (size_t n; text && *text; text += n ? n : 1) {
+		n = text_character(text);
+		if (n)
+			fwrite(text, 1, n, out);
+		else
+			putc(*text == '\n' ? '\n' : '?', out);
+	}
+	putc('\n', out);
 }

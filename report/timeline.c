@@ -22,18 +22,21 @@ const char *lane_name(enum lane lane)
 	return lanes[lane].name;
 }
 
-static bool has_failed(struct json_object *record, enum lane lane, struct json_object *item)
+/* Of the stages the last one: rows may have the same name, and may have been passed before. */
+static bool has_failed(struct json_object *record, enum lane lane, struct json_object *item,
+		       bool last)
 {
 	const char *stage = record_text(record_object(record, "failure"), "stage");
 	const char *name = record_text(item, lanes[lane].key);
 
-	return (lane == LANE_STAGES && stage && name && strcmp(stage, name) == 0) ||
+	return (lane == LANE_STAGES && last && stage && name && strcmp(stage, name) == 0) ||
 	       (lane == LANE_WAITS && record_is(item, "came") == 0) ||
 	       (lane == LANE_MODULES && record_number(item, "errno") > 0) ||
 	       (lane == LANE_HOOKS && record_text(item, "code"));
 }
 
-static struct span read_span(struct json_object *record, enum lane lane, struct json_object *item)
+static struct span read_span(struct json_object *record, enum lane lane, struct json_object *item,
+			     bool last)
 {
 	const char *name = record_text(item, lanes[lane].key);
 	uint64_t start_us = record_number(item, "start_us");
@@ -45,7 +48,7 @@ static struct span read_span(struct json_object *record, enum lane lane, struct 
 		/* Both are below 2^63. */
 		.end_us = start_us + record_number(item, "duration_us"),
 		.open = !record_object(item, "duration_us"),
-		.failed = has_failed(record, lane, item),
+		.failed = has_failed(record, lane, item, last),
 	};
 }
 
@@ -81,14 +84,17 @@ int timeline_read(struct json_object *record, struct timeline *ret, struct err *
 	t.spans = calloc(max + 1, sizeof(*t.spans));
 	if (!t.spans)
 		return err_set(e, ERR_MEMORY, 0, "a timeline");
-	for (enum lane lane = 0; lane < N_LANES; lane++)
-		for (size_t i = 0; i < record_count(record, lanes[lane].list); i++) {
+	for (enum lane lane = 0; lane < N_LANES; lane++) {
+		size_t n = record_count(record, lanes[lane].list);
+
+		for (size_t i = 0; i < n; i++) {
 			struct json_object *item = record_item(record, lanes[lane].list, i);
 
 			/* Older records do not time everything. */
 			if (record_object(item, "start_us"))
-				t.spans[t.n++] = read_span(record, lane, item);
+				t.spans[t.n++] = read_span(record, lane, item, i + 1 == n);
 		}
+	}
 	qsort(t.spans, t.n, sizeof(*t.spans), by_lane_and_start);
 	find_ends(&t);
 	*ret = t;

@@ -82,7 +82,9 @@ const char *tree_forbids_with(const struct tree_hooks *hooks, const char *path, 
 		return tree_forbids(path, is_directory);
 	if (is_directory && (begins(path, folder) || begins(folder, path)))
 		return NULL;
-	return !is_directory && begins(path, folder) && path[strlen(folder)] && !has_hook(hooks, path) ?
+	/* A hook lies in the folder of a point. */
+	return !is_directory && begins(path, folder) && path[strlen(folder)] &&
+			       strchr(path + strlen(folder) + 1, '/') && !has_hook(hooks, path) ?
 	       NULL : tree_forbids(top, true);
 }
 

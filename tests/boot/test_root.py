@@ -144,7 +144,7 @@ def test_no_word_opens_a_shell_after_a_failure(demo, boot):
 
 
 NO_DISK = f"slipway.disk=PARTUUID={SPARE_UUID}"
-AWAITED = "discover: waiting for the disk"
+AWAITED = "slipway: waiting for the disk"
 
 
 def test_enter_held_opens_nothing(demo, boot):

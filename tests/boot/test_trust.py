@@ -225,7 +225,10 @@ WORDS = [
           "hidden by systemd.image_filter"),
     Words("filter-hash", "systemd.image_filter=root-verity=other", "ROOT_INCOMPLETE", "choose"),
     Words("filter-signature", "systemd.image_filter=root-verity-sig=other", "SIGNATURE_MISSING",
-          "choose"),
+          "choose", policy=(
+              ("choose", "root", "unprotected", "signed", "explicit", "initrd", "refused"),
+              ("choose", "root-verity-sig", "absent", "unprotected", "derived", "initrd",
+               "refused"))),
     Words("filter-malformed", "systemd.image_filter=root", "CMDLINE", says="no '='", tpm=True),
     Words("verity-off", "systemd.verity=no", "ROOT_UNPROTECTED", "choose"),
     Words("kernel-alone", "systemd.allow_userspace_verity=no", "SIGNATURE_UNTRUSTED", "prove",

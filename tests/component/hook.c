@@ -112,8 +112,8 @@ static void kill_all(void)
 static void mount_over(void)
 {
 	fact_try("mount", mount("tmpfs", "/usr", "tmpfs", 0, NULL));
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0)
-		fact_try("mount_unshared", mount("tmpfs", "/usr", "tmpfs", 0, NULL));
+	fact_try("userns", unshare(CLONE_NEWUSER | CLONE_NEWNS));
+	fact_try("mount_unshared", mount("tmpfs", "/usr", "tmpfs", 0, NULL));
 }
 
 static void look(void)

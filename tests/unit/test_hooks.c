@@ -39,6 +39,7 @@ static const struct declaration_case declarations[] = {
 	{ .text = "output=/run/log/x", .error = "'output=/run/log/x'" },
 	{ .text = "output=/run/slipway/boot.json", .error = "'output=/run/slipway/boot.json'" },
 	{ .text = "output=/run/credentials/@system/x", .error = "'output=/run/credentials/@system/x'" },
+	{ .text = "output=/run/udev", .error = "'output=/run/udev'" },
 	{ .text = "#\ndeadline=5\ndeadline=5", .error = "x.hook:3: 'deadline' is there twice" },
 	{ .text = "device=/dev/", .error = "'device=/dev/'" },
 	{ .text = "device=/dev/../etc/x", .error = "'device=/dev/../etc/x'" },
