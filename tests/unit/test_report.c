@@ -67,16 +67,17 @@ static void show(const char *text, char **svg, char **lines)
 static void spans_are_sorted_and_closed(void **state)
 {
 	static const char text[] = HEAD
-		"\"stages\":[{\"name\":\"b\",\"start_us\":20,\"duration_us\":5},{\"name\":\"c\",\"start_us\":30}],"
+		"\"stages\":[{\"name\":\"c\",\"start_us\":20,\"duration_us\":5},{\"name\":\"c\",\"start_us\":30}],"
 		"\"modules\":[{\"name\":\"late\",\"start_us\":25,\"duration_us\":20,\"errno\":19},"
 		"{\"name\":\"early\",\"start_us\":10,\"duration_us\":1}],"
 		"\"waits\":[{\"what\":\"w\",\"start_us\":21,\"duration_us\":1,\"came\":false}, 7],"
 		"\"measurements\":[{\"text\":\"untimed\"},{\"text\":\"m\",\"start_us\":-4,\"duration_us\":1}],"
 		"\"hooks\":[{\"name\":\"h\",\"start_us\":31,\"duration_us\":2,\"code\":null},"
 		"{\"name\":\"i\",\"start_us\":32,\"duration_us\":2,\"code\":\"HOOK_REFUSED\"}],"
-		"\"failure\":{\"stage\":\"b\"}}";
+		"\"failure\":{\"stage\":\"c\"}}";
 	static const struct span wanted[] = {
-		{ LANE_STAGES, "b", 20, 25, false, true },     { LANE_STAGES, "c", 30, 45, true, false },
+		/* Two rows of one name, of which the second failed. */
+		{ LANE_STAGES, "c", 20, 25, false, false },    { LANE_STAGES, "c", 30, 45, true, true },
 		{ LANE_WAITS, "w", 21, 22, false, true },      { LANE_MODULES, "early", 10, 11, false, false },
 		{ LANE_MODULES, "late", 25, 45, false, true }, { LANE_TPM, "m", 0, 1, false, false },
 		{ LANE_HOOKS, "h", 31, 33, false, false },     { LANE_HOOKS, "i", 32, 34, false, true },
