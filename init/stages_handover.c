@@ -42,10 +42,11 @@ static void forget_failure(const struct boot *b)
 int stage_leave(struct boot *b, struct err *e)
 {
 	struct measurement final;
-	int rc = end_extensions(b, e);
+	/* First: its module lists are mapped from the tree that extensions merged. */
+	int rc = end_kernel(b, boot_device_deadline(b), e);
 
 	if (rc >= 0)
-		rc = end_kernel(b, boot_device_deadline(b), e);
+		rc = end_extensions(b, e);
 	if (rc >= 0)
 		rc = handover_dm_device(dps_name(b->set.designator), volume_dev(b->root), b->tree.has_dm_rules, e);
 	if (rc >= 0)

@@ -40,6 +40,8 @@ int stage_trust(struct boot *b, struct err *e)
 		rc = seal_kernel(b, e);
 	if (rc >= 0 && policy_parse(floor_of(b), &floor, e) < 0)
 		rc = err_in(e, "the floor of slipway.conf");
+	if (rc >= 0)
+		policy_floor_for(&floor, verity_policy(boot_designator(b)));
 	if (rc >= 0 && policy_parse(asked, &b->policy, e) < 0)
 		rc = err_in(e, "systemd.image_policy=");
 	if (rc >= 0 && *b->options.image_policy && policy_is_weak(&b->policy, &floor, verity_policy(boot_designator(b))))
@@ -109,10 +111,16 @@ static int merge_extensions(struct boot *b, struct err *e)
 
 static const struct extension_verdict *verdict_of(const struct extensions *x, const char *name)
 {
-	for (size_t i = 0; x && i < extensions_count(x); i++)
-		if (strcmp(extensions_verdict(x, i)->name, name) == 0)
-			return extensions_verdict(x, i);
-	return NULL;
+	const struct extension_verdict *found = NULL;
+
+	/* Of a system and a configuration extension of one name the merged one counts. */
+	for (size_t i = 0; x && i < extensions_count(x); i++) {
+		const struct extension_verdict *v = extensions_verdict(x, i);
+
+		if (strcmp(v->name, name) == 0 && (!found || v->merged))
+			found = v;
+	}
+	return found;
 }
 
 /* A word of the command line that leaves extensions out does not loosen this. */

@@ -22,19 +22,20 @@ static int show(const struct verify_medium *m, uint64_t at, const char *path, ch
 	return program_output(argv, "take erofs-utils 1.8.6 or newer", ret, max, e);
 }
 
-/* As the boot looks for it. */
-static int read_os_release(const struct verify_medium *m, const char *filesystem, uint64_t at,
-			   char *ret, size_t max, struct err *e)
+/* As the boot looks for it: of a /usr, and with systemd.volatile=yes, there is no /etc. */
+static int read_os_release(const struct options *o, const struct verify_medium *m,
+			   const char *filesystem, uint64_t at, char *ret, size_t max, struct err *e)
 {
+	bool has_etc = !o->has_usr && o->volatile_mode != VOLATILE_YES;
 	int rc;
 
 	if (strcmp(filesystem, "erofs") != 0)
 		return err_set(e, ERR_UNSUPPORTED, 0, "only erofs is looked into");
-	if (show(m, at, "etc/os-release", ret, max, e) == 0 && *ret &&
+	if (has_etc && show(m, at, "etc/os-release", ret, max, e) == 0 && *ret &&
 	    strcmp(ret, "../usr/lib/os-release") != 0 && strcmp(ret, "/usr/lib/os-release") != 0)
 		return strchr(ret, '=') ? 0 : err_set(e, ERR_UNSUPPORTED, 0,
 						      "'/etc/os-release' leads to '%.60s'", ret);
-	rc = show(m, at, "usr/lib/os-release", ret, max, e);
+	rc = show(m, at, o->has_usr ? "lib/os-release" : "usr/lib/os-release", ret, max, e);
 	return rc < 0 || *ret ? rc : err_set(e, ERR_UNSUPPORTED, 0, "there is none");
 }
 
@@ -47,7 +48,7 @@ void verify_image_version(struct verify *v, const struct verify_medium *m, const
 
 	if (!*minimum)
 		return;
-	if (read_os_release(m, filesystem, at, text, sizeof(text), &e) < 0) {
+	if (read_os_release(&v->options, m, filesystem, at, text, sizeof(text), &e) < 0) {
 		report_add(&v->report, VERDICT_SKIP, m->name,
 			   "IMAGE_VERSION of its os-release was not looked at (%s); the boot refuses the "
 			   "root if that is missing or below minimum-version=%s",

@@ -80,7 +80,9 @@ const char *tree_forbids_with(const struct tree_hooks *hooks, const char *path, 
 
 	if (!hooks || !begins(path, top))
 		return tree_forbids(path, is_directory);
-	if (is_directory && (begins(path, folder) || begins(folder, path)))
+	/* Of folders those of points, and what leads there. */
+	if (is_directory && (begins(folder, path) ||
+			     (begins(path, folder) && !strchr(path + strlen(folder) + 1, '/'))))
 		return NULL;
 	/* A hook lies in the folder of a point. */
 	return !is_directory && begins(path, folder) && path[strlen(folder)] &&

@@ -463,6 +463,8 @@ static int check_usr(struct options *o, struct err *e)
 		return err_set(e, ERR_UNSUPPORTED, 0,
 			       "a separate /usr needs 'root=tmpfs' or 'systemd.volatile=yes': "
 			       "a root partition beside it would not be proven");
+	if (o->has_usr && o->volatile_mode == VOLATILE_OVERLAY)
+		log_warning("'systemd.volatile=overlay' is ignored: the root is a tmpfs already");
 	if (o->root_is_tmpfs && !o->has_usr)
 		return err_set(e, ERR_UNSUPPORTED, 0,
 			       "'root=tmpfs' needs 'mount.usr=dissect' or 'usrhash='");

@@ -203,7 +203,7 @@ int root_mount(const struct root_request *request, struct err *e)
 
 void root_unmount(void)
 {
-	umount2(SYSROOT "/usr", 0);
+	umount2(SYSROOT "/usr", UMOUNT_NOFOLLOW);
 	if (umount2(SYSROOT, 0) < 0 && errno == EBUSY)
 		umount2(SYSROOT, MNT_DETACH);
 	unlink(VOLATILE_LINK);

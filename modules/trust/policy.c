@@ -280,6 +280,30 @@ const char *policy_floor(const char *configured, enum policy_designator d, bool 
 	return has_certificates ? "root=signed:=open" : "root=verity+signed:=open";
 }
 
+void policy_floor_for(struct policy *floor, enum policy_designator d)
+{
+	static const enum policy_designator pairs[][2] = {
+		{ POLICY_ROOT, POLICY_USR },
+		{ POLICY_ROOT_VERITY, POLICY_USR_VERITY },
+		{ POLICY_ROOT_VERITY_SIG, POLICY_USR_VERITY_SIG },
+	};
+
+	if (d != POLICY_USR || floor->rule[POLICY_USR] == RULE_EXPLICIT ||
+	    floor->rule[POLICY_ROOT] != RULE_EXPLICIT)
+		return;
+	for (size_t i = 0; i < N_OF(pairs); i++) {
+		enum policy_designator from = pairs[i][0], to = pairs[i][1];
+
+		if (floor->rule[to] == RULE_EXPLICIT)
+			continue;
+		floor->use[to] = floor->use[from];
+		floor->filesystems[to] = floor->filesystems[from];
+		floor->read_only[to] = floor->read_only[from];
+		floor->growfs[to] = floor->growfs[from];
+		floor->rule[to] = RULE_DERIVED;
+	}
+}
+
 /* Leaves in *a what both allow; false if they contradict each other. */
 static bool narrow_attribute(int8_t *a, int8_t floor)
 {

@@ -64,6 +64,10 @@ int policy_parse(const char *text, struct policy *ret, struct err *e);
  * d, root or usr, which the system is in, by whether the initrd has certificates. */
 const char *policy_floor(const char *configured, enum policy_designator d, bool has_certificates);
 
+/* What a parsed floor says of the root alone is meant for the system: where that is in d, root or
+ * usr, and the floor has no rule for usr, it gets those of the root. */
+void policy_floor_for(struct policy *floor, enum policy_designator d);
+
 /* Narrows *p by the floor: what either forbids is forbidden. Errors:
  * ERR_POLICY_REFUSED if nothing at all remains for a designator. */
 int policy_narrow(struct policy *p, const struct policy *floor, struct err *e);

@@ -95,3 +95,11 @@ def test_usr(case, boot, quick, parts, tmp_path):
         refused(got, case.code, case.stage, case.says)
     else:
         boots(got)
+
+
+def test_a_floor_for_the_root_holds_for_usr(boot, parts, tmp_path):
+    """Or words alone would let a /usr in that nobody signed."""
+    image = lab.initrd(tmp_path / "initrd.zst", conf=QUICKLY + "image-policy=root=signed:=open\n")
+    disk = usr_disk(tmp_path, parts, kinds=("data", "hash"))
+    words = f"{TMPFS} usrhash={parts[0].roothash}"
+    refused(boot(direct(disk.path, words, initrd=image)), "SIGNATURE_MISSING", "choose")

@@ -380,10 +380,38 @@ static void words_fit(void **state)
 	}
 }
 
+/* Where the system is in a /usr, what the floor says of the root counts for it. */
+static void floors_hold_for_usr(void **state)
+{
+	static const struct { const char *floor, *usr, *signature; } all[] = {
+		{ "root=signed+erofs:=open", "signed+erofs", "unprotected" },
+		{ "root=signed+read-only-on", "signed+read-only-on", "unprotected+read-only-on" },
+		{ "usr=verity+signed:root=signed:=open", "verity+signed", "unprotected+absent" },
+		{ "root=signed:usr-verity-sig=absent:=open", "signed", "absent" },
+		{ "=signed", "signed", "unprotected" },
+	};
+	char words[POLICY_WORDS_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		struct policy floor, before;
+		struct err e;
+
+		assert_int_equal(policy_parse(all[i].floor, &floor, &e), 0);
+		before = floor;
+		policy_floor_for(&floor, POLICY_ROOT);
+		assert_memory_equal(&floor, &before, sizeof(floor));
+		policy_floor_for(&floor, POLICY_USR);
+		assert_string_equal(policy_words(&floor, POLICY_USR, words, sizeof(words)), all[i].usr);
+		assert_string_equal(policy_words(&floor, POLICY_USR_VERITY_SIG, words, sizeof(words)),
+				    all[i].signature);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT_TEST(parses), UNIT_TEST(refuses_bad_syntax), UNIT_TEST(checks),
+		UNIT_TEST(parses), UNIT_TEST(floors_hold_for_usr), UNIT_TEST(refuses_bad_syntax), UNIT_TEST(checks),
 		UNIT_TEST(says_what_is_missing), UNIT_TEST(narrows), UNIT_TEST(narrows_the_rest),
 		UNIT_TEST(agrees_with_systemd), UNIT_TEST(intersects_as_systemd),
 		UNIT_TEST(tells_weak_ones), UNIT_TEST(explains), UNIT_TEST(words_fit),
