@@ -88,6 +88,7 @@ def predictions(got: Result) -> list[dict]:
             {"bank": "sha256", "pcr": 11, "phase": "enter-initrd", "value": "of another phase"},
             {"bank": "sha384", "pcr": 4, "value": "of a bank that is not there"},
             {"bank": "sha256", "pcr": 9, "value": None, "reason": "it depends on the machine"},
+            {"bank": "sha256", "nvpcr": "verity", "nv_index": 30474059, "value": "of no PCR"},
             {"bank": "sha256", "pcr": 15, "value": "what the system has changed"}]
 
 
