@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <mbedtls/sha256.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -36,15 +35,12 @@ bool hooks_present(enum hook_point point)
 static int read_whole(int dir, const char *file, size_t max, char **ret, size_t *ret_n,
 		      char digest[static HOOK_DIGEST_BYTES], struct err *e)
 {
-	uint8_t sum[32];
 	int rc = file_read(dir, file, max, ret, ret_n, e);
 
 	if (rc < 0 && e->errnum != ENOENT)
 		return rc;
-	if (mbedtls_sha256((const unsigned char *)(*ret ? *ret : ""), *ret_n, sum, 0) != 0)
-		return err_set(e, ERR_SYSTEM, 0, "compute the digest of '%s'", file);
-	hex_encode(sum, sizeof(sum), digest);
-	return 0;
+	rc = hook_digest((struct bytes){ (const uint8_t *)*ret, *ret_n }, digest, e);
+	return rc < 0 ? err_in(e, "'%s'", file) : 0;
 }
 
 static int read_hook(struct found *f, int dir, struct hook *h, struct err *e)

@@ -12,10 +12,8 @@
 
 #include "hooks/answer.h"
 #include "hooks/declaration.h"
-#include "hooks/point.h"
+#include "hooks/word.h"
 #include "init/core/err.h"
-
-enum { HOOK_DIGEST_BYTES = 65 };
 
 struct hook {
 	enum hook_point point;

@@ -43,12 +43,11 @@ static int await_devices(struct boot *b, const struct hook *h, struct err *e)
 
 static int measure(struct boot *b, const struct hook *h, struct err *e)
 {
-	char word[TPM_MAX_TEXT_BYTES];
+	char word[HOOK_WORD_BYTES];
 
 	if (!b->config.hook_measure)
 		return 0;
-	snprintf(word, sizeof(word), "slipway-hook:%s:%s:%s:%s", hook_point_name(h->point), h->name,
-		 h->program, h->declared);
+	hook_word(h->point, h->name, h->program, h->declared, word);
 	return boot_measure_into(b, HOOK_PCR, word, "slipway-hook", e);
 }
 

@@ -7,6 +7,7 @@
 
 #include "init/core/cleanup.h"
 #include "mkinitrd/pe.h"
+#include "mkinitrd/predict_initrd.h"
 #include "mkinitrd/stub_cmdline.h"
 #include "modules/inputs/cmdline.h"
 
@@ -386,8 +387,8 @@ static int take_smbios(const struct predict_input *in, struct boot_parts *b, str
 {
 	const char *text = in->smbios_cmdline ? in->smbios_cmdline : "";
 
-	return stub_cmdline_join(&b->smbios_cmdline, (struct bytes){ (const uint8_t *)text, strlen(text) },
-		    "SMBIOS", e);
+	return stub_cmdline_join(&b->smbios_cmdline,
+				 (struct bytes){ (const uint8_t *)text, strlen(text) }, "SMBIOS", e);
 }
 
 /* Behind all that others measure. */
@@ -404,15 +405,17 @@ static int separate(struct prediction *p, struct err *e)
 }
 
 /* An initrd that cannot be read counts as one that adds nothing: the caller knows the scheme. */
-static int take_settings(const struct predict_input *in, struct prediction *ret, struct err *e)
+static int take_settings(const struct predict_input *in, const struct predict_initrd *i,
+			 struct prediction *ret, struct err *e)
 {
-	struct predict_settings s = { 0 };
-	int rc = predict_settings(in->uki, &s, e);
-
-	if (rc < 0 && in->scheme == PREDICT_SCHEME_OF_INITRD)
-		return rc;
-	ret->scheme = in->scheme == PREDICT_SCHEME_OF_INITRD ? s.scheme : in->scheme;
-	if (s.reads_esp)
+	if (i->why.code && in->scheme == PREDICT_SCHEME_OF_INITRD)
+		return err_set(e, i->why.code, i->why.errnum,
+			       "its initrd does not tell the pcr-scheme, which --pcr-scheme can: %s",
+			       i->why.what);
+	ret->scheme = in->scheme;
+	if (ret->scheme == PREDICT_SCHEME_OF_INITRD)
+		ret->scheme = i->config.os_separator ? PREDICT_SCHEME_261 : PREDICT_SCHEME_257;
+	if (i->config.n_esp_folders)
 		ret->kernel_config_unknown = ret->sysexts_unknown =
 			"slipway.conf has esp-extensions=, and what init merges of those it measures";
 	return 0;
@@ -421,6 +424,7 @@ static int take_settings(const struct predict_input *in, struct prediction *ret,
 int predict(struct predict_input *in, struct prediction *ret, struct err *e)
 {
 	SCOPED(boot_parts_done) struct boot_parts b = { 0 };
+	SCOPED(predict_initrd_done) struct predict_initrd initrd = { 0 };
 	const struct pcr start = { .banks = in->banks };
 	struct prediction p = { .boot_loader = start,
 				.kernel_initrd = start,
@@ -432,7 +436,9 @@ int predict(struct predict_input *in, struct prediction *ret, struct err *e)
 	if (rc == 0)
 		rc = check_uki(&b, &p, e);
 	if (rc == 0)
-		rc = take_settings(in, &p, e);
+		predict_initrd_open(in->uki, &initrd);
+	if (rc == 0)
+		rc = take_settings(in, &initrd, &p, e);
 	if (rc == 0)
 		rc = take_smbios(in, &b, e);
 	if (rc == 0)
@@ -448,7 +454,7 @@ int predict(struct predict_input *in, struct prediction *ret, struct err *e)
 	if (rc == 0 && p.scheme == PREDICT_SCHEME_261)
 		rc = separate(&p, e);
 	if (rc == 0)
-		rc = predict_hooks(in->uki, &p.sysexts, e);
+		rc = predict_hooks(&initrd, &p.sysexts, e);
 	if (rc > 0 && !p.sysexts_unknown)
 		p.sysexts_unknown = "slipway.conf has hook-extensions=, and their hooks are measured, too";
 	if (rc < 0)

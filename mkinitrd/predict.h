@@ -67,33 +67,13 @@ extern const char *const predict_phases[PREDICT_N_PHASES];
 
 /* Errors: ERR_CONFIG if something is no UKI, addon, or nothing that the stub would take,
  * ERR_UNSUPPORTED if all the values depend on more than the files, or the stub's version
- * is another; ERR_CMDLINE if init would refuse the command line; those of predict_settings() if the
- * scheme is that of the initrd; ERR_MEMORY, ERR_SYSTEM. */
+ * is another; ERR_CMDLINE if init would refuse the command line; if the scheme
+ * is that of the initrd, those of image_parse(); ERR_MEMORY, ERR_SYSTEM. */
 int predict(struct predict_input *in, struct prediction *ret, struct err *e);
 
 /* PCR 11 when the words of this path were measured: any that are not empty, joined by ':', or "-"
  * for none. Errors: ERR_SYSTEM. */
 int predict_phase(const struct prediction *p, const char *path, struct pcr *ret, struct err *e);
-
-struct image;
-
-/* The initrd in a UKI, unpacked, for image_done(), also after an error. It points into uki. Errors:
- * ERR_CONFIG if it is no UKI, those of image_parse(). */
-int predict_open_initrd(struct bytes uki, struct image *ret, struct err *e);
-
-struct predict_settings {
-	enum predict_scheme scheme;
-	bool reads_esp;      /* init measures extensions that no stub handed over, PCR 12 and 13 */
-};
-
-/* What slipway.conf in this UKI's initrd says, or the defaults. Errors: ERR_CONFIG if it is no UKI
- * or init would refuse that file; those of image_parse() if its initrd cannot be unpacked. */
-int predict_settings(struct bytes uki, struct predict_settings *ret, struct err *e);
-
-/* Extends pcr with the words of the hooks in the initrd of a UKI, if its slipway.conf has them
- * measured. Returns 1 if extensions may bring more, which are measured, too; 0 if not. Errors:
- * ERR_MEMORY, ERR_SYSTEM. */
-int predict_hooks(struct bytes uki, struct pcr *pcr, struct err *e);
 
 /* A section of a UKI, as what it carries for signed policies, in *ret, which points into uki.
  * Returns 1, or 0 if it has none. Errors: ERR_CONFIG if it is no UKI. */

@@ -4,11 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
 #include <sys/stat.h>
 
 #include "init/core/cleanup.h"
-#include "mkinitrd/image.h"
+#include "mkinitrd/predict_initrd.h"
 #include "modules/verity/word.h"
 
 enum { SHA256_BANK = 1 };
@@ -54,7 +53,7 @@ static int find_definitions(struct bytes uki, struct nvpcrs *ret, struct err *e)
 	SCOPED(mem_free) const struct archive_entry **entries = NULL;
 	SCOPED(image_done) struct image i = { 0 };
 	size_t n = 0;
-	int rc = predict_open_initrd(uki, &i, e);
+	int rc = predict_open_image(uki, &i, e);
 
 	if (rc == 0)
 		rc = image_sort(&i, &entries, &n, e);
