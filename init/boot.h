@@ -29,8 +29,6 @@
 #define TPM_DEVICE "/dev/tpmrm0"
 #define TPM_LOG "/run/log/systemd/tpm2-measure.log"
 
-enum { PHASE_PCR = 11 };
-
 struct boot {
 	char *const *argv, *const *envp; /* as the kernel gave them to us */
 	uint64_t start_realtime_us, start_monotonic_us;

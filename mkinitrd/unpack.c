@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "init/core/cleanup.h"
+#include "init/core/text.h"
 #include "mkinitrd/program.h"
 
 enum { MAX_WORDS = 5, MAX_PROCESSES = 16, FILES_WORTH_A_PROCESS = 8 };
@@ -20,13 +21,6 @@ static const struct unpacker {
 	{ ".zst", { "zstd", "-d", "-q", "--rm", "--" } },
 	{ ".gz", { "gzip", "-d", "-q", "--" } },
 };
-
-static bool has_suffix(const char *path, const char *suffix)
-{
-	size_t n = strlen(path), n_suffix = strlen(suffix);
-
-	return n > n_suffix && strcmp(path + n - n_suffix, suffix) == 0;
-}
 
 static size_t count_processes(size_t n_files)
 {
@@ -85,7 +79,7 @@ int unpack_files(char **files, size_t n, struct err *e)
 		size_t n_packed = 0;
 
 		for (size_t i = 0; i < n; i++)
-			if (has_suffix(files[i], u->suffix))
+			if (text_has_suffix(files[i], u->suffix))
 				packed[n_packed++] = files[i];
 		if (n_packed)
 			rc = run(u, packed, n_packed, e);

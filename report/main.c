@@ -8,6 +8,7 @@
 
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
+#include "init/core/json.h"
 #include "report/record.h"
 #include "report/show.h"
 #include "report/timeline.h"
@@ -62,7 +63,7 @@ static int show(enum format format, struct json_object *record, struct err *e)
 
 static int run(enum format format, const char *path)
 {
-	SCOPED(record_put) struct json_object *record = NULL;
+	SCOPED(json_drop) struct json_object *record = NULL;
 	SCOPED(mem_free) char *bytes = NULL;
 	struct err e;
 	size_t n;

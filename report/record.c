@@ -1,23 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "report/record.h"
 
-#include <json-c/json.h>
 #include <string.h>
 
 #include "init/core/cleanup.h"
+#include "init/core/json.h"
 
 enum { MAX_DEPTH = 16, SCHEMA = 1 };
-
-static void tokener_free(struct json_tokener **t)
-{
-	if (*t)
-		json_tokener_free(*t);
-}
-
-void record_put(struct json_object **o)
-{
-	json_object_put(*o);
-}
 
 /* The next value of the bytes from *at on, which it moves; NULL at the end or at what is no JSON. */
 static struct json_object *next_value(struct json_tokener *t, const char *bytes, size_t n, size_t *at)
@@ -42,8 +31,8 @@ static int check_schema(struct json_object *record, struct err *e)
 
 int record_parse(const char *bytes, size_t n, struct json_object **ret, struct err *e)
 {
-	SCOPED(tokener_free) struct json_tokener *tokener = json_tokener_new_ex(MAX_DEPTH);
-	SCOPED(record_put) struct json_object *last = NULL;
+	SCOPED(tokener_drop) struct json_tokener *tokener = json_tokener_new_ex(MAX_DEPTH);
+	SCOPED(json_drop) struct json_object *last = NULL;
 	struct json_object *o;
 	size_t at = 0;
 	int rc;

@@ -17,9 +17,6 @@ enum { RECORD_MAX_BYTES = 4 << 20, RECORD_MAX_ITEMS = 4096 };
  * that is known here; ERR_MEMORY. */
 int record_parse(const char *bytes, size_t n, struct json_object **ret, struct err *e);
 
-/* For SCOPED(). */
-void record_put(struct json_object **o);
-
 /* Members of o, which may be NULL. What is not there, or of another type, is NULL or 0; what is
  * given back belongs to o. */
 struct json_object *record_object(struct json_object *o, const char *key);

@@ -2,6 +2,14 @@
 #include "init/core/text.h"
 
 #include <stdint.h>
+#include <string.h>
+
+bool text_has_suffix(const char *text, const char *suffix)
+{
+	size_t n = strlen(text), n_suffix = strlen(suffix);
+
+	return n > n_suffix && strcmp(text + n - n_suffix, suffix) == 0;
+}
 
 /* A NUL continues nothing, so nothing behind it is read. */
 size_t text_character(const char *text)

@@ -2,7 +2,11 @@
 /* text.h - texts of others, made fit to be shown. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+
+/* Does the text end with the suffix, and begin with anything else? */
+bool text_has_suffix(const char *text, const char *suffix);
 
 /* The bytes of the character at text; 0 for one that text_sanitize() would replace, and
  * at the end. */

@@ -11,6 +11,7 @@
 #include "init/core/cleanup.h"
 #include "init/core/clock.h"
 #include "init/core/log.h"
+#include "init/core/text.h"
 
 #ifndef MODULE_INIT_COMPRESSED_FILE
 #define MODULE_INIT_COMPRESSED_FILE 4 /* Linux 5.17 */
@@ -43,16 +44,10 @@ static void lock_drop(pthread_mutex_t **lock)
 /* Holds the lock until the scope ends. */
 #define LOCKED(l) __attribute__((unused)) SCOPED(lock_drop) pthread_mutex_t *held = lock_take(l)
 
-static bool ends_with(const char *s, const char *end)
-{
-	size_t n = strlen(s), n_end = strlen(end);
-
-	return n >= n_end && strcmp(s + n - n_end, end) == 0;
-}
-
 int loader_insert(const char *path, const char *options)
 {
-	bool packed = ends_with(path, ".xz") || ends_with(path, ".zst") || ends_with(path, ".gz");
+	bool packed = text_has_suffix(path, ".xz") || text_has_suffix(path, ".zst") ||
+		      text_has_suffix(path, ".gz");
 	SCOPED(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "modules/tpm/eventlog.h"
 
-#include <json-c/json.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "init/core/bytes.h"
 #include "init/core/cleanup.h"
-
-static void json_drop(struct json_object **o)
-{
-	json_object_put(*o);
-}
+#include "init/core/json.h"
 
 /* Adds the value, which is NULL if there was no memory to make it; takes it. */
 static bool put(struct json_object *object, const char *key, struct json_object *value)
@@ -57,7 +52,8 @@ static struct json_object *make_content(const struct measurement *m, const char 
 {
 	SCOPED(json_drop) struct json_object *o = json_object_new_object();
 
-	if (o && (!m->nv_index || put_text(o, "nvIndexName", m->nvpcr)) && put_text(o, "string", m->text) && put_text(o, "bootId", boot_id) &&
+	if (o && (!m->nv_index || put_text(o, "nvIndexName", m->nvpcr)) &&
+	    put_text(o, "string", m->text) && put_text(o, "bootId", boot_id) &&
 	    put(o, "timestamp", json_object_new_int64((int64_t)boottime_us)) &&
 	    put_text(o, "eventType", event_type))
 		return ptr_take(&o);

@@ -7,7 +7,6 @@
 #include "modules/tpm/context.h"
 
 enum {
-	PHASE_PCR = 11,
 	SHA256 = 0x0b,
 	NO_CIPHER = 0x10,
 	POLICY_SESSION = 1,

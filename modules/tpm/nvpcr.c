@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "modules/tpm/nvpcr.h"
 
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "init/core/cleanup.h"
+#include "init/core/json.h"
 
 enum { MAX_DEPTH = 4, DEFAULT_PRIORITY = 1000, NAME_BYTES = 34 };
 
@@ -19,17 +19,6 @@ const uint8_t nvpcr_written[PCR_DIGEST_BYTES] = {
 };
 
 /* ---- definitions ---- */
-
-static void json_drop(struct json_object **o)
-{
-	json_object_put(*o);
-}
-
-static void tokener_drop(struct json_tokener **t)
-{
-	if (*t)
-		json_tokener_free(*t);
-}
 
 static bool is_name(const char *text)
 {

@@ -8,6 +8,7 @@
 
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
+#include "init/core/text.h"
 
 static const char *const folders[] = { "/etc", "/run", "/usr/local/lib", "/usr/lib" };
 
@@ -41,13 +42,6 @@ static int load_file(int dir_fd, const char *name, struct nvpcrs *all, struct er
 	return rc < 0 ? rc : nvpcrs_add(all, &one, e);
 }
 
-static bool has_suffix(const char *name)
-{
-	size_t n = strlen(name), s = strlen(suffix);
-
-	return n > s && strcmp(name + n - s, suffix) == 0;
-}
-
 static int load_folder(const char *root, size_t folder, struct nvpcrs *all, struct err *e)
 {
 	SCOPED(dir_close) DIR *dir = NULL;
@@ -59,7 +53,7 @@ static int load_folder(const char *root, size_t folder, struct nvpcrs *all, stru
 	if (!dir)
 		return errno == ENOENT ? 0 : err_set(e, ERR_SYSTEM, errno, "open '%s'", path);
 	for (struct dirent *d; rc == 0 && (errno = 0, d = readdir(dir));)
-		if (has_suffix(d->d_name) && is_first(root, folder, d->d_name))
+		if (text_has_suffix(d->d_name, suffix) && is_first(root, folder, d->d_name))
 			rc = load_file(dirfd(dir), d->d_name, all, e);
 	if (rc == 0 && errno)
 		rc = err_set(e, ERR_SYSTEM, errno, "list '%s'", path);

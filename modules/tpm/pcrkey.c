@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "modules/tpm/pcrkey.h"
 
-#include <json-c/json.h>
 #include <mbedtls/pem.h>
 #include <mbedtls/sha256.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "init/core/cleanup.h"
+#include "init/core/json.h"
 
-enum { MAX_DEPTH = 8, MAX_SIGNATURES = 256, PHASE_PCR = 11, RSA_AT = 24 };
+enum { MAX_DEPTH = 8, MAX_SIGNATURES = 256, RSA_AT = 24 };
 
 void pcr_sha256(const void *p, size_t n, uint8_t ret[static PCR_DIGEST_BYTES])
 {
@@ -69,17 +69,6 @@ void pcr_policy(uint16_t tpm_id, struct bytes value, uint8_t ret[static PCR_DIGE
 }
 
 /* ---- signatures ---- */
-
-static void json_drop(struct json_object **o)
-{
-	json_object_put(*o);
-}
-
-static void tokener_drop(struct json_tokener **t)
-{
-	if (*t)
-		json_tokener_free(*t);
-}
 
 /* "" if there is none, or entry is no object. */
 static const char *text_of(struct json_object *entry, const char *key)

@@ -16,6 +16,7 @@ enum {
 	PCR_KEY_PUBLIC_BYTES = PCR_KEY_BYTES + 22,
 	PCR_SIGNATURES_MAX_BYTES = 256 * 1024, /* of the JSON text */
 	PCR_DIGEST_BYTES = 32,
+	PHASE_PCR = 11, /* what phases are measured into, and signed policies are about */
 };
 
 struct pcr_key {

@@ -13,6 +13,7 @@
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
 #include "init/core/log.h"
+#include "init/core/text.h"
 #include "modules/trust/keyring.h"
 #include "modules/trust/pkcs7.h"
 
@@ -49,13 +50,6 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static bool ends_with(const char *name, const char *suffix)
-{
-	size_t n = strlen(name), s = strlen(suffix);
-
-	return n > s && strcmp(name + n - s, suffix) == 0;
-}
-
 static int list_folder(int dir_fd, const char *folder, struct names *ret, struct err *e)
 {
 	SCOPED(fd_close) int fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
@@ -65,10 +59,10 @@ static int list_folder(int dir_fd, const char *folder, struct names *ret, struct
 		return err_set(e, ERR_SYSTEM, errno, "list '%s'", folder);
 	fd_take(&fd);
 	for (struct dirent *entry; errno = 0, entry = readdir(dir);) {
-		if (ends_with(entry->d_name, ".pem"))
+		if (text_has_suffix(entry->d_name, ".pem"))
 			log_warning("'%s/%s' is not read: only names in '.crt' are, ignoring it",
 				    folder, entry->d_name);
-		if (!ends_with(entry->d_name, ".crt"))
+		if (!text_has_suffix(entry->d_name, ".crt"))
 			continue;
 		if (ret->n == MAX_CERTIFICATES)
 			return err_set(e, ERR_CERTIFICATE, 0, "'%s' has more than %d certificates",

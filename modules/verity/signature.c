@@ -1,25 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "modules/verity/signature.h"
 
-#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "init/core/bytes.h"
 #include "init/core/cleanup.h"
+#include "init/core/json.h"
 
 enum { MAX_DEPTH = 8, MIN_HASH_BYTES = 16 };
-
-static void json_drop(struct json_object **o)
-{
-	json_object_put(*o);
-}
-
-static void tokener_drop(struct json_tokener **t)
-{
-	if (*t)
-		json_tokener_free(*t);
-}
 
 /* Copies the text before the NUL fill, without white space at its end. */
 static int copy_text(const uint8_t *p, size_t n, char **ret, struct err *e)

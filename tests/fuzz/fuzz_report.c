@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "init/core/cleanup.h"
+#include "init/core/json.h"
 #include "report/record.h"
 #include "report/show.h"
 #include "report/timeline.h"
@@ -11,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	SCOPED(record_put) struct json_object *record = NULL;
+	SCOPED(json_drop) struct json_object *record = NULL;
 	SCOPED(timeline_done) struct timeline t = { 0 };
 	SCOPED(file_close) FILE *out = fopen("/dev/null", "we");
 	struct err e;

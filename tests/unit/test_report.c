@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "init/core/cleanup.h"
+#include "init/core/json.h"
 #include "report/record.h"
 #include "report/show.h"
 #include "report/timeline.h"
@@ -35,7 +36,7 @@ static void parses_only_records(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		SCOPED(record_put) struct json_object *record = NULL;
+		SCOPED(json_drop) struct json_object *record = NULL;
 		struct err e;
 		int rc = record_parse(cases[i].text, strlen(cases[i].text), &record, &e);
 
@@ -48,7 +49,7 @@ static void parses_only_records(void **state)
 /* The record's timeline, and what a picture and lines say of it; the caller frees both. */
 static void show(const char *text, char **svg, char **lines)
 {
-	SCOPED(record_put) struct json_object *record = NULL;
+	SCOPED(json_drop) struct json_object *record = NULL;
 	SCOPED(timeline_done) struct timeline t = { 0 };
 	struct err e;
 	size_t n;
@@ -82,7 +83,7 @@ static void spans_are_sorted_and_closed(void **state)
 		{ LANE_MODULES, "late", 25, 45, false, true }, { LANE_TPM, "m", 0, 1, false, false },
 		{ LANE_HOOKS, "h", 31, 33, false, false },     { LANE_HOOKS, "i", 32, 34, false, true },
 	};
-	SCOPED(record_put) struct json_object *record = NULL;
+	SCOPED(json_drop) struct json_object *record = NULL;
 	SCOPED(timeline_done) struct timeline t = { 0 };
 	struct err e;
 
