@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The hook's side of the box. All of this runs in a clone of init, whose other threads were
  * not cloned: whatever they hold stays held, so nothing here takes a lock or memory. */
-#define _GNU_SOURCE /* prlimit, unshare */
+#define _GNU_SOURCE /* prlimit */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>

@@ -9,7 +9,7 @@
 
 /* Named after what has been done by then. */
 enum hook_point {
-	POINT_NONE, /* no point: of a row that is a stage */
+	POINT_NONE, /* what is no name of a point */
 	POINT_ENTERED,
 	POINT_EXTENDED,
 	POINT_DISCOVERED,

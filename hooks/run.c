@@ -164,8 +164,10 @@ struct pipes {
 
 static void pipes_done(struct pipes *p)
 {
-	for (size_t i = 0; i < 6; i++)
+	for (size_t i = 0; i < 6; i++) {
 		fd_close(&p->at[i]);
+		p->at[i] = -1;
+	}
 }
 
 /* Reading never blocks. The hook's ends do: its writes wait for us. */
@@ -220,8 +222,6 @@ static int run_in_box(struct run *r, struct box *box, const struct hook_request 
 	r->messages = fd_take(&p.at[2]);
 	r->report = fd_take(&p.at[4]);
 	pipes_done(&p); /* so that the hook's ends are the last */
-	for (size_t i = 0; i < 6; i++)
-		p.at[i] = -1;
 	watch(r, now_ms() + 1000ull * q->hook->declaration.deadline_s);
 	end(r, pid);
 	return 0;

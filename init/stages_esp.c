@@ -24,12 +24,8 @@ static void search_done(struct search *s)
 static int find_disk(void *arg, struct err *e)
 {
 	struct search *s = arg;
-	int rc = disk_find(&s->wish, &s->memory, &s->disk, e);
 
-	if (rc <= 0)
-		return rc;
-	rc = disk_agree(&s->disk, e);
-	return rc < 0 ? rc : 1;
+	return disk_find_agreed(&s->wish, &s->memory, &s->disk, e);
 }
 
 /* The partition that the loader was read from, or, if nobody says which that is, the first ESP. */

@@ -73,15 +73,8 @@ static int make_wish(struct disk_search *s, const struct boot *b, struct err *e)
 static int find_disk(void *arg, struct err *e)
 {
 	struct disk_search *s = arg;
-	struct disk *disk = &s->boot->disk;
-	int rc = disk_find(&s->wish, &s->memory, disk, e);
 
-	if (rc <= 0)
-		return rc;
-	rc = disk_agree(disk, e);
-	if (rc < 0)
-		disk_done(disk);
-	return rc < 0 ? rc : 1;
+	return disk_find_agreed(&s->wish, &s->memory, &s->boot->disk, e);
 }
 
 static int disk_is_missing(struct disk_search *s, struct err *e)
@@ -303,6 +296,6 @@ int stage_check(struct boot *b, struct err *e)
 		return rc;
 	record_os(b->record, b->tree.os, b->tree.version, b->tree.init);
 	/* Whoever holds the disk writes labels; this one is proven. */
-	return root_check_version(&b->tree, b->config.minimum_version, e);
+	return root_version_is_enough(b->tree.version, b->config.minimum_version, e);
 }
 

@@ -33,6 +33,7 @@ static int seal_kernel(struct boot *b, struct err *e)
 int stage_trust(struct boot *b, struct err *e)
 {
 	const char *asked = *b->options.image_policy ? b->options.image_policy : "*";
+	enum policy_designator d = verity_policy(boot_designator(b));
 	struct policy floor;
 	int rc = anchors_load("", &b->config.denied_certificates, &b->anchors, e);
 
@@ -41,10 +42,10 @@ int stage_trust(struct boot *b, struct err *e)
 	if (rc >= 0 && policy_parse(floor_of(b), &floor, e) < 0)
 		rc = err_in(e, "the floor of slipway.conf");
 	if (rc >= 0)
-		policy_floor_for(&floor, verity_policy(boot_designator(b)));
+		policy_floor_for(&floor, d);
 	if (rc >= 0 && policy_parse(asked, &b->policy, e) < 0)
 		rc = err_in(e, "systemd.image_policy=");
-	if (rc >= 0 && *b->options.image_policy && policy_is_weak(&b->policy, &floor, verity_policy(boot_designator(b))))
+	if (rc >= 0 && *b->options.image_policy && policy_is_weak(&b->policy, &floor, d))
 		log_warning("'systemd.image_policy=%.60s' is weak: it accepts a %s without a "
 			    "signature; this initrd does not, but the host may",
 			    b->options.image_policy, dps_name(boot_designator(b)));

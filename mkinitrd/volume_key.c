@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "init/core/bytes.h"
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
 
 enum {
 	MAX_NAME_BYTES = 127, /* of a device-mapper device */
-	UUID_BYTES = 36,
 	MIN_KEY_BYTES = 16,
 	MAX_KEY_BYTES = 512,
 };
@@ -27,14 +27,17 @@ static void secret_wipe(struct secret *s)
 	explicit_bzero(s, sizeof(*s));
 }
 
+/* As it is measured: in lower case. */
 static bool is_uuid(const char *text, size_t n)
 {
-	static const char pattern[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+	char given[UUID_TEXT_BYTES], measured[UUID_TEXT_BYTES];
+	struct uuid uuid;
 
-	for (size_t i = 0; n == UUID_BYTES && i < n; i++)
-		if (!strchr(pattern[i] == 'x' ? "0123456789abcdef" : "-", text[i]))
-			return false;
-	return n == UUID_BYTES;
+	if (n >= sizeof(given))
+		return false;
+	memcpy(given, text, n);
+	given[n] = '\0';
+	return uuid_from_text(given, &uuid) && strcmp(uuid_format(&uuid, measured), given) == 0;
 }
 
 static int read_key(const char *path, struct secret *ret, struct err *e)
@@ -57,7 +60,7 @@ int volume_key_extend(struct pcr *pcr, const char *text, struct err *e)
 	size_t name = strcspn(text, ":");
 	const char *uuid = text + name + (text[name] == ':');
 	size_t n = strcspn(uuid, ":");
-	char word[sizeof("cryptsetup::") + MAX_NAME_BYTES + UUID_BYTES];
+	char word[sizeof("cryptsetup::") + MAX_NAME_BYTES + UUID_TEXT_BYTES];
 	int rc;
 
 	if (!name || name > MAX_NAME_BYTES || !is_uuid(uuid, n) || (uuid[n] && !uuid[n + 1]))

@@ -95,6 +95,19 @@ int disk_agree(struct disk *disk, struct err *e)
 	return rc < 0 ? rc : match_kernel(disk, e);
 }
 
+int disk_find_agreed(const struct disk_wish *wish, struct disk_memory *memory, struct disk *ret,
+		     struct err *e)
+{
+	int rc = disk_find(wish, memory, ret, e);
+
+	if (rc <= 0)
+		return rc;
+	rc = disk_agree(ret, e);
+	if (rc < 0)
+		disk_done(ret);
+	return rc < 0 ? rc : 1;
+}
+
 /* By device number, so that what is checked is the device that is open and not
  * one of the same name. */
 static int check_open_partition(dev_t dev, const struct disk *disk, const struct partition *p,

@@ -71,6 +71,10 @@ int disk_find_again(const struct disk_wish *wish, const struct disk *disk, struc
  * Errors: ERR_GPT_DISAGREES, ERR_SYSTEM. */
 int disk_agree(struct disk *disk, struct err *e);
 
+/* disk_find(), and disk_agree() for what it found, of which an error leaves nothing. */
+int disk_find_agreed(const struct disk_wish *wish, struct disk_memory *memory, struct disk *ret,
+		     struct err *e);
+
 /* Opens /dev/DEVNAME read-only and checks that it is the partition: same
  * disk, number, start and size by sysfs. Number 0 is a whole device in a partition's place,
  * of which the size is checked. Returns a descriptor the caller owns.

@@ -22,8 +22,8 @@ struct esp_request {
 };
 
 /* Copies what the folders have of the wanted classes, *.raw, to ESP_COPIES/CLASS. Extensions that
- * there is no memory for are skipped with a warning. On failure nothing stays.
- * Errors: ERR_EXTENSION_MALFORMED (no FAT, or damaged), ERR_GPT_DISAGREES, ERR_SYSTEM, ERR_MEMORY. */
+ * there is no memory for are skipped with a warning. On failure nothing stays. Errors:
+ * ERR_EXTENSION_MALFORMED (no FAT, or damaged), ERR_GPT_DISAGREES, ERR_SYSTEM, ERR_MEMORY. */
 int esp_copy(const struct esp_request *request, struct err *e);
 
 /* Lets the copies go; those that loop devices use stay until these are detached. */

@@ -14,6 +14,7 @@
 #include "modules/disk/filesystem.h"
 #include "modules/extension/judge.h"
 #include "modules/extension/sidecar.h"
+#include "modules/verity/others.h"
 
 /* What fails for a root in many ways is one of few things for an extension. The words
  * stay, they say it exactly. */
@@ -87,7 +88,7 @@ static int prove_set(struct image *image, const struct disk *disk, const struct 
 	image->designator = set->designator;
 	if (!by_policy)
 		return 0;
-	return policy_check(&rules->policy, extension_designator(set->designator),
+	return policy_check(&rules->policy, verity_policy(set->designator),
 			    volume_uses(image->volume), set->data->attributes, set->data->devname,
 			    e);
 }

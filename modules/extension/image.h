@@ -27,12 +27,12 @@ struct image_rules {
 
 #define IMAGE_EMPTY ((struct image){ .loop.fd = -1, .hash_loop.fd = -1 })
 
-/* Attaches the file and proves its root (or else, if the policy knows of one, its usr) partition. root_hash takes
- * what the image claims, proven or not. Nothing of it was mounted or probed yet. The proof
- * may lie in files beside it; own: the file is the initrd's own, and so is such a proof, which is as
- * good as a signature.
+/* Attaches the file and proves its root (or else, if the policy knows of one, its usr)
+ * partition. root_hash takes what the image claims, proven or not. Nothing of it was mounted
+ * or probed yet. The proof may lie in files beside it; own: the file is the initrd's own, and
+ * so is such a proof, which is as good as a signature. The caller closes *image in any case.
  * Errors: ERR_EXTENSION_UNPROVEN, ERR_EXTENSION_MALFORMED, ERR_EXTENSION_DUPLICATE,
- * ERR_VERITY_FAILED, ERR_MODULES, ERR_SYSTEM, ERR_MEMORY, ERR_UNSUPPORTED. The caller closes *image in any case. */
+ * ERR_VERITY_FAILED, ERR_MODULES, ERR_SYSTEM, ERR_MEMORY, ERR_UNSUPPORTED. */
 int image_prove(struct image *image, const char *path, bool own, const struct image_rules *rules,
 		char root_hash[static 2 * VERITY_MAX_HASH_BYTES + 1], struct err *e);
 

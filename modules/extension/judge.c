@@ -3,17 +3,14 @@
 
 #include <string.h>
 
-enum policy_designator extension_designator(enum designator d)
-{
-	return d == DPS_ROOT ? POLICY_ROOT : POLICY_USR;
-}
+#include "modules/verity/others.h"
 
 int extension_check_set(const struct verity_set *set, const struct policy *policy, struct err *e)
 {
 	/* Whatever the policy says: no proof, no mount. */
 	if (!set->signature)
 		return err_set(e, ERR_SIGNATURE_MISSING, 0, "it is not signed");
-	return policy_check(policy, extension_designator(set->designator), verity_set_uses(set),
+	return policy_check(policy, verity_policy(set->designator), verity_set_uses(set),
 			    set->data->attributes, set->data->devname, e);
 }
 
@@ -23,5 +20,5 @@ int extension_check_filesystem(const char *filesystem, enum designator d,
 	/* Case-insensitive: no overlay takes it, and one such would stop all. */
 	if (strcmp(filesystem, "vfat") == 0)
 		return err_set(e, ERR_EXTENSION_MALFORMED, 0, "its file system is '%s'", filesystem);
-	return policy_check_filesystem(policy, extension_designator(d), filesystem, e);
+	return policy_check_filesystem(policy, verity_policy(d), filesystem, e);
 }

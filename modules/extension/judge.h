@@ -14,5 +14,3 @@ int extension_check_set(const struct verity_set *set, const struct policy *polic
  * ERR_POLICY_REFUSED. */
 int extension_check_filesystem(const char *filesystem, enum designator d,
 			       const struct policy *policy, struct err *e);
-
-enum policy_designator extension_designator(enum designator d);

@@ -28,8 +28,8 @@ const char *tree_forbids_with(const struct tree_hooks *hooks, const char *path, 
 /* Does the tree have this directory ("usr", "opt")? */
 bool tree_has(int root_fd, const char *hierarchy);
 
-/* Walks what the class merges below root_fd; hooks is as above. Errors: ERR_EXTENSION_MALFORMED, naming the path:
- * a forbidden path, a link that leaves, a device, socket or pipe, an opaque directory,
- * or more than a walk of bounded depth and length can see. ERR_SYSTEM. */
+/* Walks what the class merges below root_fd; hooks is as above. Errors: ERR_SYSTEM;
+ * ERR_EXTENSION_MALFORMED, naming the path: a forbidden path, a link that leaves, a device,
+ * socket or pipe, an opaque directory, or more than a walk of bounded depth and length can see. */
 int tree_check(int root_fd, const struct extension_class *class, const struct tree_hooks *hooks,
 	       struct err *e);

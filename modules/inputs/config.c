@@ -31,10 +31,15 @@ static bool set_pcr_scheme(struct config *c, const char *value)
 	return c->os_separator || strcmp(value, "257") == 0;
 }
 
+static bool set_flag(bool *flag, const char *value)
+{
+	*flag = strcmp(value, "yes") == 0;
+	return *flag || strcmp(value, "no") == 0;
+}
+
 static bool set_srk(struct config *c, const char *value)
 {
-	c->srk = strcmp(value, "yes") == 0;
-	return c->srk || strcmp(value, "no") == 0;
+	return set_flag(&c->srk, value);
 }
 
 static bool set_failure(struct config *c, const char *value)
@@ -137,12 +142,6 @@ static bool set_secure_boot(struct config *c, const char *value)
 static bool set_lockdown(struct config *c, const char *value)
 {
 	return lockdown_parse(value, &c->lockdown);
-}
-
-static bool set_flag(bool *flag, const char *value)
-{
-	*flag = strcmp(value, "yes") == 0;
-	return *flag || strcmp(value, "no") == 0;
 }
 
 static bool set_exitrd(struct config *c, const char *value)

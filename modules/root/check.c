@@ -18,11 +18,6 @@
 #define SYSTEMD "/usr/lib/systemd/systemd"
 #define SBIN_INIT "/sbin/init"
 
-int root_check_version(const struct root_tree *tree, const char *minimum, struct err *e)
-{
-	return root_version_is_enough(tree->version, minimum, e);
-}
-
 static int check_os_release(int root, struct root_tree *tree, struct err *e)
 {
 	SCOPED(fd_close) int fd = path_open_inside(root, "etc/os-release", O_RDONLY | O_NONBLOCK);

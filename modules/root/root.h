@@ -22,8 +22,8 @@ struct root_request {
 };
 
 /* Mounts the volume read-only, nodev, at /sysroot, and lays the volatile layer
- * over it, with /run/systemd/volatile-root; or a volume that is /usr on a new tmpfs. On failure everything is
- * unmounted. Errors: ERR_ROOT_MOUNT, ERR_CMDLINE (the options). */
+ * over it, with /run/systemd/volatile-root; or a volume that is /usr on a new tmpfs.
+ * On failure everything is unmounted. Errors: ERR_ROOT_MOUNT, ERR_CMDLINE (the options). */
 int root_mount(const struct root_request *request, struct err *e);
 
 /* What a checked tree is; filled by root_check(). */
@@ -37,16 +37,13 @@ struct root_tree {
 
 /* Checks all before anything is destroyed: os-release, a non-empty /usr, an init
  * that the kernel can execute (wished or NULL for the default; its loader or interpreter
- * is looked for), the mount points for the switch; every path is resolved inside /sysroot. Errors: ERR_ROOT_NO_OS,
- * ERR_ROOT_NO_INIT, ERR_SWITCH (a directory is missing and cannot be made). */
+ * is looked for), the mount points for the switch; every path is resolved inside /sysroot.
+ * Errors: ERR_ROOT_NO_OS, ERR_ROOT_NO_INIT, ERR_SWITCH (a directory is missing and cannot be made). */
 int root_check(const char *wished_init, struct root_tree *ret, struct err *e);
 
 /* The same for a tree elsewhere, which need not be a mount. */
 int root_check_at(const char *sysroot, const char *wished_init, struct root_tree *ret,
 		  struct err *e);
-
-/* Is it at least the minimum by UAPI.10? With "" any is, also none. Pure. Errors: ERR_ROLLBACK. */
-int root_check_version(const struct root_tree *tree, const char *minimum, struct err *e);
 
 /* Unmounts /sysroot, lazily if busy; for the failure path. */
 void root_unmount(void);

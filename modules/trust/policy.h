@@ -72,8 +72,8 @@ void policy_floor_for(struct policy *floor, enum policy_designator d);
  * ERR_POLICY_REFUSED if nothing at all remains for a designator. */
 int policy_narrow(struct policy *p, const struct policy *floor, struct err *e);
 
-/* Does *asked accept d, root or usr, without a signature, as "verity+signed+absent" does, where the floor
- * demands one? Narrowing makes up for that, but others who go by the policy have no floor. */
+/* Does *asked accept d, root or usr, without a signature, as "verity+signed+absent" does,
+ * where the floor demands one? Narrowing makes up for that, but others who go by the policy have no floor. */
 bool policy_is_weak(const struct policy *asked, const struct policy *floor,
 		    enum policy_designator d);
 

@@ -15,20 +15,22 @@ AT_THE_SWITCH = "enter-initrd:leave-initrd"  # then PCR 15 is foreseen, too
 Values = dict[tuple, str | None]
 
 
-def values(inputs: Iterable[tuple[str, Path | str]], words: str = "", *more: str) -> Values:
-    """The prediction for these options and the files that they name."""
+def _told(inputs: Iterable[tuple[str, Path | str]], words: str, *more: str) -> list[dict]:
     options = [w for option, path in inputs for w in (f"--{option}", path)]
     said = steps.run([paths.MKINITRD, "predict", "--json", "--smbios-cmdline", words, *options,
                       *more])
+    return json.loads(said.stdout)
+
+
+def values(inputs: Iterable[tuple[str, Path | str]], words: str = "", *more: str) -> Values:
+    """The prediction for these options and the files that they name."""
     return {(v["bank"], v["pcr"], *([v["phase"]] if "phase" in v else [])): v["value"]
-            for v in json.loads(said.stdout) if "pcr" in v}
+            for v in _told(inputs, words, *more) if "pcr" in v}
 
 
 def nvpcrs(inputs: Iterable[tuple[str, Path | str]], words: str = "") -> dict[int, str]:
     """The NvPCRs of the same prediction, by index."""
-    options = [w for option, path in inputs for w in (f"--{option}", path)]
-    said = steps.run([paths.MKINITRD, "predict", "--json", "--smbios-cmdline", words, *options])
-    return {v["nv_index"]: v["value"] for v in json.loads(said.stdout) if "nvpcr" in v}
+    return {v["nv_index"]: v["value"] for v in _told(inputs, words) if "nvpcr" in v}
 
 
 def at_phase(told: Values, phase: str) -> Values:

@@ -233,7 +233,7 @@ static void version_cases(void **state)
 		struct err e = { 0 };
 
 		root_image_version(versions[i].text, tree.version, sizeof(tree.version));
-		assert_code(root_check_version(&tree, versions[i].minimum, &e), &e, versions[i].code,
+		assert_code(root_version_is_enough(tree.version, versions[i].minimum, &e), &e, versions[i].code,
 			    versions[i].text);
 	}
 }
