@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/reboot.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -63,10 +64,23 @@ static void say(const char *label, const char *text)
 	} while (*text);
 }
 
+/* A key that is held down would tear the lines apart. Nobody is asked any more. */
+static void hide_keys(void)
+{
+	struct termios console;
+
+	if (tcgetattr(STDIN_FILENO, &console) < 0)
+		return;
+	console.c_lflag &= ~(tcflag_t)ECHO;
+	tcsetattr(STDIN_FILENO, TCSANOW, &console);
+}
+
 void fail_report(const struct boot *b, const char *stage, const struct err *e, const char *next)
 {
 	char line[400];
 
+	if (!next)
+		hide_keys();
 	log_console(LOG_ERR, "slipway: FAILED stage %s  [%s]", stage, err_name(e->code));
 	say("what", e->what);
 	say("where", e->where);

@@ -16,7 +16,9 @@ HANDING_OVER = r"slipway\[1\]: switch: handing over to"
 MEASURE = "systemd.tpm2_measured_os=1"  # without firmware nothing else asks for it
 QUICKLY = "failure-delay=0\n"  # slipway.conf, for failures before the command line is known
 
-_STAMP = r"^\[ *\d+\.\d+\] "
+# What was typed and echoed by then stands before it.
+_STAMP = r"^.*?\[ *\d+\.\d+\] "
+_STAMP_COLUMNS = len("[    2.407533] ")
 _KERNEL_SAYS = re.compile(r"\[ *\d+\.\d+\].*")
 _PROMPT = re.compile(r"^\S*[#$](?: |$)|login: ?$|\(initramfs\)|^dracut:|"
                      r"Press Enter for maintenance|Give root password|emergency (?:mode|shell)")
@@ -80,12 +82,12 @@ def block(got: Result, failure: dict) -> None:
     head = f"FAILED stage {failure['stage']}  [{failure['code']}]"
     start = max((n for n, text in enumerate(texts) if head in text), default=None)
     assert start is not None, f"not on the console: {head}\n{got.explain()}"
-    lines = [text for text in texts[start:]
-             if re.match(r"(\[ *\d+\.\d+\] )?  (what|where|means|next|    ) ", text)]
-    shown = "".join("".join(re.sub(_STAMP, "", text).split()) for text in lines)
+    lines = [text for text in (re.sub(_STAMP, "", text) for text in texts[start:])
+             if re.match(r"  (what|where|means|next|    ) ", text)]
+    shown = "".join("".join(text.split()) for text in lines)
     for text in [*(key + failure[key] for key in ("what", "where", "means")), failure["next"]]:
         assert "".join(text.split()) in shown, f"not on the console: {text}\n{got.explain()}"
-    assert len(lines) < 24 and all(len(text) <= 80 for text in lines), lines
+    assert len(lines) < 24 and all(len(text) <= 80 - _STAMP_COLUMNS for text in lines), lines
 
 
 def prompts(got: Result) -> list[float]:
