@@ -120,7 +120,9 @@ prepare:
 boot: prepare ## boot a signed demo image in QEMU, from firmware to its running system
 	$(Q)tests/lib/slipway-lab boot
 
-check: prepare ## every test
+check: CASES := --first-of-each ## every test, but of each table of boots only the first
+check-all: ## every test, as before a change lands
+check check-all: prepare
 	$(Q)ci/deps/build host
 	$(Q)$(sub) lint
 	$(Q)ci/step build/log/unit.log "build the unit tests" $(sub) unit
@@ -130,7 +132,7 @@ check: prepare ## every test
 	$(Q)$(sub) check-component
 	$(Q)tests/lib/slipway-lab demo
 	$(Q)$(sub) check-image
-	$(Q)$(sub) check-boot
+	$(Q)$(sub) check-boot CASES=$(CASES)
 
 bench: prepare ## our time and size beside a floor, by instruction count
 	$(Q)tests/lib/slipway-lab demo
@@ -220,7 +222,7 @@ check-image: all ## what the image builder makes
 
 check-boot: all ## boots, and twins that must not boot, in QEMU
 	$(Q)tests/lib/slipway-lab demo
-	$(Q)$(PYTEST) -n 2 --dist loadgroup --junitxml=build/junit/boot.xml tests/boot
+	$(Q)$(PYTEST) -n 2 --dist loadgroup $(CASES) --junitxml=build/junit/boot.xml tests/boot
 
 lint: $(MANPAGES) $(HOST_DEPS)/lib/libmbedcrypto.a build/gen/libraries.def ## layers, C, scripts, man pages, spelling
 	$(Q)ci/lint $(MANPAGES)
@@ -264,5 +266,5 @@ distclean: ## remove everything that was built
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
 
-.PHONY: all prepare boot check bench bench-mkinitrd unit fuzz check-unit check-fuzz check-component check-image \
+.PHONY: all prepare boot check check-all bench bench-mkinitrd unit fuzz check-unit check-fuzz check-component check-image \
 	check-boot lint install clean distclean help

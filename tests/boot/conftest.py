@@ -15,6 +15,24 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import lab as the_lab  # noqa: E402
 
 
+def pytest_addoption(parser):
+    """What `make check` adds."""
+    parser.addoption("--first-of-each", action="store_true",
+                     help="of a test with a table of cases, run the first case only")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Each kind of boot and of refusal is kept; what goes are further cases of the same."""
+    if not config.getoption("first_of_each"):
+        return
+    first = {}
+    for item in items:
+        first.setdefault((item.path, item.originalname), item)
+    kept = set(first.values())
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = [item for item in items if item in kept]
+
+
 @pytest.fixture(scope="session")
 def lab():
     """The lab's functions and types, when this machine can run it."""
