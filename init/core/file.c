@@ -119,6 +119,18 @@ int file_write_existing(const char *path, const char *text, struct err *e)
 	return write_to(fd, path, text, strlen(text), e);
 }
 
+enum err_code errno_code(int errnum)
+{
+	switch (errnum) {
+	case EIO:
+	case ENXIO:
+	case ENODEV:
+	case ENOENT:
+		return ERR_DISK_FAILED;
+	}
+	return ERR_SYSTEM;
+}
+
 int pread_full(int fd, void *ret, size_t n, uint64_t offset, struct err *e)
 {
 	size_t done = 0;
@@ -129,8 +141,8 @@ int pread_full(int fd, void *ret, size_t n, uint64_t offset, struct err *e)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
-			return err_set(e, ERR_SYSTEM, got < 0 ? errno : EIO,
-				       "read %zu bytes at %llu", n, (unsigned long long)offset);
+			return err_set(e, got < 0 ? errno_code(errno) : ERR_SYSTEM,
+				       got < 0 ? errno : EIO, "read %zu bytes at %llu", n, (unsigned long long)offset);
 		done += (size_t)got;
 	}
 	return 0;

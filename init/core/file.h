@@ -27,7 +27,10 @@ int file_write_existing(const char *path, const char *text, struct err *e);
 /* Reads until the end or until max bytes are there. Returns the count, or -1 and errno. */
 ssize_t read_upto(int fd, void *ret, size_t max);
 
-/* Reads exactly n bytes at offset. Errors: ERR_SYSTEM (EIO if the file ends). */
+/* What it means that a block device, its entry in sysfs, or a file on it gave this errno. */
+enum err_code errno_code(int errnum);
+
+/* Reads exactly n bytes at offset. Errors: ERR_DISK_FAILED, ERR_SYSTEM (EIO if the file ends). */
 int pread_full(int fd, void *ret, size_t n, uint64_t offset, struct err *e);
 
 /* Writes all n bytes, whatever write(2) takes at once. Returns 0, or -1 and errno. */

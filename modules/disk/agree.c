@@ -121,7 +121,7 @@ static int check_open_partition(dev_t dev, const struct disk *disk, const struct
 	snprintf(path, sizeof(path), "%s/../dev", dir);
 	snprintf(expected, sizeof(expected), "%u:%u", major(disk->dev), minor(disk->dev));
 	if (file_read_text(path, parent, sizeof(parent)) < 0)
-		return err_set(e, ERR_SYSTEM, errno, "read '%s'", path);
+		return err_set(e, errno_code(errno), errno, "read '%s'", path);
 	rc = kernel_partition_read(dir, &k, e);
 	if (rc < 0)
 		return rc;
@@ -136,7 +136,7 @@ static int check_whole(int fd, const struct disk *disk, const struct partition *
 	uint64_t n_bytes;
 
 	if (ioctl(fd, BLKGETSIZE64, &n_bytes) < 0)
-		return err_set(e, ERR_SYSTEM, errno, "ask for the size of '%s'", p->devname);
+		return err_set(e, errno_code(errno), errno, "ask for the size of '%s'", p->devname);
 	if (n_bytes / disk->sector_bytes != p->n_lbas)
 		return err_set(e, ERR_GPT_DISAGREES, 0, "'%s' has another size than it had",
 			       p->devname);

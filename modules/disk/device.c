@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "init/core/cleanup.h"
+#include "init/core/file.h"
 
 int device_open(const char *name, dev_t *ret_dev, struct err *e)
 {
@@ -24,7 +25,7 @@ int device_open(const char *name, dev_t *ret_dev, struct err *e)
 			*p = '/';
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_set(e, ERR_SYSTEM, errno, "open device '%s'", path);
+		return err_set(e, errno_code(errno), errno, "open device '%s'", path);
 	if (!S_ISBLK(st.st_mode))
 		return err_set(e, ERR_SYSTEM, ENOTBLK, "open device '%s'", path);
 	*ret_dev = st.st_rdev;

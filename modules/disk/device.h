@@ -7,5 +7,5 @@
 #include "init/core/err.h"
 
 /* Opens /dev/NAME read-only. Returns a descriptor that the caller owns, and the
- * device's number in *ret_dev. Errors: ERR_SYSTEM. */
+ * device's number in *ret_dev. Errors: ERR_DISK_FAILED, ERR_SYSTEM. */
 int device_open(const char *name, dev_t *ret_dev, struct err *e);

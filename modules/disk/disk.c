@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 
 #include "init/core/cleanup.h"
+#include "init/core/file.h"
 #include "init/core/log.h"
 #include "modules/disk/device.h"
 #include "modules/disk/quiet.h"
@@ -21,7 +22,7 @@ static int disk_open(struct disk *disk, struct err *e)
 	if (fd < 0)
 		return fd;
 	if (ioctl(fd, BLKSSZGET, &sector_bytes) < 0 || ioctl(fd, BLKGETSIZE64, &n_bytes) < 0)
-		return err_set(e, ERR_SYSTEM, errno, "ask for the size of disk '%s'", disk->name);
+		return err_set(e, errno_code(errno), errno, "ask for the size of disk '%s'", disk->name);
 	if (sector_bytes < 512)
 		return err_set(e, ERR_SYSTEM, 0, "disk '%s' has sectors of %d bytes", disk->name,
 			       sector_bytes);

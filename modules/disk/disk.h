@@ -68,7 +68,7 @@ int disk_find_again(const struct disk_wish *wish, const struct disk *disk, struc
  * fills partition.devname. A partition that the kernel does not show, because
  * it trusts only the primary table, is added with BLKPG; if the kernel refuses
  * one, that is warned about and its devname stays empty.
- * Errors: ERR_GPT_DISAGREES, ERR_SYSTEM. */
+ * Errors: ERR_GPT_DISAGREES, ERR_DISK_FAILED, ERR_SYSTEM. */
 int disk_agree(struct disk *disk, struct err *e);
 
 /* disk_find(), and disk_agree() for what it found, of which an error leaves nothing. */
@@ -78,7 +78,7 @@ int disk_find_agreed(const struct disk_wish *wish, struct disk_memory *memory, s
 /* Opens /dev/DEVNAME read-only and checks that it is the partition: same
  * disk, number, start and size by sysfs. Number 0 is a whole device in a partition's place,
  * of which the size is checked. Returns a descriptor the caller owns.
- * Errors: ERR_GPT_DISAGREES, ERR_SYSTEM. */
+ * Errors: ERR_GPT_DISAGREES, ERR_DISK_FAILED, ERR_SYSTEM. */
 int disk_open_partition(const struct disk *disk, const struct partition *p, struct err *e);
 
 /* Names of the whole disks present, space separated, for messages; never fails. */

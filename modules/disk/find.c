@@ -200,7 +200,7 @@ int disk_find_again(const struct disk_wish *wish, const struct disk *disk, struc
 	if (rc < 0)
 		return rc;
 	if (rc == 0)
-		return err_set(e, ERR_SYSTEM, 0, "disk '%s' is gone, or its table is another now",
+		return err_set(e, ERR_DISK_FAILED, 0, "disk '%s' is gone, or its table is another now",
 			       disk->name);
 	if (again.dev != disk->dev)
 		return err_set(e, ERR_DISK_AMBIGUOUS, 0, "'%s' was taken, and now only '%s' fits",

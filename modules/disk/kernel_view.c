@@ -22,7 +22,7 @@ static int read_number(const char *sys_dir, const char *attribute, uint64_t max,
 
 	snprintf(path, sizeof(path), "%s/%s", sys_dir, attribute);
 	if (file_read_text(path, text, sizeof(text)) < 0)
-		return err_set(e, ERR_SYSTEM, errno, "read '%s'", path);
+		return err_set(e, errno_code(errno), errno, "read '%s'", path);
 	errno = 0;
 	*ret = strtoull(text, &end, 10);
 	if (text[0] < '0' || text[0] > '9' || *end || errno || *ret > max)
@@ -78,7 +78,7 @@ int kernel_partitions_read(const char *sys_dir, struct kernel_partition **ret, s
 	size_t n = 0;
 
 	if (!dir)
-		return err_set(e, ERR_SYSTEM, errno, "list the partitions in '%s'", sys_dir);
+		return err_set(e, errno_code(errno), errno, "list the partitions in '%s'", sys_dir);
 	while ((d = readdir(dir)) && n < MAX_PARTITIONS) {
 		struct kernel_partition one, *grown;
 		int rc = read_child(sys_dir, d->d_name, &one, e);

@@ -19,12 +19,12 @@ struct proof_source {
 };
 
 /* Reads the superblock of set->hash; it must fit both partitions and the root hash.
- * Errors: ERR_VERITY_SUPERBLOCK, ERR_SYSTEM. */
+ * Errors: ERR_VERITY_SUPERBLOCK, ERR_DISK_FAILED. */
 int proof_superblock(const struct verity_set *set, unsigned sector_bytes,
 		     const struct proof_source *source, struct verity_info *ret, struct err *e);
 
 /* Holds the content against the root hash: all of it, or what a mount will read first and the
- * other end of the tree. Errors: ERR_VERITY_CORRUPTED, ERR_MEMORY. */
+ * other end of the tree. Errors: ERR_VERITY_CORRUPTED, ERR_DISK_FAILED, ERR_MEMORY. */
 int proof_content(const struct verity_set *set, const struct verity_info *info,
 		  const struct proof_source *source, bool all, struct err *e);
 

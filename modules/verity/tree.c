@@ -89,6 +89,12 @@ static const uint8_t *digest_of(const struct walk *w, unsigned level, uint64_t n
 	return w->levels[level].block + n % w->per_block * slot;
 }
 
+/* What ends too early is not what was signed. */
+static enum err_code unread(const struct err *e)
+{
+	return e->code == ERR_DISK_FAILED ? ERR_DISK_FAILED : ERR_VERITY_CORRUPTED;
+}
+
 /* Reads and verifies block n of a level, from the root down. */
 static int verify_hash_block(struct walk *w, unsigned level, uint64_t n, struct err *e)
 {
@@ -108,7 +114,7 @@ static int verify_hash_block(struct walk *w, unsigned level, uint64_t n, struct 
 	l->kept = UINT64_MAX;
 	if (pread_full(w->tree->hash_fd, l->block, v->hash_block_bytes,
 		       w->tree->hash_at + (l->first_block + n) * v->hash_block_bytes, e) < 0)
-		return err_set(e, ERR_VERITY_CORRUPTED, e->errnum, "read block %llu of the hash tree",
+		return err_set(e, unread(e), e->errnum, "read block %llu of the hash tree",
 			       (unsigned long long)(l->first_block + n));
 	if (!has_digest(w, l->block, v->hash_block_bytes, expected))
 		return err_set(e, ERR_VERITY_CORRUPTED, 0, "block %llu of the hash tree does not %s",
@@ -132,7 +138,7 @@ static int verify_data_block(struct walk *w, uint64_t n, struct err *e)
 	}
 	if (pread_full(w->tree->data_fd, w->data, v->data_block_bytes,
 		       w->tree->data_at + n * v->data_block_bytes, e) < 0)
-		return err_set(e, ERR_VERITY_CORRUPTED, e->errnum, "read data block %llu",
+		return err_set(e, unread(e), e->errnum, "read data block %llu",
 			       (unsigned long long)n);
 	if (!has_digest(w, w->data, v->data_block_bytes, expected))
 		return err_set(e, ERR_VERITY_CORRUPTED, 0, "data block %llu does not match its hash",

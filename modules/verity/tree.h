@@ -19,5 +19,5 @@ struct verity_tree {
 };
 
 /* Verifies data blocks first to first + n - 1, all below info->n_data_blocks.
- * Errors: ERR_VERITY_CORRUPTED, naming the block; ERR_MEMORY. */
+ * Errors: ERR_VERITY_CORRUPTED, ERR_DISK_FAILED, naming the block; ERR_MEMORY. */
 int verity_tree_check(const struct verity_tree *t, uint64_t first, uint64_t n, struct err *e);

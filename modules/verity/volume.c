@@ -64,7 +64,7 @@ static int partition_path(const struct partition *p, int fd, char *ret, size_t m
 
 	snprintf(ret, max, "/dev/%s", p->devname);
 	if (fstat(fd, &by_fd) < 0 || stat(ret, &by_path) < 0)
-		return err_set(e, ERR_SYSTEM, errno, "look at '%s'", ret);
+		return err_set(e, errno_code(errno), errno, "look at '%s'", ret);
 	if (!S_ISBLK(by_path.st_mode) || by_fd.st_rdev != by_path.st_rdev)
 		return err_set(e, ERR_GPT_DISAGREES, 0,
 			       "'%s' is not the partition that was checked", ret);

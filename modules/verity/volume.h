@@ -44,8 +44,8 @@ struct volume_request {
 /* Parses the superblock, checks the signature (the kernel's word comes first, then our
  * certificates), awaits the driver, activates, checks that the device verifies, reads from it.
  * A signature that is there and bad fails, whatever else would suffice.
- * Errors: ERR_SIGNATURE_*, ERR_VERITY_*, ERR_DENIED, ERR_NAME_TAKEN. Nothing stays active
- * on failure. */
+ * Errors: ERR_SIGNATURE_*, ERR_VERITY_*, ERR_DISK_FAILED, ERR_DENIED, ERR_NAME_TAKEN. Nothing stays
+ * active on failure. */
 int volume_prove(const struct volume_request *request, struct volume **ret, struct err *e);
 
 /* "/dev/mapper/root" */

@@ -388,13 +388,13 @@ static void devices(void **state)
 	(void)state;
 	assert_code(device_open("null", &dev, &e), &e, ERR_SYSTEM, "no block device");
 	assert_int_equal(e.errnum, ENOTBLK);
-	assert_code(device_open("no!such", &dev, &e), &e, ERR_SYSTEM, "no device");
+	assert_code(device_open("no!such", &dev, &e), &e, ERR_DISK_FAILED, "no device");
 	assert_non_null(strstr(e.what, "'/dev/no/such'"));
 	assert_code(disk_read("a-name-that-is-longer-than-any-disk-has", &disk, &e), &e, ERR_SYSTEM,
 		    "too long");
 	assert_int_equal(disk_find(&(struct disk_wish){ .name = "../vda" }, &memory, &disk, &e), 0);
 	assert_code(disk_find_again(&(struct disk_wish){ .name = "../vda" }, &disk, &e), &e,
-		    ERR_SYSTEM, "gone");
+		    ERR_DISK_FAILED, "gone");
 	disk_list(list, sizeof(list));
 	assert_null(strstr(list, "zram"));
 	assert_null(strstr(list, "dm-"));

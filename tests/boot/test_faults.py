@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Machines that fail while they boot: disks that go, reads that fail, power that is cut."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import chain
+import lab
+from expect import RUNNING, boots, direct, refused
+from lab import nbd
+
+AWAITED = "slipway: waiting for the disk with"
+DATA = "root-x86-64"
+# What we did not read is checked by the kernel's dm-verity alone.
+UNREAD = range(256 * 1024, 12 << 20, 4096)
+
+
+def late(disk: Path, *when: lab.When, words: str = "", after: float = 0) -> lab.Spec:
+    """The disk is plugged in when init says that it waits."""
+    spec = direct(disk, words, when=[lab.When(AWAITED, after=after, attach=0), *when])
+    spec.drives[0] = replace(spec.drives[0], attached=False)
+    return spec
+
+
+def test_disk_after_a_minute(demo, boot):
+    """The line that says what is awaited says for how long still."""
+    got = boot(late(demo.disk, after=60))
+    boots(got)
+    left = [int(s) for s in re.findall(AWAITED + r".* (\d+) s", got.serial)]
+    assert len(left) > 3 and left == sorted(left, reverse=True), left
+    assert max(wait["duration_us"] for wait in got.record["waits"]) > 59e6
+
+
+def test_disk_that_goes_again(demo, boot):
+    got = boot(late(demo.disk, lab.When("boot disk is", detach=0)))
+    refused(got, "DISK_FAILED", got.record["failure"]["stage"])
+    assert got.record["failure"]["stage"] in ("choose", "prove")
+
+
+def unreadable(out: Path, first: int) -> str:
+    """A blkdebug configuration: reads of these sectors fail."""
+    out.write_text("".join('[inject-error]\nevent = "none"\niotype = "read"\nerrno = "5"\n'
+                           f'sector = "{sector}"\n' for sector in range(first, first + 16)))
+    return str(out)
+
+
+@pytest.mark.parametrize("kind,stage", [("", "prove"), ("-verity", "prove"), ("-verity-sig", "choose")])
+def test_read_error(kind, stage, boot, tmp_path):
+    """The first sectors of a partition cannot be read: nobody says that they were altered."""
+    disk = lab.make_disk(tmp_path / "disk.img")
+    rules = unreadable(tmp_path / "rules", disk.entry(DATA + kind).first)
+    spec = direct(disk.path, tpm=True)
+    spec.drives[0] = replace(spec.drives[0], blkdebug=rules)
+    refused(boot(spec), "DISK_FAILED", stage, "read .*I/O error")
+
+
+def test_corruption_that_only_the_kernel_meets(boot, tmp_path):
+    """We read the first blocks and the last one; what it finds elsewhere it hands to nobody."""
+    disk = lab.make_disk(tmp_path / "disk.img")
+    for offset in UNREAD:
+        disk.flip(DATA, offset, 1)
+    got = boot(direct(disk.path, "panic=-1"))
+    assert got.end == "reboot" and got.record is None, got.explain()
+    assert got.seen("Kernel panic - not syncing: dm-verity device corrupted"), got.explain()
+    assert not got.seen(RUNNING) and not got.seen("FAILED stage")
+
+
+def test_superblock_that_changes(boot, tmp_path):
+    """The disk gives another salt from the second reading on: what was checked is what counts."""
+    disk = lab.make_disk(tmp_path / "disk.img")
+    at = disk.entry(DATA + "-verity").first * 512 + 88
+    with nbd.two_faced(disk.path, at, b"another salt") as image:
+        got = boot(direct(image))
+    refused(got, "VERITY_SUPERBLOCK", "prove", "changed while it was read")
+
+
+def test_signature_that_would_change(boot, tmp_path):
+    """The twin: nobody reads twice what the disk answers otherwise the second time."""
+    disk = lab.make_disk(tmp_path / "disk.img")
+    at = disk.entry(DATA + "-verity-sig").first * 512
+    with nbd.two_faced(disk.path, at, b"another signature") as image:
+        boots(boot(direct(image)))
+
+
+def test_without_a_console(demo, boot):
+    """Nobody sees it, and it boots."""
+    spec = direct(demo.disk, settle=1, until="")
+    spec.append = spec.append.replace("console=ttyS0", "console=ttyS7")
+    got = boot(spec)
+    assert got.record["result"] == "handed-over" and not got.seen("slipway"), got.explain()
+
+
+def test_failure_without_a_console(demo, boot):
+    """The twin: it fails, and ends as it would otherwise."""
+    spec = direct(demo.disk, "systemd.verity=no")
+    spec.append = spec.append.replace("console=ttyS0", "console=ttyS7")
+    got = boot(spec)
+    assert (got.failure, got.end) == ("ROOT_UNPROTECTED", "reboot"), got.explain()
+
+
+def test_without_the_driver_of_verity(demo, boot, tmp_path):
+    """An initrd of somebody who left it out."""
+    tree = chain.unpacked(demo.initrd, tmp_path / "tree")
+    for path in [*tree.rglob("dm-verity.ko*"), tree / "etc/slipway.manifest"]:
+        path.unlink()
+    image = tmp_path / "initrd"
+    image.write_bytes(chain.archive(tree))
+    refused(boot(direct(demo.disk, initrd=image, tpm=True)), "MODULES", "prove", "dm_verity")
+
+
+# What the console shows when a stage is reached.
+CUTS = {"early": "Run /init", "enter": "slipway.*measured 'enter-initrd'", "discover": "boot disk is",
+        "prove": "device-mapper: core", "switch": "handing over to"}
+
+
+@pytest.mark.parametrize("stage", ["early", "enter", "discover", "prove", "switch"])
+def test_power_is_cut(stage, demo, boot, tmp_path):
+    """The disk is as it was, and the next boot knows of nothing."""
+    disk = shutil.copy(demo.disk, tmp_path / "disk.img")
+    before = hashlib.sha256(disk.read_bytes()).digest()
+    spec = direct(disk, tpm=True, until=CUTS[stage])
+    spec.drives[0] = replace(spec.drives[0], keep=True)
+    got = boot(spec)
+    assert got.end == "stopped" and not got.seen(RUNNING), got.explain()
+    assert hashlib.sha256(disk.read_bytes()).digest() == before
+    spec.until = RUNNING
+    boots(boot(spec))
