@@ -224,6 +224,10 @@ check-boot: all ## boots, and twins that must not boot, in QEMU
 	$(Q)tests/lib/slipway-lab demo
 	$(Q)$(PYTEST) -n 2 --dist loadgroup $(CASES) --junitxml=build/junit/boot.xml tests/boot
 
+check-faults: all unit | build/junit ## every fault of tests/FAULTS.md; goes on where it was interrupted
+	$(Q)tests/lib/slipway-lab demo
+	$(Q)/usr/bin/python3 tests/faults/run.py
+
 lint: $(MANPAGES) $(HOST_DEPS)/lib/libmbedcrypto.a build/gen/libraries.def ## layers, C, scripts, man pages, spelling
 	$(Q)ci/lint $(MANPAGES)
 
@@ -267,4 +271,4 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
 
 .PHONY: all prepare boot check check-all bench bench-mkinitrd unit fuzz check-unit check-fuzz check-component check-image \
-	check-boot lint install clean distclean help
+	check-boot check-faults lint install clean distclean help

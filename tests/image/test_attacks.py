@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The tests that ATTACKS.md and SECURITY.md name are there."""
+"""The tests that ATTACKS.md, the fault matrix and SECURITY.md name are there."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -66,3 +67,21 @@ def test_a_wrong_name_would_show(named, there):
 def test_files_of_the_promises_are_there():
     named = re.findall(r"`((?:tests|modules)/[\w/.]+)`", (REPO / "SECURITY.md").read_text())
     assert named and not [name for name in named if not (REPO / name).exists()]
+
+
+FAULTS = tomllib.loads((REPO / "tests/faults/faults.toml").read_text())["fault"]
+
+
+def test_every_fault_names_tests_and_reasons():
+    codes = set(re.findall(r"^ERR\((\w+),", (REPO / "init/core/err.def").read_text(), re.M)) | {""}
+    for row in FAULTS:
+        assert row["tests"] and row["code"] in codes and row["outcome"] and row["how"], row
+        for test in row["tests"]:
+            named = re.fullmatch(r"(\w+/\w+\.(?:c|py)):{1,2}(\w+)(?:\[(.+)\])?", test)
+            assert is_there(f"tests/{named[1]}", named[2], named[3] or ""), test
+
+
+def test_the_document_has_the_matrix():
+    said = subprocess.run([sys.executable, REPO / "tests/faults/run.py", "--table"],
+                          capture_output=True, text=True, check=True).stdout
+    assert (REPO / "tests/FAULTS.md").read_text() == said
