@@ -228,6 +228,13 @@ check-faults: all unit | build/junit ## every fault of tests/FAULTS.md; goes on 
 	$(Q)tests/lib/slipway-lab demo
 	$(Q)/usr/bin/python3 tests/faults/run.py
 
+check-soak: all ## 500 boots in a row, none of which may fail or leave anything behind
+	$(Q)tests/lib/slipway-lab demo
+	$(Q)PYTHONPATH=tests/lib /usr/bin/python3 tests/soak/soak.py
+
+check-fuzz-long: $(FUZZ) ## every fuzz target for ten minutes
+	$(Q)FUZZ_SECONDS=600 ci/run-fuzz $(FUZZ)
+
 lint: $(MANPAGES) $(HOST_DEPS)/lib/libmbedcrypto.a build/gen/libraries.def ## layers, C, scripts, man pages, spelling
 	$(Q)ci/lint $(MANPAGES)
 
@@ -271,4 +278,4 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
 
 .PHONY: all prepare boot check check-all bench bench-mkinitrd unit fuzz check-unit check-fuzz check-component check-image \
-	check-boot check-faults lint install clean distclean help
+	check-boot check-faults check-soak check-fuzz-long lint install clean distclean help

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import statistics
 import struct
 import subprocess
@@ -21,10 +20,10 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lab import appliance, ddi, keys, paths, tools, vm
+from lab import appliance, ddi, keys, paths, tiny, tools, vm
 from lab.disk import ESP_UUID
 from lab.spec import Drive, Spec
-from lab.steps import digest, once, run, say
+from lab.steps import run, say
 
 MODULES = ("virtio_blk", "dm_verity", "erofs")
 RUNS = {1: 3, 2: 9}  # by the number of CPUs
@@ -66,36 +65,6 @@ class Peer:
     build_s: float
     disk: Path = Path()
     words: str = WORDS
-
-
-def compile_static(name: str) -> Path:
-    """One of the C programs beside this file, static against musl."""
-    out = BENCH / name
-    source = Path(__file__).parent / f"{name}.c"
-    compiler = paths.BUILD / "deps/x86_64-linux-musl/bin/slipway-cc"
-    once(out, digest("cc 1", source), f"bench {name}",
-         lambda new: run([compiler, "-Os", "-s", "-o", new, source]))
-    return out
-
-
-def bench_root(mark: Path) -> list[ddi.Part]:
-    """A root DDI whose init only tells the time."""
-    folder, key = BENCH / "root", keys.key("verity")
-
-    def make(new: Path) -> None:
-        tree = BENCH / "tree"
-        shutil.rmtree(tree, ignore_errors=True)
-        for name in ("dev", "proc", "sys", "run", "sbin", "etc", "var", "root", "usr/bin",
-                     "usr/lib/systemd"):
-            (tree / name).mkdir(parents=True)
-        shutil.copy(mark, tree / "usr/lib/systemd/systemd")
-        (tree / "usr/lib/os-release").write_text("ID=bench\nPRETTY_NAME=bench\n")
-        image = BENCH / "root.img"
-        ddi.cut(image, ddi.repart(tree, image, key=key), new)
-        image.unlink()
-
-    once(folder, digest("bench root 1", mark, key.cert), "bench root DDI", make)
-    return ddi.load_parts(folder)
 
 
 def module_list() -> str:
@@ -198,8 +167,10 @@ def show(rows: list[Row]) -> None:
 def main() -> None:
     """Build, boot, print, write."""
     BENCH.mkdir(parents=True, exist_ok=True)
-    parts = bench_root(compile_static("mark"))
-    all_peers = peers(parts, compile_static("floor"))
+    mark, floor = (tiny.program(Path(__file__).with_name(f"{name}.c"), BENCH / name)
+                   for name in ("mark", "floor"))
+    parts = tiny.root(mark, BENCH)
+    all_peers = peers(parts, floor)
     rows = measure(all_peers, 1) + measure(all_peers, 2)
     (paths.BUILD / "bench.json").write_text(json.dumps([asdict(r) for r in rows], indent=1) + "\n")
     show(rows)
