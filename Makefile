@@ -202,6 +202,28 @@ build/fuzz/%: tests/fuzz/%.c build/fuzzobj/libslipway.a
 	$(Q)clang $(HOST_FLAGS) -Wno-missing-prototypes -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=undefined $< build/fuzzobj/libslipway.a $(HOST_LIBS) -o $@
 
+# What the tests on the host reach. The counters live in a mapped file, so those of a process that ends
+# in another root count, too.
+COV := -Wno-error -fprofile-instr-generate -fcoverage-mapping -mllvm -runtime-counter-relocation
+COVERED := $(patsubst build/%,build/cov/%,$(UNIT) $(COMPONENT) $(FUZZ))
+
+build/cov/obj/%.o: %.c $(HEADERS) | $(HOST_DEPS)/lib/libmbedcrypto.a
+	$(Q)mkdir -p $(@D)
+	$(Q)clang $(HOST_FLAGS) $(COV) -c $< -o $@
+
+build/cov/libslipway.a: $(patsubst %.c,build/cov/obj/%.o,$(HOST_SOURCES))
+	$(say) AR $@
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+build/cov/fuzz/%: COV += -Wno-missing-prototypes -fsanitize=fuzzer
+build/cov/%: tests/%.c $(TEST_HEADERS) build/cov/libslipway.a
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D)
+	$(Q)clang $(HOST_FLAGS) $(COV) $< build/cov/libslipway.a $(HOST_LIBS) -o $@
+
+coverage: $(COVERED) build/component/hook ## which lines the unit, component and fuzz tests reach
+	$(Q)ci/coverage $(COVERED)
+
 build/junit:
 	$(Q)mkdir -p $@
 
@@ -278,4 +300,4 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
 
 .PHONY: all prepare boot check check-all bench bench-mkinitrd unit fuzz check-unit check-fuzz check-component check-image \
-	check-boot check-faults check-soak check-fuzz-long lint install clean distclean help
+	check-boot coverage check-faults check-soak check-fuzz-long lint install clean distclean help
