@@ -75,6 +75,7 @@ def run_boots(tests: list[str]) -> dict[str, bool]:
     """Boots, two at a time."""
     if not tests:
         return {}
+    JUNIT.unlink(missing_ok=True)
     subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2",
                     "--dist", "loadgroup", f"--junitxml={JUNIT}",
                     *(f"tests/{test}" for test in tests)], cwd=REPO,
