@@ -7,7 +7,6 @@
 
 #include "init/core/cleanup.h"
 #include "mkinitrd/pe.h"
-#include "mkinitrd/predict_initrd.h"
 #include "mkinitrd/stub_cmdline.h"
 #include "modules/inputs/cmdline.h"
 
@@ -421,10 +420,10 @@ static int take_settings(const struct predict_input *in, const struct predict_in
 	return 0;
 }
 
-int predict(struct predict_input *in, struct prediction *ret, struct err *e)
+int predict(struct predict_input *in, const struct predict_initrd *initrd, struct prediction *ret,
+	    struct err *e)
 {
 	SCOPED(boot_parts_done) struct boot_parts b = { 0 };
-	SCOPED(predict_initrd_done) struct predict_initrd initrd = { 0 };
 	const struct pcr start = { .banks = in->banks };
 	struct prediction p = { .boot_loader = start,
 				.kernel_initrd = start,
@@ -436,9 +435,7 @@ int predict(struct predict_input *in, struct prediction *ret, struct err *e)
 	if (rc == 0)
 		rc = check_uki(&b, &p, e);
 	if (rc == 0)
-		predict_initrd_open(in->uki, &initrd);
-	if (rc == 0)
-		rc = take_settings(in, &initrd, &p, e);
+		rc = take_settings(in, initrd, &p, e);
 	if (rc == 0)
 		rc = take_smbios(in, &b, e);
 	if (rc == 0)
@@ -454,7 +451,7 @@ int predict(struct predict_input *in, struct prediction *ret, struct err *e)
 	if (rc == 0 && p.scheme == PREDICT_SCHEME_261)
 		rc = separate(&p, e);
 	if (rc == 0)
-		rc = predict_hooks(&initrd, &p.sysexts, e);
+		rc = predict_hooks(initrd, &p.sysexts, e);
 	if (rc > 0 && !p.sysexts_unknown)
 		p.sysexts_unknown = "slipway.conf has hook-extensions=, and their hooks are measured, too";
 	if (rc < 0)

@@ -8,6 +8,7 @@
 #include "init/core/bytes.h"
 #include "init/core/err.h"
 #include "mkinitrd/pcr.h"
+#include "mkinitrd/predict_initrd.h"
 #include "mkinitrd/stub_cpio.h"
 
 /* What lies beside the UKI: in its folder NAME.efi.extra.d, or in /loader. */
@@ -65,11 +66,12 @@ struct prediction {
 enum { PREDICT_N_PHASES = 5 };
 extern const char *const predict_phases[PREDICT_N_PHASES];
 
-/* Errors: ERR_CONFIG if something is no UKI, addon, or nothing that the stub would take,
+/* initrd is that of in->uki, opened. Errors: ERR_CONFIG if something is no UKI, addon, or nothing that the stub would take,
  * ERR_UNSUPPORTED if all the values depend on more than the files, or the stub's version
  * is another; ERR_CMDLINE if init would refuse the command line; if the scheme
  * is that of the initrd, those of image_parse(); ERR_MEMORY, ERR_SYSTEM. */
-int predict(struct predict_input *in, struct prediction *ret, struct err *e);
+int predict(struct predict_input *in, const struct predict_initrd *initrd, struct prediction *ret,
+	    struct err *e);
 
 /* PCR 11 when the words of this path were measured: any that are not empty, joined by ':', or "-"
  * for none. Errors: ERR_SYSTEM. */

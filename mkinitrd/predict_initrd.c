@@ -11,7 +11,7 @@
 
 #define CONFIG "/etc/slipway.conf"
 
-int predict_open_image(struct bytes uki, struct image *ret, struct err *e)
+static int open_image(struct bytes uki, struct image *ret, struct err *e)
 {
 	const struct pe_section *section;
 	struct bytes initrd;
@@ -42,7 +42,7 @@ static int read_config(const struct image *i, struct config *ret, struct err *e)
 void predict_initrd_open(struct bytes uki, struct predict_initrd *ret)
 {
 	*ret = (struct predict_initrd){ .config = CONFIG_DEFAULTS };
-	if (predict_open_image(uki, &ret->image, &ret->why) < 0)
+	if (open_image(uki, &ret->image, &ret->why) < 0)
 		return;
 	if (read_config(&ret->image, &ret->config, &ret->why) < 0)
 		ret->config = (struct config)CONFIG_DEFAULTS;

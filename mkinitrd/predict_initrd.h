@@ -14,12 +14,8 @@ struct predict_initrd {
 	struct err why;       /* if it has a code, why it cannot be read: config has the defaults */
 };
 
-/* The initrd in a UKI, unpacked, for image_done(), also after an error. It points into uki. Errors:
- * ERR_CONFIG if it is no UKI, those of image_parse(). */
-int predict_open_image(struct bytes uki, struct image *ret, struct err *e);
-
-/* The same with its slipway.conf, which counts as one that cannot be read if init would refuse it.
- * For predict_initrd_done(). */
+/* The initrd in a UKI, unpacked, with its slipway.conf. It counts as one that cannot be read if
+ * init would refuse that. It points into uki. For predict_initrd_done(). */
 void predict_initrd_open(struct bytes uki, struct predict_initrd *ret);
 void predict_initrd_done(struct predict_initrd *i);
 

@@ -7,21 +7,23 @@
 #include <sys/stat.h>
 
 #include "init/core/cleanup.h"
-#include "mkinitrd/predict_initrd.h"
+#include "init/core/text.h"
 #include "modules/verity/word.h"
 
 enum { SHA256_BANK = 1 };
 
+static const char suffix[] = ".nvpcr";
+
 /* Is this path "FOLDER/nvpcr/STEM.nvpcr"? */
 static bool is_definition(const char *path, const char *folder, char *stem, size_t max)
 {
-	size_t n = strlen(folder), n_path = strlen(path);
+	size_t n = strlen(folder);
 	const char *name = path + n + strlen("/nvpcr/");
 
 	if (strncmp(path, folder, n) != 0 || strncmp(path + n, "/nvpcr/", strlen("/nvpcr/")) != 0 ||
-	    strchr(name, '/') || n_path < 6 || strcmp(path + n_path - 6, ".nvpcr") != 0)
+	    strchr(name, '/') || !text_has_suffix(name, suffix))
 		return false;
-	snprintf(stem, max, "%.*s", (int)(strlen(name) - 6), name);
+	snprintf(stem, max, "%.*s", (int)(strlen(name) - strlen(suffix)), name);
 	return true;
 }
 
@@ -48,17 +50,17 @@ static int take_definition(const struct image *i, const struct archive_entry *en
 	return rc < 0 ? rc : nvpcrs_add(all, &one, e);
 }
 
-static int find_definitions(struct bytes uki, struct nvpcrs *ret, struct err *e)
+static int find_definitions(const struct predict_initrd *initrd, struct nvpcrs *ret, struct err *e)
 {
 	SCOPED(mem_free) const struct archive_entry **entries = NULL;
-	SCOPED(image_done) struct image i = { 0 };
 	size_t n = 0;
-	int rc = predict_open_image(uki, &i, e);
+	int rc;
 
-	if (rc == 0)
-		rc = image_sort(&i, &entries, &n, e);
+	if (initrd->why.code)
+		return err_set(e, initrd->why.code, initrd->why.errnum, "%s", initrd->why.what);
+	rc = image_sort(&initrd->image, &entries, &n, e);
 	for (size_t k = 0; k < n && rc == 0; k++)
-		rc = take_definition(&i, entries[k], ret, e);
+		rc = take_definition(&initrd->image, entries[k], ret, e);
 	return rc;
 }
 
@@ -141,13 +143,14 @@ static int begin_all(const struct predict_nvpcr_input *in, const struct nvpcrs *
 	return rc;
 }
 
-int predict_nvpcrs(const struct predict_nvpcr_input *in, struct bytes uki, struct prediction *p,
+int predict_nvpcrs(const struct predict_nvpcr_input *in, struct bytes uki,
+		   const struct predict_initrd *initrd, struct prediction *p,
 		   struct predict_nvpcrs *ret, struct err *e)
 {
 	struct predict_nvpcrs found = { .n = 0 };
 	struct pcr_key k;
 	struct nvpcrs all = { 0 };
-	int rc = find_definitions(uki, &all, e);
+	int rc = find_definitions(initrd, &all, e);
 
 	if (rc == 0 && all.n)
 		rc = find_key(uki, p, &k, e);

@@ -23,7 +23,8 @@ struct predict_nvpcrs {
 	struct err why; /* if it has a code, there are none, which is why */
 };
 
-/* Behind predict(), for pcr-scheme=261: extends p->kernel_initrd. What its initrd defines counts.
+/* Behind predict(), for pcr-scheme=261: extends p->kernel_initrd. What initrd defines counts.
  * Errors: ERR_CONFIG if the UKI is none, ERR_SIGNATURE_MALFORMED, ERR_MEMORY, ERR_SYSTEM. */
-int predict_nvpcrs(const struct predict_nvpcr_input *in, struct bytes uki, struct prediction *p,
+int predict_nvpcrs(const struct predict_nvpcr_input *in, struct bytes uki,
+		   const struct predict_initrd *initrd, struct prediction *p,
 		   struct predict_nvpcrs *ret, struct err *e);

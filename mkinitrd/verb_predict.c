@@ -421,6 +421,7 @@ static int print_signatures(const struct request *r, struct pcrsig_key *key,
 static int run(struct request *r, struct err *e)
 {
 	SCOPED(pcrsig_key_drop) struct pcrsig_key *key = NULL;
+	SCOPED(predict_initrd_done) struct predict_initrd initrd = { 0 };
 	SCOPED(progress_end) struct progress *progress = progress_begin();
 	struct predict_nvpcrs nvpcrs = { .n = 0 };
 	struct prediction p;
@@ -428,11 +429,12 @@ static int run(struct request *r, struct err *e)
 	int rc;
 
 	progress_step(progress, "computing digests");
-	rc = predict(&r->in, &p, e);
+	predict_initrd_open(r->in.uki, &initrd);
+	rc = predict(&r->in, &initrd, &p, e);
 	if (rc < 0)
 		return err_in(e, "'%s'", r->uki);
 	if (p.scheme == PREDICT_SCHEME_261)
-		rc = predict_nvpcrs(&r->nvpcr, r->in.uki, &p, &nvpcrs, e);
+		rc = predict_nvpcrs(&r->nvpcr, r->in.uki, &initrd, &p, &nvpcrs, e);
 	for (size_t i = 0; i < r->n_phases && rc == 0; i++)
 		rc = predict_phase(&p, r->phases[i], &phases[i], e);
 	if (rc == 0 && !r->key)

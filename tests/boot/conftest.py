@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
 import lab as the_lab  # noqa: E402
+import predicted  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -49,15 +50,15 @@ def demo(lab):
 
 @pytest.fixture
 def boot(lab, request):
-    """`boot(spec)`: as lab.boot, but what is left of it is kept under the test's name."""
+    """`boot(spec)`: as predicted.boot, but what is left of it is kept under the test's name."""
     count = 0
 
-    def run(spec):
+    def run(spec, **foreseen):
         nonlocal count
         count += 1
         name = re.sub(r"[^\w.-]+", "_", f"{request.module.__name__}.{request.node.name}")
         spec.name = name if count == 1 else f"{name}.{count}"
-        return lab.boot(spec)
+        return predicted.boot(spec, **foreseen)
 
     return run
 

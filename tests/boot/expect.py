@@ -23,7 +23,7 @@ _KERNEL_SAYS = re.compile(r"\[ *\d+\.\d+\].*")
 _PROMPT = re.compile(r"^\S*[#$](?: |$)|login: ?$|\(initramfs\)|^dracut:|"
                      r"Press Enter for maintenance|Give root password|emergency (?:mode|shell)")
 # What PCR 11 has been told when a stage fails; before `enter`, nothing.
-_BEFORE_ENTER = ("early", "inputs", "kernel", "initrd", "firmware", "tpm", "enter")
+BEFORE_ENTER = ("early", "inputs", "kernel", "initrd", "firmware", "tpm", "enter")
 
 
 def direct(disk: Path, append: str = "", *, tpm: bool = False, **more) -> Spec:
@@ -72,7 +72,7 @@ def refused(got: Result, code: str, stage: str, says: str = "", end: str = "rebo
     assert not got.seen(RUNNING) and not got.seen(HANDING_OVER), got.explain()
     no_shell(got)
     if got.pcrs:
-        before = [] if stage in _BEFORE_ENTER else ["enter-initrd"]
+        before = [] if stage in BEFORE_ENTER else ["enter-initrd"]
         measured(got, [*before, "slipway-failed"], start)
 
 

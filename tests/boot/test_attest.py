@@ -34,7 +34,7 @@ class Sent:
 
     key: Path
     evidence: Evidence
-    expected: dict[tuple[str, int], str]
+    expected: dict[tuple[str, int], str | None]
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +42,11 @@ def sent(lab, demo, tmp_path_factory) -> Sent:
     """The demo, booted to its end, and quoted by its TPM."""
     folder = tmp_path_factory.mktemp("quote")
     quoted: list[tuple] = []
-    got = lab.boot(lab.Spec(
+    got = predicted.boot(lab.Spec(
         name="test_attest", firmware="enforcing", tpm="on", banks=BANKS,
         drives=[lab.Drive(demo.disk)], cmdline_extra=WORDS, until="slipway-report: state",
-        timeout=300, with_tpm=lambda t: quoted.append(attest.quote(t, NONCE, BANKS, folder))))
+        timeout=300, with_tpm=lambda t: quoted.append(attest.quote(t, NONCE, BANKS, folder))),
+        phase=READY)
     assert got.end == "stopped" and got.report and quoted, got.explain()
     key, *signed = quoted[0]
     logs = [got.report.raw(path) for path in (
@@ -167,8 +168,20 @@ def test_something_else_was_expected(sent, pcr):
     assert found.keys() == {EXPECTED} and re.match(rf"PCR {pcr} \(sha256\) is", found[EXPECTED])
 
 
+@pytest.mark.parametrize("pcr", predicted.PCRS)
+def test_what_nobody_could_foresee_may_be_anything(sent, pcr):
+    """And says so; the others are expected as ever."""
+    unknown = sent.expected | {("sha256", pcr): None}
+    (said,) = [v for v in attest.verify(sent.key, NONCE, sent.evidence, unknown)
+               if v.what == EXPECTED]
+    assert said.good
+    assert said.seen == f"{len(sent.expected) - 1} PCRs; PCR {pcr} (sha256) may be anything"
+    found = bad(replace(sent, expected=unknown | {("sha1", pcr): "00" * 20}))
+    assert found.keys() == {EXPECTED} and re.match(rf"PCR {pcr} \(sha1\) is", found[EXPECTED])
+
+
 @pytest.mark.parametrize("expected, says", [
-    ({}, "0 PCRs"), ({("sha256", 10): "00" * 32}, r"PCR 10 \(sha256\) was not quoted"),
+    ({}, "0 PCRs"), ({("sha256", 9): None}, "0 PCRs"), ({("sha256", 10): "00" * 32}, r"PCR 10 \(sha256\) was not quoted"),
     ({("sha384", 11): "00" * 48}, r"PCR 11 \(sha384\) was not quoted"),
 ])
 def test_what_was_not_quoted_is_not_believed(sent, expected, says):

@@ -19,7 +19,7 @@ def outcome(lab, demo):
     spec = lab.Spec(name="test_demo", firmware="enforcing", tpm="on",
                     banks=("sha1", "sha256", "sha384"), drives=[lab.Drive(demo.disk)],
                     cmdline_extra=WORDS, timeout=300)
-    return lab.boot(spec)
+    return predicted.boot(spec)
 
 
 def test_every_promise_is_kept(demo, outcome):

@@ -82,12 +82,12 @@ def credential(name: str, content: bytes) -> str:
 
 def start(who: str, disk: Path) -> the_lab.Result:
     """One of the two boots, to the end of its report."""
-    got = the_lab.boot(the_lab.Spec(
+    got = predicted.boot(the_lab.Spec(
         name=f"test_differential.{who}", firmware="enforcing", tpm="on", banks=BANKS,
         drives=[the_lab.Drive(disk)], timeout=600, until=r"differential: \w",
         smbios=[credential("systemd.unit-dropin.slipway-report.service", DROPIN),
                 credential("differential.sh", (HERE / "differential.sh").read_bytes())],
-        arguments=["-smbios", f"type=1,serial={who}"]))
+        arguments=["-smbios", f"type=1,serial={who}"]), phase=READY)
     assert got.end == "stopped" and got.report, got.explain()
     return got
 

@@ -85,13 +85,15 @@ def predict(inputs: dict[str, Input], words: str = WORDS, *more: str,
 
 
 def start(lab, folder: Path, inputs: dict[str, Input], name: str, *,
-          files: dict[str, bytes] | None = None, **spec) -> lab.Result:
+          files: dict[str, bytes] | None = None, foreseen: dict | None = None,
+          **spec) -> lab.Result:
     """A machine that starts all that; its PCRs are what counts."""
     image = folder / "disk.img"
     places = {i.place: i.path for i in inputs.values()}
     disk = lab.make_disk(image, esp_files=places | (files or {}))
     spec = {"until": RUNNING, "firmware": "enforcing", "tpm": "on", "timeout": 300} | spec
-    got = lab.boot(lab.Spec(name=name, drives=[lab.Drive(disk.path)], cmdline_extra=WORDS, **spec))
+    got = predicted.boot(lab.Spec(name=name, drives=[lab.Drive(disk.path)], cmdline_extra=WORDS,
+                                  **spec), **foreseen or {})
     image.unlink()
     assert got.end == "stopped", got.explain()
     return got
@@ -154,7 +156,8 @@ def test_with_the_newest_stub_as_well(seen_newer, newer):
 
 def test_a_secret_of_the_machine_is_not_foreseen(lab, newer, tmp_path):
     """The twin: nothing keeps the stub from it. Nobody could have known PCR 9, and so it is said."""
-    got = start(lab, tmp_path, newer, "test_predict.secret", until=BEFORE_INIT)
+    got = start(lab, tmp_path, newer, "test_predict.secret", until=BEFORE_INIT, foreseen={
+        "phase": predicted.NOTHING, "but": {9: "the stub adds a secret of the machine"}})
     told = predict(newer, WORDS, phase="-")
     assert told.pop(("sha256", 9)) is None
     told = {key: value for key, value in told.items() if key[1] != 9}

@@ -2,13 +2,14 @@
 """Measuring: without a TPM, with one, with one that is announced and does not work."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 import chain
 import predicted
 from expect import MEASURE, RUNNING, boots, measured, refused
-from lab import tpm
+from lab import paths, steps, tpm
 from lab.judge import READY
 
 REQUIRED, OPTIONAL = "tpm=required\n", "tpm=optional\n"
@@ -182,6 +183,50 @@ def test_event_log_in_the_running_system(lab, demo, boot):
     assert mode and mode[1] == "-rw-------", "the sticky bit would say that a record is missing"
 
 
+def without_room(demo, folder, *words):
+    """The demo's initrd, with a program that leaves no room in /run."""
+    (folder / "stage").mkdir()
+    steps.run([paths.BUILD / "deps/x86_64-linux-musl/bin/slipway-cc", "-Os", *words, "-o",
+               folder / "stage/fill", Path(__file__).with_name("fill.c")])
+    first = demo.initrd.read_bytes()
+    image = folder / "initrd"
+    image.write_bytes(first + bytes(-len(first) % 4) + chain.archive(folder / "stage"))
+    return image
+
+
+def no_room(got):
+    """The log was to be begun when there was none, and that was said."""
+    assert got.seen("fill: /run is full") < got.seen(ENTERED)
+    assert any("append to the event log: No space left" in text and "continuing to measure" in text
+               for text in got.record["warnings"]), got.record["warnings"]
+
+
+def test_event_log_on_a_full_file_system(lab, demo, boot, tmp_path):
+    """What is measured counts, and the log says to all who follow that it lacks some."""
+    got = boot(lab.direct(demo.disk, initrd=without_room(demo, tmp_path), tpm="on",
+                          append=f"{MEASURE} rdinit=/fill", timeout=400))
+    assert got.end == "poweroff" and got.report, got.explain()
+    no_room(got)
+    assert [m["text"] for m in got.record["measurements"]] == ["enter-initrd", "leave-initrd"]
+    assert got.record["pcr"]["digests"]["sha256"] == pcr_11("enter-initrd", "leave-initrd")
+    assert got.report.state == "running", got.report.text("failed")
+    mode = re.search(r"^(\S+) 0:0 \d+ /run/log/systemd/tpm2-measure.log",
+                     got.report.text("run_files"), re.M)
+    assert mode and mode[1] == "-rw------T", mode
+    log = tpm.userspace_events(got.report.raw("/run/log/systemd/tpm2-measure.log"))
+    words = [e.text for e in log if e.pcr == 11]
+    assert words[0] == "leave-initrd", "what is there is whole"
+    assert got.report.pcrs["sha256"][11] == pcr_11("enter-initrd", *words)
+
+
+def test_no_room_for_what_the_host_needs(lab, demo, boot, tmp_path):
+    """The twin: a root whose systemd would not know of its own device is not started."""
+    got = boot(lab.direct(demo.disk, initrd=without_room(demo, tmp_path, "-DFOR_EVER"), tpm="on",
+                          append=f"{MEASURE} rdinit=/fill", until=RUNNING))
+    refused(got, "SYSTEM", "leave", says="write '/run/udev/.*No space left")
+    no_room(got)
+
+
 @pytest.mark.parametrize("settings, made", [("", True), ("srk=no\n", False)],
                          ids=["default", "no"])
 def test_storage_root_key_is_made_unless_told_not_to(lab, demo, boot, settings, made):
@@ -201,6 +246,33 @@ def test_no_word_turns_measuring_off(lab, demo, boot):
     assert got.record["tpm"] == "in use" and got.record["firmware"]["stub_measured"] is True
 
 
+def closed(pcrs, bank, numbers):
+    """The bank has the separator alone in these PCRs, and nothing in others."""
+    value = tpm.extend(bank, "00" * 20, tpm.word_digest(bank, "os-separator"))
+    others = set(range(17)) - {tpm.IMA_PCR}
+    assert {n for n in others if int(pcrs[bank][n], 16)} == set(numbers)
+    assert {pcrs[bank][n] for n in numbers} == {value}
+
+
+@pytest.mark.parametrize("banks, closes", [(("sha1", "sha256"), True), (("sha256",), False)])
+@pytest.mark.parametrize("good", [True, False])
+def test_bank_that_the_firmware_left_alone(lab, demo, boot, tmp_path, banks, closes, good):
+    """Nothing counts there but that nobody can replay the phases; also where the boot fails."""
+    uki = chain.uki("demo", demo.initrd)
+    image = demo.disk if good else lab.make_disk(tmp_path / "disk.img", uki=uki.path,
+                                                 kinds=("data",)).path
+    got = boot(chain.chain(image, banks=banks, deaf="sha1" if closes else ""))
+    assert got.record["banks"] == {"sha256": "used"} | ({"sha1": "closed"} if closes else {})
+    if closes:
+        closed(got.pcrs, "sha1", [11])
+        del got.pcrs["sha1"]
+    assert list(got.pcrs) == ["sha256"]
+    if good:
+        boots(got, start=uki.start)
+    else:
+        refused(got, "ROOT_UNPROTECTED", "choose", start=uki.start)
+
+
 ONE_MACHINE = pytest.mark.xdist_group("separated")
 SEPARATED = (0, 1, 2, 3, 4, 5, 6, 7, 9, 12, 13, 14)
 
@@ -211,8 +283,8 @@ def separated(lab, demo, tmp_path_factory):
     uki = chain.uki("pcr-scheme", chain.initrd("pcr-scheme", conf="pcr-scheme=261\n"))
     image = tmp_path_factory.mktemp("disk") / "disk.img"
     disk = lab.make_disk(image, uki=uki.path)
-    got = lab.boot(chain.chain(disk.path, words="slipway.demo=pcrlock", name="test_tpm_separated",
-                               banks=("sha1", "sha256"), until=""))
+    got = predicted.boot(chain.chain(disk.path, words="slipway.demo=pcrlock",
+                                     name="test_tpm_separated", banks=("sha1", "sha256"), until=""))
     image.unlink()
     assert got.end == "poweroff" and got.report, got.explain()
     return uki, got

@@ -314,6 +314,21 @@ def test_the_scheme_is_the_initrds(tmp_path, conf, scheme, says):
     assert not says or "--pcr-scheme can" in done.stderr
 
 
+@as_root
+@pytest.mark.parametrize("name, counts", [(".nvpcr", False), ("x.nvpcr", True), ("nvpcr", False)])
+def test_what_is_no_definition_is_passed_over(tmp_path, name, counts):
+    """As the boot does; of one that is broken it is said that there will be none."""
+    tree_, initrd, uki = (tmp_path / name for name in ("tree", "initrd", "uki.efi"))
+    (tree_ / "usr/lib/nvpcr").mkdir(parents=True)
+    (tree_ / "usr/lib/nvpcr" / name).write_text("broken")
+    initrd.write_bytes(cpio(tree_, b"pcr-scheme=261\n"))
+    (tmp_path / "os-release").write_text("ID=x\n")
+    lab.uki.build(uki, linux=DEMO / "vmlinuz", initrd=initrd, key=None, cmdline="quiet",
+                  os_release=tmp_path / "os-release")
+    done = predict("--uki", uki, "--bank", "sha256")
+    assert done.returncode == 0 and ("NvPCRs will be skipped" in done.stderr) == counts, done.stderr
+
+
 HOOK = "usr/lib/slipway/hooks"
 WORDS = [f"slipway-hook:{point}:{name}:{hashlib.sha256(program).hexdigest()}:"
          f"{hashlib.sha256(declaration).hexdigest()}" for point, name, program, declaration in

@@ -74,11 +74,12 @@ def parse_quote(message: bytes) -> Quote:
 
 
 def verify(key: Path, nonce: bytes, evidence: Evidence,
-           expected: dict[tuple[str, int], str]) -> list[Verdict]:
+           expected: dict[tuple[str, int], str | None]) -> list[Verdict]:
     """All that can be said of a boot; it is good if every verdict is.
 
     `key` is the attestation key's public half (PEM), `expected` says by (bank, PCR) what must
-    have been measured. Of every PCR that is expected, the quote must have the value.
+    have been measured. Of every PCR that is expected, the quote must have the value; None is for
+    one that nobody could foresee, and alone it is nothing to expect.
     """
     try:
         quote = parse_quote(evidence.message)
@@ -186,16 +187,22 @@ def suspect(bank: str, pcr: int, value: str, events: list[Event]) -> str:
 
 
 def _as_expected(values: dict[tuple[str, int], str],
-                 expected: dict[tuple[str, int], str]) -> Verdict:
-    missing = [f"PCR {n} ({bank}) was not quoted" for bank, n in expected.keys() - values.keys()]
+                 expected: dict[tuple[str, int], str | None]) -> Verdict:
+    known = {key: value for key, value in expected.items() if value is not None}
+    missing = [f"PCR {n} ({bank}) was not quoted" for bank, n in known.keys() - values.keys()]
     other = [f"PCR {n} ({bank}) is {values[bank, n]}, not {value}"
-             for (bank, n), value in expected.items() if values.get((bank, n), value) != value]
-    return Verdict("what was measured is what was expected", bool(expected) and not missing + other,
-                   "; ".join(sorted(missing) + other) or f"{len(expected)} PCRs")
+             for (bank, n), value in known.items() if values.get((bank, n), value) != value]
+    seen = [f"{len(known)} PCRs",
+            *(f"PCR {n} ({bank}) may be anything" for bank, n in expected.keys() - known.keys())]
+    return Verdict("what was measured is what was expected", bool(known) and not missing + other,
+                   "; ".join(sorted(missing) + other or seen[:1] + sorted(seen[1:])))
 
 
-def expectations(prediction: str, phase: str) -> dict[tuple[str, int], str]:
-    """What `slipway-mkinitrd predict --json` printed, for a machine that came to this phase."""
+def expectations(prediction: str, phase: str) -> dict[tuple[str, int], str | None]:
+    """What `slipway-mkinitrd predict --json` printed, for a machine that came to this phase.
+
+    Where the machine decides, any value will do: None.
+    """
     return {(v["bank"], v["pcr"]): v["value"] for v in json.loads(prediction) if "pcr" in v
             if v.get("phase", phase) == phase}
 

@@ -159,6 +159,12 @@ def make_esp(out: Path, files: dict[str, Path | bytes], *, sector_size: int = 51
     return out
 
 
+def esp_tree(image: Path, folder: Path) -> None:
+    """Copy all that is on the ESP of a disk with 512-byte sectors into a folder."""
+    esp = next(e for e in gpt.read_entries(image) if e.type == gpt.ESP)
+    run(["mcopy", "-s", "-n", "-i", f"{image}@@{esp.first * 512}", "::/", folder])
+
+
 def esp_part(image: Path, uuid: str = ESP_UUID) -> PartSpec:
     """The ESP as a disk wants it."""
     return PartSpec(gpt.ESP, uuid, "esp", gpt.NO_AUTO, image)

@@ -43,6 +43,7 @@ class When:
     qmp: tuple[str, dict] | None = None  # a command to QEMU and its arguments
     kill_tpm: bool = False  # the TPM stops answering
     pause_tpm: bool | None = None  # True: it stops for a while; False: it goes on
+    tpm_hears: bool = False  # no bank is deaf from now on
 
 
 @dataclass
@@ -62,6 +63,7 @@ class Spec:
     append: str = ""
     tpm: str = "none"  # "none", "on", or "dead": there, but its driver gets no answer
     banks: tuple[str, ...] = ("sha256",)
+    deaf: str = ""  # a bank of those that the firmware leaves as it is
     with_tpm: Callable[[Swtpm], None] | None = None  # called with it, the machine being gone
     memory: int = 1024  # MiB
     cpus: int = 1

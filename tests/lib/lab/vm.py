@@ -20,7 +20,7 @@ from .qmp import Qmp
 from .report import Report
 from .spec import Result, Spec, When
 from .steps import LabError
-from .swtpm import Swtpm
+from .swtpm import HalfDeaf, Swtpm
 
 # A machine in these states says so only on its console.
 _CONSOLE_ENDS = ((re.compile(r"reboot: System halted"), "halted"),
@@ -32,6 +32,7 @@ _REASONS = {"guest-shutdown": "poweroff", "guest-reset": "reboot", "guest-panic"
 _RECORDS = 1 << 24
 # Firmware and EFI stub need the TPM that the kernel's driver then finds dead.
 _TPM_DIES = r"EFI stub: Measured initrd"
+_FIRMWARE_IS_DONE = r"\] Linux version "
 
 
 # An emulated timer that a busy host starved: the kernel gives up before it runs anything.
@@ -85,6 +86,9 @@ class _Machine:
         self.waiting = list(spec.when)
         if spec.tpm == "dead" and spec.firmware:
             self.waiting.append(When(_TPM_DIES, kill_tpm=True))
+        self.half_deaf = HalfDeaf(tpm, spec.deaf) if tpm and spec.deaf else None
+        if self.half_deaf:
+            self.waiting.append(When(_FIRMWARE_IS_DONE, tpm_hears=True))
         self.due: list[tuple[float, When]] = []
         self.resets = 0
         self.told = b""  # what came over the port for the record, and its unfinished line
@@ -94,7 +98,7 @@ class _Machine:
         self.port, theirs = socket.socketpair()
         with theirs:
             words = qemu.command(spec, folder, sockets, theirs.fileno(),
-                                 tpm.socket_path if tpm else None)
+                                 (self.half_deaf or tpm).socket_path if tpm else None)
             (folder / "command").write_text(" ".join(words) + "\n")
             self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                             stderr=self.errors, pass_fds=[theirs.fileno()])
@@ -203,6 +207,8 @@ class _Machine:
             self.tpm.kill()
         if when.pause_tpm is not None and self.tpm:
             self.tpm.pause(when.pause_tpm)
+        if when.tpm_hears and self.half_deaf:
+            self.half_deaf.hears = True
         if when.type:
             self.process.stdin.write(when.type.encode())
             self.process.stdin.flush()
@@ -224,6 +230,8 @@ class _Machine:
         for raw in self.buffer.split(b"\n") if self.buffer else []:
             self.lines.append((self.now(), raw.decode("utf-8", "replace").rstrip("\r")))
         self.process.wait()
+        if self.half_deaf:
+            self.half_deaf.thread.join()
         while self._hear():
             pass
         self.port.close()
