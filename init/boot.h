@@ -50,6 +50,7 @@ struct boot {
 	struct verity_set set;           /* choose */
 	struct volume *root;             /* prove */
 	struct purpose purpose;          /* assemble */
+	struct extensions *root_extensions; /* extend-root; NULL if there are none */
 	struct root_tree tree;           /* check */
 
 	struct record *record;           /* grows with every stage */

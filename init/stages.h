@@ -17,6 +17,7 @@ int stage_discover(struct boot *b, struct err *e);
 int stage_choose(struct boot *b, struct err *e);
 int stage_prove(struct boot *b, struct err *e);
 int stage_assemble(struct boot *b, struct err *e);
+int stage_extend_root(struct boot *b, struct err *e);
 int stage_check(struct boot *b, struct err *e);
 int stage_leave(struct boot *b, struct err *e);
 int stage_switch(struct boot *b, struct err *e);
@@ -46,6 +47,9 @@ int measure_root(struct boot *b, struct err *e);
 /* Ends what extend began: for the leave stage, which must know whether it worked. */
 int end_extensions(struct boot *b, struct err *e);
 
+/* Leaves those of the new root to the host. */
+void keep_root_extensions(struct boot *b);
+
 /* Ends what kernel began, likewise: a thread in the kernel would block the exec. */
 int end_kernel(struct boot *b, uint64_t deadline_ms, struct err *e);
 
@@ -59,3 +63,4 @@ void undo_discover(struct boot *b);
 void undo_choose(struct boot *b);
 void undo_prove(struct boot *b);
 void undo_assemble(struct boot *b);
+void undo_extend_root(struct boot *b);

@@ -79,35 +79,38 @@ static void load_extension_drivers(struct boot *b)
 }
 
 /* Are there any of this class, and may they be merged? */
-static bool wants_extensions(enum extension_class_id id, bool allowed)
+static bool wants_extensions(enum extension_class_id id, bool sysroot, bool allowed)
 {
 	const struct extension_class *class = &extension_classes[id];
 
-	if (!extensions_present(class))
+	if (!extensions_present(class, sysroot))
 		return false;
 	if (!allowed)
-		log_info("rd.systemd.%s=no: %ss are not merged", class->name, class->long_name);
+		log_info("%ssystemd.%s=no: %ss are not merged", sysroot ? "" : "rd.", class->name,
+			 class->long_name);
 	return allowed;
 }
 
-static int merge_extensions(struct boot *b, struct err *e)
+static int merge_extensions(struct boot *b, bool sysroot, bool sysext, bool confext,
+			    struct extensions **ret, struct err *e)
 {
 	const struct extension_request request = {
+		.sysroot = sysroot,
 		.wanted = {
-			[SYSEXT] = wants_extensions(SYSEXT, b->options.sysext),
-			[CONFEXT] = wants_extensions(CONFEXT, b->options.confext),
+			[SYSEXT] = wants_extensions(SYSEXT, sysroot, sysext),
+			[CONFEXT] = wants_extensions(CONFEXT, sysroot, confext),
 		},
 		.anchors = b->anchors,
 		.denied_root_hashes = &b->config.denied_root_hashes,
 		.secure_boot = b->firmware.secure_boot,
 		.allow_user_space = b->options.allow_user_space,
-		.hooks = b->config.hook_extensions,
+		.hooks = b->config.hook_extensions && !sysroot,
 	};
 
 	if (!request.wanted[SYSEXT] && !request.wanted[CONFEXT])
 		return 0;
 	load_extension_drivers(b);
-	return extensions_merge(&request, &b->extensions, e);
+	return extensions_merge(&request, ret, e);
 }
 
 static const struct extension_verdict *verdict_of(const struct extensions *x, const char *name)
@@ -145,7 +148,7 @@ int stage_extend(struct boot *b, struct err *e)
 	int rc = copy_from_esp(b, e);
 
 	if (rc >= 0)
-		rc = merge_extensions(b, e);
+		rc = merge_extensions(b, false, b->options.sysext, b->options.confext, &b->extensions, e);
 	if (b->config.n_esp_folders)
 		esp_forget();
 	if (rc >= 0 && b->extensions)
@@ -183,3 +186,33 @@ void undo_extend(struct boot *b)
 		log_warning("%s", e.what);
 }
 
+
+/* ---- extend-root ---- */
+
+int stage_extend_root(struct boot *b, struct err *e)
+{
+	const struct options *o = &b->options;
+	int rc = 0;
+
+	if (b->config.root_extensions)
+		rc = merge_extensions(b, true, o->host_sysext, o->host_confext, &b->root_extensions, e);
+	if (rc >= 0 && b->root_extensions)
+		record_extensions(b->record, b->root_extensions);
+	return rc;
+}
+
+void keep_root_extensions(struct boot *b)
+{
+	if (b->root_extensions)
+		extensions_keep(b->root_extensions);
+	b->root_extensions = NULL;
+}
+
+void undo_extend_root(struct boot *b)
+{
+	struct err e;
+
+	if (b->root_extensions && extensions_undo(b->root_extensions, &e) < 0)
+		log_warning("%s", e.what);
+	b->root_extensions = NULL;
+}

@@ -168,7 +168,7 @@ static int accept_tree(const struct verify *v, const struct extension *x, const 
 		initrd = (struct release){ 0 }; /* as at boot: then only those for any system fit */
 	rc = metadata_read(fd, x->class, x->name, &release, e);
 	if (rc >= 0)
-		rc = release_match(&release, &initrd, x->class, x->name, e);
+		rc = release_match(&release, &initrd, "initrd", x->class, x->name, e);
 	return rc < 0 ? rc : tree_check(fd, x->class, v->config.hook_extensions ? &hooks : NULL, e);
 }
 

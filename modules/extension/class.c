@@ -12,6 +12,13 @@ static const char *const confext_folders[] = {
 	"/run/confexts", "/var/lib/confexts", "/usr/local/lib/confexts",
 	"/.extra/confext", "/.extra/global_confext", "/run/slipway/esp/confext", NULL,
 };
+/* Never what is in memory: that is not the root's. */
+static const char *const sysext_root_folders[] = {
+	"/sysroot/etc/extensions", "/sysroot/var/lib/extensions", NULL,
+};
+static const char *const confext_root_folders[] = {
+	"/sysroot/var/lib/confexts", "/sysroot/usr/local/lib/confexts", "/sysroot/usr/lib/confexts", NULL,
+};
 static const char *const sysext_hierarchies[] = { "/usr", "/opt", NULL };
 static const char *const confext_hierarchies[] = { "/etc", NULL };
 static const char *const confext_links[] = { "/etc", "/usr", "/opt", NULL };
@@ -22,6 +29,7 @@ const struct extension_class extension_classes[N_EXTENSION_CLASSES] = {
 		.name = "sysext",
 		.long_name = "system extension",
 		.folders = sysext_folders,
+		.root_folders = sysext_root_folders,
 		.hierarchies = sysext_hierarchies,
 		.links = sysext_hierarchies,
 		.links_text = "/usr and /opt",
@@ -32,12 +40,14 @@ const struct extension_class extension_classes[N_EXTENSION_CLASSES] = {
 		.level_key = "SYSEXT_LEVEL",
 		.policy = "root=signed+absent:usr=signed+absent",
 		.flags = MS_NODEV | MS_NOSUID,
+		.root_flags = MS_NODEV,
 	},
 	[CONFEXT] = {
 		.id = CONFEXT,
 		.name = "confext",
 		.long_name = "configuration extension",
 		.folders = confext_folders,
+		.root_folders = confext_root_folders,
 		.hierarchies = confext_hierarchies,
 		.links = confext_links,
 		.links_text = "/etc, /usr and /opt",
@@ -48,5 +58,6 @@ const struct extension_class extension_classes[N_EXTENSION_CLASSES] = {
 		.level_key = "CONFEXT_LEVEL",
 		.policy = "root=signed+absent",
 		.flags = MS_NODEV | MS_NOSUID | MS_NOEXEC,
+		.root_flags = MS_NODEV | MS_NOSUID | MS_NOEXEC,
 	},
 };

@@ -12,6 +12,7 @@ struct extension_class {
 	const char *name;              /* "sysext": in files' names, words, and of its overlays */
 	const char *long_name;         /* for people */
 	const char *const *folders;    /* searched in this order, up to NULL; earlier ones win */
+	const char *const *root_folders; /* the same of the new root, below /sysroot */
 	const char *const *hierarchies; /* "/usr": what is merged, at most MAX_HIERARCHIES, then NULL */
 	const char *const *links;      /* where its links may lead, then NULL */
 	const char *links_text;        /* the same for people */
@@ -20,6 +21,7 @@ struct extension_class {
 	const char *scope_key, *level_key; /* of release files */
 	const char *policy;            /* of its images; nothing changes it */
 	unsigned long flags;           /* MS_*, of its mounts, beside read-only */
+	unsigned long root_flags;      /* the same in the new root, which has programs with setuid */
 };
 
 extern const struct extension_class extension_classes[N_EXTENSION_CLASSES];

@@ -36,6 +36,7 @@ struct extension {
 };
 
 struct extensions {
+	const struct merge_place *place;
 	bool workspace;
 	bool merged[N_EXTENSION_CLASSES][MAX_HIERARCHIES];
 	size_t n;
@@ -56,15 +57,17 @@ static bool has_entries(const char *path)
 /* What the stub takes from the ESP and puts into the initrd is not. */
 static bool is_own(const char *folder)
 {
-	struct stat st, root;
-
-	return strncmp(folder, "/.extra/", strlen("/.extra/")) != 0 && stat(folder, &st) == 0 &&
-	       stat("/", &root) == 0 && st.st_dev == root.st_dev;
+	return strncmp(folder, "/.extra/", strlen("/.extra/")) != 0 && image_is_own(folder);
 }
 
-bool extensions_present(const struct extension_class *class)
+static const char *const *folders(const struct extension_class *class, bool sysroot)
 {
-	for (const char *const *folder = class->folders; *folder; folder++)
+	return sysroot ? class->root_folders : class->folders;
+}
+
+bool extensions_present(const struct extension_class *class, bool sysroot)
+{
+	for (const char *const *folder = folders(class, sysroot); *folder; folder++)
 		if (has_entries(*folder))
 			return true;
 	return false;
@@ -81,8 +84,10 @@ static bool in_initrd(const void *unused, const char *path)
 }
 
 /* Everything that speaks for or against one mounted tree. */
-static int accept_tree(struct extension *x, const struct release *initrd, bool hooks, struct err *e)
+static int accept_tree(struct extension *x, const struct extension_request *request,
+		       const struct release *system, struct err *e)
 {
+	const struct tree_hooks hooks = { in_initrd, NULL };
 	SCOPED(fd_close) int fd = open(x->top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	SCOPED(release_done) struct release release = { 0 };
 	const struct extension_class *class = x->verdict.class;
@@ -92,9 +97,11 @@ static int accept_tree(struct extension *x, const struct release *initrd, bool h
 	if (fd < 0)
 		return err_set(e, ERR_SYSTEM, errno, "open '%s'", x->top);
 	rc = metadata_read(fd, class, name, &release, e);
-	if (rc < 0 || (rc = release_match(&release, initrd, class, name, e)) < 0)
-		return rc;
-	rc = tree_check(fd, class, hooks ? &(struct tree_hooks){ in_initrd, NULL } : NULL, e);
+	if (rc >= 0)
+		rc = release_match(&release, system, request->sysroot ? "system" : "initrd", class, name,
+				   e);
+	if (rc >= 0)
+		rc = tree_check(fd, class, request->hooks ? &hooks : NULL, e);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; class->hierarchies[i]; i++)
@@ -102,8 +109,8 @@ static int accept_tree(struct extension *x, const struct release *initrd, bool h
 	return 0;
 }
 
-static void begin(struct extension *x, const struct extension_class *class,
-		  const struct found *found, size_t index)
+static void begin(struct extension *x, const struct merge_place *place,
+		  const struct extension_class *class, const struct found *found, size_t index)
 {
 	*x = (struct extension){
 		.own = found->own,
@@ -112,12 +119,12 @@ static void begin(struct extension *x, const struct extension_class *class,
 		.verdict = { .class = class, .source = x->file },
 	};
 	snprintf(x->file, sizeof(x->file), "%s/%s", found->directory, found->file);
-	snprintf(x->top, sizeof(x->top), MERGE_WORKSPACE "/%02zu", index);
+	snprintf(x->top, sizeof(x->top), "%s/%02zu", place->workspace, index);
 	snprintf(x->verdict.name, sizeof(x->verdict.name), "%s", found->name);
 }
 
 static int take(struct extension *x, const struct image_rules *rules,
-		const struct release *initrd, struct err *e)
+		const struct release *system, struct err *e)
 {
 	int rc;
 
@@ -129,7 +136,7 @@ static int take(struct extension *x, const struct image_rules *rules,
 			rc = image_mount(&x->image, x->top, rules, e);
 	}
 	if (rc >= 0)
-		rc = accept_tree(x, initrd, rules->request->hooks, e);
+		rc = accept_tree(x, rules->request, system, e);
 	/* How dm-verity answers when content does not match its hash. */
 	if (rc < 0 && e->errnum == EIO)
 		e->code = ERR_EXTENSION_UNPROVEN;
@@ -138,12 +145,12 @@ static int take(struct extension *x, const struct image_rules *rules,
 
 /* Fills the verdict; a bad extension never stops the others. */
 static void judge(struct extension *x, const struct image_rules *rules,
-		  const struct release *initrd)
+		  const struct release *system)
 {
 	struct extension_verdict *v = &x->verdict;
 	struct err e = { 0 };
 
-	if (take(x, rules, initrd, &e) == 0) {
+	if (take(x, rules, system, &e) == 0) {
 		log_info("extension '%s' is proven and fits", v->name);
 		return;
 	}
@@ -169,7 +176,7 @@ static int merge_one(struct extensions *x, const struct extension_class *class, 
 	}
 	if (n == 0)
 		return 0;
-	rc = merge_hierarchy(class, class->hierarchies[hierarchy], layers, n, e);
+	rc = merge_hierarchy(x->place, class, class->hierarchies[hierarchy], layers, n, e);
 	x->merged[class->id][hierarchy] = rc == 0;
 	return rc;
 }
@@ -192,23 +199,25 @@ static int merge_all(struct extensions *x, struct err *e)
 }
 
 /* Without one, nothing but an extension for any system fits. */
-static void read_initrd_release(struct release *ret)
+static void read_release(const struct merge_place *place, struct release *ret)
 {
-	static const char path[] = "/etc/initrd-release";
+	const char *path = *place->root ? "usr/lib/os-release" : "etc/initrd-release";
+	SCOPED(fd_close) int root = open(*place->root ? place->root : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	SCOPED(mem_free) char *text = NULL;
 	struct err e = { 0 };
 	size_t n = 0;
 
-	if (file_read(AT_FDCWD, path, MAX_RELEASE_BYTES, &text, &n, &e) < 0 ||
+	if (file_read(root, path, MAX_RELEASE_BYTES, &text, &n, &e) < 0 ||
 	    release_parse(text, n, ret, &e) < 0)
 		log_warning("'%s' is unusable, only extensions for any system fit: %s", path,
 			    e.what);
 }
 
 /* The images of one class, oldest first. */
-static int find(const struct extension_class *class, struct found_list *list, struct err *e)
+static int find(const struct extension_class *class, bool sysroot, struct found_list *list,
+		struct err *e)
 {
-	for (const char *const *folder = class->folders; *folder; folder++) {
+	for (const char *const *folder = folders(class, sysroot); *folder; folder++) {
 		int rc = discover(class, *folder, is_own(*folder), list, e);
 
 		if (rc < 0)
@@ -225,13 +234,13 @@ static int find_all(const struct extension_request *request, struct found_list *
 
 	for (size_t i = 0; rc >= 0 && i < N_EXTENSION_CLASSES; i++)
 		if (request->wanted[i])
-			rc = find(&extension_classes[i], &lists[i], e);
+			rc = find(&extension_classes[i], request->sysroot, &lists[i], e);
 	return rc;
 }
 
 static int judge_class(struct extensions *x, const struct extension_class *class,
 		       const struct found_list *list, const struct extension_request *request,
-		       const struct release *initrd, struct err *e)
+		       const struct release *system, struct err *e)
 {
 	struct image_rules rules = { .class = class, .request = request };
 	int rc = policy_parse(class->policy, &rules.policy, e);
@@ -239,8 +248,8 @@ static int judge_class(struct extensions *x, const struct extension_class *class
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < list->n; i++, x->n++) {
-		begin(&x->at[x->n], class, &list->at[i], x->n);
-		judge(&x->at[x->n], &rules, initrd);
+		begin(&x->at[x->n], x->place, class, &list->at[i], x->n);
+		judge(&x->at[x->n], &rules, system);
 	}
 	return 0;
 }
@@ -248,15 +257,15 @@ static int judge_class(struct extensions *x, const struct extension_class *class
 static int merge_found(struct extensions *x, const struct found_list *lists,
 		       const struct extension_request *request, struct err *e)
 {
-	SCOPED(release_done) struct release initrd = { 0 };
-	int rc = merge_begin(e);
+	SCOPED(release_done) struct release system = { 0 };
+	int rc = merge_begin(x->place, e);
 
 	if (rc < 0)
 		return rc;
 	x->workspace = true;
-	read_initrd_release(&initrd);
+	read_release(x->place, &system);
 	for (size_t i = 0; rc >= 0 && i < N_EXTENSION_CLASSES; i++)
-		rc = judge_class(x, &extension_classes[i], &lists[i], request, &initrd, e);
+		rc = judge_class(x, &extension_classes[i], &lists[i], request, &system, e);
 	return rc < 0 ? rc : merge_all(x, e);
 }
 
@@ -278,6 +287,7 @@ int extensions_merge(const struct extension_request *request, struct extensions 
 	x = calloc(1, sizeof(*x) + n * sizeof(x->at[0]));
 	if (!x)
 		return err_set(e, ERR_MEMORY, 0, "merge %zu extensions: no memory", n);
+	x->place = request->sysroot ? &merge_sysroot : &merge_initrd;
 	rc = n ? merge_found(x, lists, request, e) : 0;
 	if (rc < 0) {
 		struct err ignored; /* the first failure is the one that counts */
@@ -299,6 +309,15 @@ const struct extension_verdict *extensions_verdict(const struct extensions *x, s
 	return i < x->n ? &x->at[i].verdict : NULL;
 }
 
+void extensions_keep(struct extensions *x)
+{
+	for (size_t i = x->n; i > 0; i--)
+		image_close(&x->at[i - 1].image);
+	if (x->workspace)
+		merge_end(x->place);
+	free(x);
+}
+
 int extensions_undo(struct extensions *x, struct err *e)
 {
 	int rc = 0;
@@ -310,13 +329,9 @@ int extensions_undo(struct extensions *x, struct err *e)
 		const struct extension_class *class = &extension_classes[i / MAX_HIERARCHIES];
 		size_t h = i % MAX_HIERARCHIES;
 
-		if (x->merged[class->id][h] && merge_undo(class->hierarchies[h], e) < 0)
+		if (x->merged[class->id][h] && merge_undo(x->place, class->hierarchies[h], e) < 0)
 			rc = -(int)e->code;
 	}
-	for (size_t i = x->n; i > 0; i--)
-		image_close(&x->at[i - 1].image);
-	if (x->workspace)
-		merge_end();
-	free(x);
+	extensions_keep(x);
 	return rc;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* extension.h - system and configuration extensions laid over the initrd: proven, accepted,
- * merged, and undone before the switch. Spec: UAPI.3, systemd-sysext(8). */
+/* extension.h - system and configuration extensions laid over the initrd, and undone before the
+ * switch, or over the new root, where they stay: proven, accepted, merged. Spec: UAPI.3,
+ * systemd-sysext(8). */
 #pragma once
 
 #include <stdbool.h>
@@ -25,6 +26,7 @@ struct extension_verdict {
 };
 
 struct extension_request {
+	bool sysroot; /* those in the new root's own folders, for it; else the initrd's */
 	bool wanted[N_EXTENSION_CLASSES]; /* the others are not looked at */
 	const struct anchors *anchors;
 	const struct digests *denied_root_hashes; /* NULL: none */
@@ -32,12 +34,12 @@ struct extension_request {
 	bool hooks; /* system extensions may bring hooks that the initrd does not have */
 };
 
-/* True if one of the class's folders holds anything: whether the modules for loop devices and
- * overlays are needed at all. */
-bool extensions_present(const struct extension_class *class);
+/* True if one of the class's folders, there, holds anything: whether the modules for loop devices
+ * and overlays are needed at all. */
+bool extensions_present(const struct extension_class *class, bool sysroot);
 
 /* Takes every extension from the folders of the wanted classes. Directories of the initrd itself
- * are as proven as this program. An image is attached to a loop device; then it
+ * are as proven as this program, and those of a proven root as that. An image is attached to a loop device; then it
  * proves its verity set with volume_prove(), mounts it (read-only, nodev, nosuid, and noexec
  * for configuration) and only then reads its extension-release. What passes is merged by one
  * overlay each over /usr and /opt, or over /etc, newest name on top. A bad extension is
@@ -52,3 +54,6 @@ const struct extension_verdict *extensions_verdict(const struct extensions *x, s
 
 /* Unmounts the overlays, closes the volumes, detaches the loop devices; frees x. */
 int extensions_undo(struct extensions *x, struct err *e);
+
+/* Leaves the overlays to whoever has the root; their devices go with them. Frees x. */
+void extensions_keep(struct extensions *x);

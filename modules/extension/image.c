@@ -146,10 +146,14 @@ static int probe(const struct image *image, const struct image_rules *rules,
 	return rc < 0 ? rc : extension_check_filesystem(ret, image->designator, &rules->policy, e);
 }
 
+static unsigned long flags_of(const struct image_rules *rules)
+{
+	return MS_RDONLY | (rules->request->sysroot ? rules->class->root_flags : rules->class->flags);
+}
+
 int image_mount(struct image *image, const char *top, const struct image_rules *rules,
 		struct err *e)
 {
-	const unsigned long flags = MS_RDONLY | rules->class->flags;
 	const char *below = image->designator == DPS_USR ? "/usr" : "";
 	char filesystem[FILESYSTEM_NAME_BYTES], at[IMAGE_MOUNT_BYTES];
 	int rc = probe(image, rules, filesystem, e);
@@ -161,7 +165,7 @@ int image_mount(struct image *image, const char *top, const struct image_rules *
 	rc = make_dirs(at, 0755, e);
 	if (rc < 0)
 		return rc;
-	if (mount(volume_path(image->volume), at, filesystem, flags, NULL) < 0)
+	if (mount(volume_path(image->volume), at, filesystem, flags_of(rules), NULL) < 0)
 		return err_set(e, ERR_UNSUPPORTED, errno, "mount the proven '%s' file system",
 			       filesystem);
 	memcpy(image->mount_point, at, sizeof(at));
@@ -175,28 +179,41 @@ static int bind_directory(int fd, const char *top, unsigned long flags, struct e
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (mount(path, top, NULL, MS_BIND, NULL) < 0)
 		return err_set(e, ERR_SYSTEM, errno, "bind it at '%s'", top);
-	if (mount(NULL, top, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, NULL) < 0) {
+	if (mount(NULL, top, NULL, MS_REMOUNT | MS_BIND | flags, NULL) < 0) {
 		umount2(top, MNT_DETACH | UMOUNT_NOFOLLOW);
 		return err_set(e, ERR_SYSTEM, errno, "make '%s' read-only", top);
 	}
 	return 0;
 }
 
+static bool is_on(const char *path, const char *tree)
+{
+	struct stat a, b;
+
+	return stat(path, &a) == 0 && stat(tree, &b) == 0 && a.st_dev == b.st_dev;
+}
+
+bool image_is_own(const char *path)
+{
+	if (strncmp(path, "/sysroot/", strlen("/sysroot/")) != 0)
+		return is_on(path, "/");
+	return is_on(path, "/sysroot") || is_on(path, "/sysroot/usr");
+}
+
 int image_bind(struct image *image, const char *path, const char *top,
 	       const struct image_rules *rules, struct err *e)
 {
 	SCOPED(fd_close) int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st, root;
 	int rc;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || stat("/", &root) < 0)
+	if (fd < 0)
 		return err_set(e, ERR_SYSTEM, errno, "open '%s'", path);
-	if (st.st_dev != root.st_dev)
+	if (!image_is_own(path))
 		return err_set(e, ERR_EXTENSION_MALFORMED, 0,
-			       "'%s' is no part of the initrd's own file system", path);
+			       "'%s' is no part of the system's own file system", path);
 	rc = make_dirs(top, 0755, e);
 	if (rc >= 0)
-		rc = bind_directory(fd, top, rules->class->flags, e);
+		rc = bind_directory(fd, top, flags_of(rules), e);
 	if (rc >= 0)
 		snprintf(image->mount_point, sizeof(image->mount_point), "%s", top);
 	return rc;

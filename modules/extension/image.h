@@ -41,7 +41,10 @@ int image_prove(struct image *image, const char *path, bool own, const struct im
 int image_mount(struct image *image, const char *top, const struct image_rules *rules,
 		struct err *e);
 
-/* Mounts a directory of the initrd's own file system at top. Errors: ERR_EXTENSION_MALFORMED (it is
+/* Is it in the initrd's own file system or, below /sysroot, in one of the new root? */
+bool image_is_own(const char *path);
+
+/* Mounts such a directory at top. Errors: ERR_EXTENSION_MALFORMED (it is
  * elsewhere), ERR_SYSTEM. */
 int image_bind(struct image *image, const char *path, const char *top,
 	       const struct image_rules *rules, struct err *e);

@@ -13,28 +13,32 @@
 #include "init/core/file.h"
 #include "init/core/log.h"
 
-#define META MERGE_WORKSPACE "/meta"
+enum {
+	OPTIONS_BYTES = 4096, /* the kernel takes one page */
+	TARGET_BYTES = 64,
+};
 
-enum { OPTIONS_BYTES = 4096 }; /* the kernel takes one page */
+const struct merge_place merge_initrd = { "", "/run/slipway/x" };
+const struct merge_place merge_sysroot = { "/sysroot", "/run/slipway/y" };
 
-int merge_begin(struct err *e)
+int merge_begin(const struct merge_place *place, struct err *e)
 {
 	static const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-	int rc = make_dirs(MERGE_WORKSPACE, 0755, e);
+	int rc = make_dirs(place->workspace, 0755, e);
 
 	if (rc < 0)
 		return rc;
-	if (mount("slipway", MERGE_WORKSPACE, "tmpfs", flags, "mode=0700") < 0)
+	if (mount("slipway", place->workspace, "tmpfs", flags, "mode=0700") < 0)
 		return err_set(e, ERR_EXTENSION_MERGE, errno, "mount a tmpfs at '%s'",
-			       MERGE_WORKSPACE);
+			       place->workspace);
 	return 0;
 }
 
-void merge_end(void)
+void merge_end(const struct merge_place *place)
 {
-	if (umount2(MERGE_WORKSPACE, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
-		log_warning("'%s' stays mounted: %s", MERGE_WORKSPACE, strerror(errno));
-	rmdir(MERGE_WORKSPACE);
+	if (umount2(place->workspace, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+		log_warning("'%s' stays mounted: %s", place->workspace, strerror(errno));
+	rmdir(place->workspace);
 }
 
 __attribute__((format(printf, 4, 5)))
@@ -52,19 +56,19 @@ static int append(char *ret, size_t max, size_t *used, const char *fmt, ...)
 	return 0;
 }
 
-int merge_options(const char *hierarchy, const struct layer *layers, size_t n, char *ret,
-		  size_t max)
+int merge_options(const struct merge_place *place, const char *hierarchy, const struct layer *layers,
+		  size_t n, char *ret, size_t max)
 {
 	size_t used = 0;
 
 	/* Layers must not point into each other: redirections are not followed. */
-	if (append(ret, max, &used, "redirect_dir=nofollow,metacopy=off,lowerdir=%s%s", META,
-		   hierarchy) < 0)
+	if (append(ret, max, &used, "redirect_dir=nofollow,metacopy=off,lowerdir=%s/meta%s",
+		   place->workspace, hierarchy) < 0)
 		return -1;
 	for (size_t i = n; i > 0; i--)
 		if (append(ret, max, &used, ":%s%s", layers[i - 1].top, hierarchy) < 0)
 			return -1;
-	return append(ret, max, &used, ":%s", hierarchy);
+	return append(ret, max, &used, ":%s%s", place->root, hierarchy);
 }
 
 /* "name\n" for each; the file that systemd-sysext(8) lists extensions in. */
@@ -81,15 +85,17 @@ static int write_names(const char *path, const struct layer *layers, size_t n, s
 
 /* One merged hierarchy, as it is made. */
 struct merge {
+	const struct merge_place *place;
 	const struct extension_class *class;
 	const char *hierarchy;
+	char target[TARGET_BYTES]; /* where that is */
 	const struct layer *layers;
 	size_t n;
 };
 
 static void meta_path(const struct merge *m, const char *file, char *ret, size_t max)
 {
-	snprintf(ret, max, META "%s/%s/%s", m->hierarchy, m->class->metadata, file);
+	snprintf(ret, max, "%s/meta%s/%s/%s", m->place->workspace, m->hierarchy, m->class->metadata, file);
 }
 
 /* MAJ:MIN of what st was taken of. */
@@ -113,9 +119,9 @@ static int make_meta(const struct merge *m, struct err *e)
 	struct stat st;
 	int rc;
 
-	if (stat(m->hierarchy, &st) < 0)
-		return err_set(e, ERR_EXTENSION_MERGE, errno, "look at '%s'", m->hierarchy);
-	snprintf(top, sizeof(top), META "%s", m->hierarchy);
+	if (stat(m->target, &st) < 0)
+		return err_set(e, ERR_EXTENSION_MERGE, errno, "look at '%s'", m->target);
+	snprintf(top, sizeof(top), "%s/meta%s", m->place->workspace, m->hierarchy);
 	meta_path(m, "", path, sizeof(path));
 	rc = make_dirs(path, 0755, e);
 	if (rc < 0)
@@ -131,46 +137,50 @@ static int make_meta(const struct merge *m, struct err *e)
 
 static int mount_overlay(const struct merge *m, struct err *e)
 {
+	unsigned long flags = *m->place->root ? m->class->root_flags : m->class->flags;
 	char options[OPTIONS_BYTES];
 
-	if (merge_options(m->hierarchy, m->layers, m->n, options, sizeof(options)) < 0)
-		return err_set(e, ERR_EXTENSION_MERGE, 0, "too many layers for '%s'", m->hierarchy);
-	if (mount(m->class->name, m->hierarchy, "overlay", MS_RDONLY | m->class->flags, options) < 0)
-		return err_set(e, ERR_EXTENSION_MERGE, errno, "mount the overlay over '%s'",
-			       m->hierarchy);
+	if (merge_options(m->place, m->hierarchy, m->layers, m->n, options, sizeof(options)) < 0)
+		return err_set(e, ERR_EXTENSION_MERGE, 0, "too many layers for '%s'", m->target);
+	if (mount(m->class->name, m->target, "overlay", MS_RDONLY | flags, options) < 0)
+		return err_set(e, ERR_EXTENSION_MERGE, errno, "mount the overlay over '%s'", m->target);
 	return 0;
 }
 
-int merge_hierarchy(const struct extension_class *class, const char *hierarchy,
-		    const struct layer *layers, size_t n, struct err *e)
+int merge_hierarchy(const struct merge_place *place, const struct extension_class *class,
+		    const char *hierarchy, const struct layer *layers, size_t n, struct err *e)
 {
-	const struct merge m = { class, hierarchy, layers, n };
+	struct merge m = { place, class, hierarchy, "", layers, n };
 	struct stat st;
 	int rc;
 
-	if (mkdir(hierarchy, 0755) < 0 && errno != EEXIST)
-		return err_set(e, ERR_EXTENSION_MERGE, errno, "make directory '%s'", hierarchy);
+	snprintf(m.target, sizeof(m.target), "%s%s", place->root, hierarchy);
+	if (mkdir(m.target, 0755) < 0 && errno != EEXIST)
+		return err_set(e, ERR_EXTENSION_MERGE, errno, "make directory '%s'", m.target);
 	rc = make_meta(&m, e);
 	if (rc >= 0)
 		rc = mount_overlay(&m, e);
 	if (rc < 0)
 		return rc;
-	if (stat(hierarchy, &st) < 0)
-		rc = err_set(e, ERR_EXTENSION_MERGE, errno, "look at '%s'", hierarchy);
+	if (stat(m.target, &st) < 0)
+		rc = err_set(e, ERR_EXTENSION_MERGE, errno, "look at '%s'", m.target);
 	else
 		rc = write_device(&m, "dev", &st, e);
 	if (rc < 0)
-		umount2(hierarchy, MNT_DETACH | UMOUNT_NOFOLLOW);
+		umount2(m.target, MNT_DETACH | UMOUNT_NOFOLLOW);
 	return rc;
 }
 
-int merge_undo(const char *hierarchy, struct err *e)
+int merge_undo(const struct merge_place *place, const char *hierarchy, struct err *e)
 {
-	if (umount2(hierarchy, UMOUNT_NOFOLLOW) == 0)
+	char target[TARGET_BYTES];
+
+	snprintf(target, sizeof(target), "%s%s", place->root, hierarchy);
+	if (umount2(target, UMOUNT_NOFOLLOW) == 0)
 		return 0;
-	if (errno == EBUSY && umount2(hierarchy, MNT_DETACH | UMOUNT_NOFOLLOW) == 0) {
-		log_warning("'%s' is in use, its extensions go when it is not", hierarchy);
+	if (errno == EBUSY && umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW) == 0) {
+		log_warning("'%s' is in use, its extensions go when it is not", target);
 		return 0;
 	}
-	return err_set(e, ERR_EXTENSION_MERGE, errno, "unmount the overlay over '%s'", hierarchy);
+	return err_set(e, ERR_EXTENSION_MERGE, errno, "unmount the overlay over '%s'", target);
 }

@@ -169,11 +169,11 @@ static int mismatch(struct err *e, const char *name, const char *key, const char
 }
 
 /* The level is the finer promise: where both give one, the version does not count. */
-static int match_version(const struct release *x, const struct release *initrd,
+static int match_version(const struct release *x, const struct release *system,
 			 const struct extension_class *class, const char *name, struct err *e)
 {
-	const char *theirs = x->level[class->id], *ours = initrd->level[class->id];
-	const char *version = initrd->version_id;
+	const char *theirs = x->level[class->id], *ours = system->level[class->id];
+	const char *version = system->version_id;
 
 	if (theirs && ours) {
 		if (!same(theirs, ours))
@@ -184,21 +184,20 @@ static int match_version(const struct release *x, const struct release *initrd,
 	return 0;
 }
 
-int release_match(const struct release *extension, const struct release *initrd,
+int release_match(const struct release *extension, const struct release *ours, const char *scope,
 		  const struct extension_class *class, const char *name, struct err *e)
 {
 	const struct release *x = extension;
-	const char *scope = x->scope[class->id];
+	const char *scopes = x->scope[class->id];
 
-	/* Unset means "system portable": made for the host, not for the initrd. */
-	if (!has_word(scope, "initrd"))
-		return mismatch(e, name, class->scope_key, scope, "initrd");
+	if (!has_word(scopes ? scopes : "system portable", scope))
+		return mismatch(e, name, class->scope_key, scopes, scope);
 	if (x->architecture && !same(x->architecture, "_any") &&
 	    !same(x->architecture, dps_architecture()))
 		return mismatch(e, name, "ARCHITECTURE", x->architecture, dps_architecture());
 	if (same(x->id, "_any"))
 		return 0;
-	if (!x->id || (!same(x->id, initrd->id) && !has_word(initrd->id_like, x->id)))
-		return mismatch(e, name, "ID", x->id, initrd->id);
-	return match_version(x, initrd, class, name, e);
+	if (!x->id || (!same(x->id, ours->id) && !has_word(ours->id_like, x->id)))
+		return mismatch(e, name, "ID", x->id, ours->id);
+	return match_version(x, ours, class, name, e);
 }

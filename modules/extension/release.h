@@ -20,8 +20,8 @@ struct release {
 int release_parse(const char *text, size_t n, struct release *ret, struct err *e);
 void release_done(struct release *r);
 
-/* Is the extension for this initrd? Its class's scope has "initrd", then ARCHITECTURE, ID (or
- * _any, or in our ID_LIKE), then its class's level or VERSION_ID.
+/* Is the extension for this system? Its class's scope has this word, "initrd" or "system", then
+ * ARCHITECTURE, ID (or _any, or in our ID_LIKE), then its class's level or VERSION_ID.
  * name is for messages. Errors: ERR_EXTENSION_MISMATCH, with both values. */
-int release_match(const struct release *extension, const struct release *initrd,
+int release_match(const struct release *extension, const struct release *ours, const char *scope,
 		  const struct extension_class *class, const char *name, struct err *e);

@@ -144,6 +144,11 @@ static bool set_lockdown(struct config *c, const char *value)
 	return lockdown_parse(value, &c->lockdown);
 }
 
+static bool set_root_extensions(struct config *c, const char *value)
+{
+	return set_flag(&c->root_extensions, value);
+}
+
 static bool set_exitrd(struct config *c, const char *value)
 {
 	return set_flag(&c->exitrd, value);
@@ -186,6 +191,7 @@ static const struct {
 	{ "secure-boot", set_secure_boot },
 	{ "lockdown", set_lockdown },
 	{ "exitrd", set_exitrd },
+	{ "root-extensions", set_root_extensions },
 	{ "hook-scripts", set_hook_scripts },
 	{ "hook-extensions", set_hook_extensions },
 	{ "hook-measure", set_hook_measure },

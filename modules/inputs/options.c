@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "modules/inputs/options.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,11 +9,13 @@ enum {
 	FOLD = 1 << 0,  /* '-' and '_' are the same in the key */
 	RD = 1 << 1,    /* the rd. form means the same */
 	VALUE = 1 << 2, /* without a value: warned about and ignored */
+	HOST = 1 << 3,  /* the host's word: what it makes of another value is its affair */
 };
 
 struct rule {
 	const char *key;
 	unsigned flags;
+	size_t boolean; /* where it goes in struct options, and never first; or */
 	int (*set)(struct options *o, const char *value, struct err *e);
 	const char *refusal; /* why we do not boot with this word */
 	const char *notice;  /* what we do instead of what the word asks for */
@@ -212,16 +215,6 @@ static int set_usr_hash(struct options *o, const char *value, struct err *e)
 	return set_hash(o, "usrhash", value, e);
 }
 
-static int set_verity(struct options *o, const char *value, struct err *e)
-{
-	return cmdline_boolean(value, &o->verity) ? 0 : bad(e, "systemd.verity", value);
-}
-
-static int set_gpt_auto(struct options *o, const char *value, struct err *e)
-{
-	return cmdline_boolean(value, &o->gpt_auto) ? 0 : bad(e, "systemd.gpt_auto", value);
-}
-
 /* What is not understood counts as no. */
 static int set_allow_user_space(struct options *o, const char *value, struct err *e)
 {
@@ -271,21 +264,6 @@ static int set_measure(struct options *o, const char *value, struct err *e)
 		log_warning("'systemd.tpm2_measured_os=no' is ignored: a word cannot turn measuring off");
 	o->measure |= yes;
 	return 0;
-}
-
-static int set_credentials(struct options *o, const char *value, struct err *e)
-{
-	return cmdline_boolean(value, &o->credentials) ? 0 : bad(e, "systemd.import_credentials", value);
-}
-
-static int set_sysext(struct options *o, const char *value, struct err *e)
-{
-	return cmdline_boolean(value, &o->sysext) ? 0 : bad(e, "rd.systemd.sysext", value);
-}
-
-static int set_confext(struct options *o, const char *value, struct err *e)
-{
-	return cmdline_boolean(value, &o->confext) ? 0 : bad(e, "rd.systemd.confext", value);
 }
 
 static int set_debug(struct options *o, const char *value, struct err *e)
@@ -353,17 +331,19 @@ static const struct rule rules[] = {
 	{ .key = "mount.usrfstype", .flags = VALUE, .set = set_usr_type },
 	{ .key = "mount.usrflags", .flags = VALUE, .set = add_usr_flags },
 	{ .key = "usrhash", .flags = VALUE, .set = set_usr_hash },
-	{ .key = "systemd.verity", .flags = RD, .set = set_verity },
-	{ .key = "systemd.gpt_auto", .flags = FOLD | RD, .set = set_gpt_auto },
+	{ .key = "systemd.verity", .flags = RD, .boolean = offsetof(struct options, verity) },
+	{ .key = "systemd.gpt_auto", .flags = FOLD | RD, .boolean = offsetof(struct options, gpt_auto) },
 	{ .key = "systemd.image_policy", .flags = FOLD | VALUE, .set = set_image_policy },
 	{ .key = "systemd.image_filter", .flags = FOLD, .set = set_image_filter },
 	{ .key = "systemd.allow_userspace_verity", .flags = FOLD, .set = set_allow_user_space },
 	{ .key = "systemd.volatile", .set = set_volatile },
 	{ .key = "systemd.tpm2_measured_os", .flags = FOLD, .set = set_measure },
-	{ .key = "systemd.import_credentials", .flags = FOLD | RD, .set = set_credentials },
+	{ .key = "systemd.import_credentials", .flags = FOLD | RD, .boolean = offsetof(struct options, credentials) },
 	/* Without "rd." the words are the host's. */
-	{ .key = "rd.systemd.sysext", .set = set_sysext },
-	{ .key = "rd.systemd.confext", .set = set_confext },
+	{ .key = "rd.systemd.sysext", .boolean = offsetof(struct options, sysext) },
+	{ .key = "rd.systemd.confext", .boolean = offsetof(struct options, confext) },
+	{ .key = "systemd.sysext", .flags = HOST, .boolean = offsetof(struct options, host_sysext) },
+	{ .key = "systemd.confext", .flags = HOST, .boolean = offsetof(struct options, host_confext) },
 	/* Values may be large and many: credentials_import() takes them from the words. */
 	{ .key = "systemd.set_credential", .flags = FOLD | VALUE, .set = NULL },
 	{ .key = "systemd.set_credential_binary", .flags = FOLD | VALUE, .set = NULL },
@@ -428,6 +408,16 @@ static const struct rule *rule_for(const char *key)
 	return NULL;
 }
 
+static int set_boolean(const struct rule *r, const char *value, struct options *o, struct err *e)
+{
+	if (cmdline_boolean(value, (bool *)((char *)o + r->boolean)))
+		return 0;
+	if (!(r->flags & HOST))
+		return bad(e, r->key, value);
+	log_warning("'%s=%.80s' is not understood, ignoring it", r->key, value);
+	return 0;
+}
+
 static int apply(const struct cmdline_word *w, struct options *o, struct err *e)
 {
 	const struct rule *r = rule_for(w->key);
@@ -447,6 +437,8 @@ static int apply(const struct cmdline_word *w, struct options *o, struct err *e)
 		log_warning("'%s' needs a value, ignoring it", w->key);
 		return 0;
 	}
+	if (r->boolean)
+		return set_boolean(r, w->value, o, e);
 	return r->set ? r->set(o, w->value, e) : 0;
 }
 

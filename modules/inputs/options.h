@@ -47,6 +47,7 @@ struct options {
 	bool measure;             /* systemd.tpm2_measured_os=yes */
 	bool credentials;         /* systemd.import_credentials= */
 	bool sysext, confext;     /* rd.systemd.sysext=, rd.systemd.confext= */
+	bool host_sysext, host_confext; /* systemd.sysext=, systemd.confext= */
 	enum log_level log_level;
 	struct device_name disk;  /* slipway.disk=, only without EFI variables */
 	unsigned timeout_s;       /* slipway.timeout=, 0: from slipway.conf */
@@ -58,6 +59,7 @@ struct options {
 	{                                                                              \
 		.verity = true, .gpt_auto = true, .allow_user_space = true,            \
 		.credentials = true, .sysext = true, .confext = true,                  \
+		.host_sysext = true, .host_confext = true,                             \
 		.log_level = LOG_INFO,        \
 		.failure_delay_s = -1,                                                 \
 	}

@@ -66,9 +66,9 @@ static void merge_and_undo(const void *arg)
 	(void)arg;
 	fill();
 	REQUIRE(stat("/etc", &covered) == 0);
-	REQUIRE(merge_begin(&e) == 0);
-	REQUIRE(merge_hierarchy(&extension_classes[SYSEXT], "/usr", layers, 2, &e) == 0);
-	REQUIRE(merge_hierarchy(&extension_classes[CONFEXT], "/etc", layers, 2, &e) == 0);
+	REQUIRE(merge_begin(&merge_initrd, &e) == 0);
+	REQUIRE(merge_hierarchy(&merge_initrd, &extension_classes[SYSEXT], "/usr", layers, 2, &e) == 0);
+	REQUIRE(merge_hierarchy(&merge_initrd, &extension_classes[CONFEXT], "/etc", layers, 2, &e) == 0);
 	print_hierarchy("/usr");
 	print_hierarchy("/etc");
 	print_file("/usr/share/own");
@@ -84,8 +84,8 @@ static void merge_and_undo(const void *arg)
 	require_device("/etc/.systemd-confext/backing", covered.st_dev);
 	REQUIRE(stat("/usr", &merged) == 0);
 	require_device("/usr/.systemd-sysext/dev", merged.st_dev);
-	REQUIRE(merge_undo("/etc", &e) == 0 && merge_undo("/usr", &e) == 0);
-	merge_end();
+	REQUIRE(merge_undo(&merge_initrd, "/etc", &e) == 0 && merge_undo(&merge_initrd, "/usr", &e) == 0);
+	merge_end(&merge_initrd);
 	print_hierarchy("/etc");
 	print_file("/etc/a");
 	sandbox_print_mounts();

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (release_parse((const char *)data, size, &r, &e) < 0)
 		return 0;
 	for (int i = 0; i < N_EXTENSION_CLASSES; i++)
-		if (release_match(&r, &initrd, &extension_classes[i], "fuzz", &e) < 0 &&
+		if (release_match(&r, &initrd, "initrd", &extension_classes[i], "fuzz", &e) < 0 &&
 		    e.code != ERR_EXTENSION_MISMATCH)
 			__builtin_trap();
 	release_done(&r);

@@ -537,14 +537,14 @@ static void large_release_file(void **state)
 static void overlay_options(void **state)
 {
 	static const struct layer layers[] = { { "old", "/w/00" }, { "new", "/w/01" } };
-	static const char expected[] = "redirect_dir=nofollow,metacopy=off,lowerdir=" MERGE_WORKSPACE
+	static const char expected[] = "redirect_dir=nofollow,metacopy=off,lowerdir=/run/slipway/x"
 				       "/meta/usr:/w/01/usr:/w/00/usr:/usr";
 	char text[sizeof(expected)];
 
 	(void)state;
-	assert_int_equal(merge_options("/usr", layers, 2, text, sizeof(text)), 0);
+	assert_int_equal(merge_options(&merge_initrd, "/usr", layers, 2, text, sizeof(text)), 0);
 	assert_string_equal(text, expected);
-	assert_int_equal(merge_options("/usr", layers, 2, text, sizeof(text) - 1), -1);
+	assert_int_equal(merge_options(&merge_initrd, "/usr", layers, 2, text, sizeof(text) - 1), -1);
 }
 
 /* As many as there can be must fit the page that the kernel takes. */
@@ -555,8 +555,8 @@ static void all_layers_fit(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < MAX_EXTENSIONS; i++)
-		layers[i] = (struct layer){ "x", MERGE_WORKSPACE "/63" };
-	assert_int_equal(merge_options("/usr", layers, MAX_EXTENSIONS, text, sizeof(text)), 0);
+		layers[i] = (struct layer){ "x", "/run/slipway/x/63" };
+	assert_int_equal(merge_options(&merge_initrd, "/usr", layers, MAX_EXTENSIONS, text, sizeof(text)), 0);
 }
 
 int main(void)

@@ -135,10 +135,39 @@ static void matches(void **state)
 
 		assert_code(parse(cases[i].extension, &extension, &e), &e, ERR_NONE, cases[i].name);
 		assert_code(parse(cases[i].initrd, &initrd, &e), &e, ERR_NONE, cases[i].name);
-		assert_code(release_match(&extension, &initrd, sysext, "x", &e), &e, cases[i].code,
+		assert_code(release_match(&extension, &initrd, "initrd", sysext, "x", &e), &e, cases[i].code,
 			    cases[i].name);
 		release_done(&extension);
 		release_done(&initrd);
+	}
+}
+
+/* What says nothing is for the system. */
+static void scopes(void **state)
+{
+	static const struct { const char *scope; bool initrd, system; } cases[] = {
+		{ "", false, true },
+		{ "SYSEXT_SCOPE=initrd", true, false },
+		{ "SYSEXT_SCOPE=\"initrd system\"", true, true },
+		{ "SYSEXT_SCOPE=portable", false, false },
+		{ "SYSEXT_SCOPE=", false, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct release extension, ours;
+		struct err e = { 0 };
+		char text[100];
+
+		snprintf(text, sizeof(text), "ID=a\n%s", cases[i].scope);
+		assert_code(parse(text, &extension, &e), &e, ERR_NONE, text);
+		assert_code(parse("ID=a", &ours, &e), &e, ERR_NONE, "ours");
+		assert_code(release_match(&extension, &ours, "initrd", sysext, "x", &e), &e,
+			    cases[i].initrd ? ERR_NONE : ERR_EXTENSION_MISMATCH, text);
+		assert_code(release_match(&extension, &ours, "system", sysext, "x", &e), &e,
+			    cases[i].system ? ERR_NONE : ERR_EXTENSION_MISMATCH, text);
+		release_done(&extension);
+		release_done(&ours);
 	}
 }
 
@@ -164,9 +193,9 @@ static void matches_by_class(void **state)
 
 		assert_code(parse(cases[i].extension, &extension, &e), &e, ERR_NONE, "extension");
 		assert_code(parse(cases[i].initrd, &initrd, &e), &e, ERR_NONE, "initrd");
-		assert_code(release_match(&extension, &initrd, sysext, "x", &e), &e,
+		assert_code(release_match(&extension, &initrd, "initrd", sysext, "x", &e), &e,
 			    cases[i].sysext, cases[i].extension);
-		assert_code(release_match(&extension, &initrd, &extension_classes[CONFEXT], "x", &e),
+		assert_code(release_match(&extension, &initrd, "initrd", &extension_classes[CONFEXT], "x", &e),
 			    &e, cases[i].confext, cases[i].extension);
 		release_done(&extension);
 		release_done(&initrd);
@@ -180,7 +209,7 @@ static void own_machine(void **state)
 
 	(void)state;
 	extension.architecture = (char *)dps_architecture();
-	assert_code(release_match(&extension, &initrd, sysext, "x", &e), &e, ERR_NONE, "own");
+	assert_code(release_match(&extension, &initrd, "initrd", sysext, "x", &e), &e, ERR_NONE, "own");
 }
 
 static void mismatch_names_both(void **state)
@@ -190,7 +219,7 @@ static void mismatch_names_both(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_true(release_match(&extension, &initrd, sysext, "x", &e) < 0);
+	assert_true(release_match(&extension, &initrd, "initrd", sysext, "x", &e) < 0);
 	assert_string_equal(e.what, "ID of 'x' is 'theirs', it must be 'ours'");
 }
 
@@ -276,7 +305,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(values), UNIT_TEST(all_keys), UNIT_TEST(nul_is_refused), UNIT_TEST(matches),
-		UNIT_TEST(matches_by_class), UNIT_TEST(own_machine), UNIT_TEST(mismatch_names_both), UNIT_TEST(names), UNIT_TEST(names_by_class),
+		UNIT_TEST(matches_by_class), UNIT_TEST(scopes), UNIT_TEST(own_machine), UNIT_TEST(mismatch_names_both), UNIT_TEST(names), UNIT_TEST(names_by_class),
 		UNIT_TEST(release_fits),
 	};
 

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Extensions that the new root brings for itself, merged before its systemd reads a unit."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+import lab
+from expect import boots, direct, refused
+from lab import ddi, demoroot, keys, paths
+from lab.steps import digest, once, run
+
+pytestmark = pytest.mark.xdist_group("extend-root")
+
+UNIT = b"""[Unit]
+DefaultDependencies=no
+[Service]
+Type=oneshot
+StandardOutput=journal+console
+ExecStart=/bin/sh -c 'echo extension: unit runs'
+"""
+UNITS = "usr/lib/systemd/system"
+# By place: what is merged, and what is not, for one reason each.
+FOLDERS = {"etc/extensions": ["units", "initrd-only", "unsigned", "stranger", "link"],
+           "var/lib/extensions": ["later"], "usr/lib/confexts": ["settings"]}
+SKIPPED = {"initrd-only": "EXTENSION_MISMATCH", "unsigned": "EXTENSION_UNPROVEN",
+           "stranger": "EXTENSION_UNPROVEN", "link": "EXTENSION_MALFORMED"}
+FOR_THE_HOST = {"id": "debian", "version_id": "13", "scope": "system"}
+
+
+def make(name: str, folder: Path, **differs) -> Path:
+    """One extension, signed unless it differs in that."""
+    words = FOR_THE_HOST | {"files": {f"usr/share/{name}": name.encode()},
+                            "key": keys.key("verity")} | differs
+    return lab.build_sysext(lab.Sysext(name, **words), folder)
+
+
+def images(folder: Path) -> dict[str, Path]:
+    """All that FOLDERS names."""
+    return {
+        "units": make("units", folder, files={
+            f"{UNITS}/from-extension.service": UNIT,
+            f"{UNITS}/multi-user.target.wants/from-extension.service": "../from-extension.service"}),
+        "initrd-only": make("initrd-only", folder, scope="initrd"),
+        "unsigned": make("unsigned", folder, kind="verity"),
+        "stranger": make("stranger", folder, key=keys.key("attacker")),
+        "link": make("link", folder, files={"usr/share/way-out": "/../../run"}),
+        "later": make("later", folder),
+        "settings": make("settings", folder, confext=True,
+                         files={"etc/from-extension": b"settings of the extension\n"}),
+    }
+
+
+@pytest.fixture(scope="module")
+def parts() -> list[lab.Part]:
+    """The demo's Debian with extensions in its folders, and one as a directory."""
+    folder = paths.LAB / "extended-root"
+
+    def fill(new: Path) -> None:
+        stage = Path(tempfile.mkdtemp(prefix="extended-", dir=paths.LAB))
+        tree, image = stage / "tree", stage / "root.img"
+        run(["cp", "-a", demoroot.root_tree(), tree])  # with its devices
+        made = images(stage)
+        for place, names in FOLDERS.items():
+            (tree / place).mkdir(parents=True, exist_ok=True)
+            for name in names:
+                shutil.copy(made[name], tree / place / f"{name}.raw")
+        release = tree / "var/lib/extensions/plain/usr/lib/extension-release.d/extension-release.plain"
+        release.parent.mkdir(parents=True)
+        release.write_text("ID=debian\nVERSION_ID=13\n")
+        ddi.cut(image, ddi.repart(tree, image, key=keys.key("verity")), new)
+        shutil.rmtree(stage)
+
+    once(folder, digest("extended 1", demoroot.key(), keys.key("verity").cert, Path(__file__)),
+         "root DDI with extensions", fill)
+    return ddi.load_parts(folder)
+
+
+def verdicts(got: lab.Result) -> dict[str, str]:
+    return {x["name"]: x["code"] or x["verdict"] for x in got.record.get("extensions", [])
+            if x["source"].startswith("/sysroot/")}
+
+
+def initrd(tmp_path: Path, settings: str) -> Path:
+    return lab.initrd(tmp_path / "initrd.zst", conf=settings)
+
+
+def test_the_host_finds_them_merged(boot, parts, tmp_path):
+    """Its systemd starts a unit that an extension brings, and systemd-sysext knows them."""
+    disk = lab.make_disk(tmp_path / "disk.img", parts=parts)
+    got = boot(direct(disk.path, until="", initrd=initrd(tmp_path, "root-extensions=yes\n")))
+    boots(got)
+    assert verdicts(got) == SKIPPED | dict.fromkeys(("units", "later", "plain", "settings"), "merged")
+    assert got.seen("extension: unit runs"), got.explain()
+    assert got.end == "poweroff" and got.report.state == "running", got.explain()
+    assert not got.report.failed_units and not got.report.slow_waits()
+
+
+@pytest.mark.parametrize("words,settings", [
+    ("", ""), ("systemd.sysext=0 systemd.confext=no", "root-extensions=yes\n")], ids=["default", "words"])
+def test_they_are_left_to_the_host(words, settings, boot, parts, tmp_path):
+    disk = lab.make_disk(tmp_path / "disk.img", parts=parts)
+    got = boot(direct(disk.path, words, initrd=initrd(tmp_path, settings)))
+    boots(got)
+    assert not verdicts(got)
+
+
+def test_a_root_that_fails_afterwards(boot, parts, tmp_path):
+    """They are undone with it."""
+    disk = lab.make_disk(tmp_path / "disk.img", parts=parts)
+    got = boot(direct(disk.path, "init=/usr/lib/no-such-init",
+                      initrd=initrd(tmp_path, "root-extensions=yes\n")))
+    refused(got, "ROOT_NO_INIT", "check")
+    assert verdicts(got)["units"] == "merged" and not got.seen("stays mounted"), got.explain()
