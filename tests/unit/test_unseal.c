@@ -9,6 +9,7 @@
 
 #include "modules/luks/token.h"
 #include "modules/tpm/context.h"
+#include "modules/tpm/pin.h"
 #include "modules/tpm/unseal.h"
 #include "tests/unit/emulator.h"
 
@@ -189,10 +190,14 @@ static bool start(struct emulator *em, const char *tpm)
 	return emulator_start_with(em, tpm ? path : NULL);
 }
 
+/* From now on; a TPM that lost its power has one on its account. */
 static void allow_wrong_passwords(struct tpm *t, unsigned n, unsigned interval_s)
 {
 	struct command c;
 
+	command_begin_with(&c, true, TPM2_CC_DictionaryAttackLockReset, TPM2_RH_LOCKOUT);
+	command_put_authorization(&c, COMMAND_PASSWORD);
+	assert_int_equal(command_do(t, &c), TSS2_RC_SUCCESS);
 	command_begin_with(&c, true, TPM2_CC_DictionaryAttackParameters, TPM2_RH_LOCKOUT);
 	command_put_authorization(&c, COMMAND_PASSWORD);
 	command_put_32(&c, n);
@@ -232,6 +237,371 @@ static void each_kind_in_each_state(void **state)
 	}
 }
 
+/* ---- PINs ---- */
+
+/* Neither another state nor a question for the PIN costs a try, of which there is but one here. */
+static void tries_are_not_wasted(void **state)
+{
+	char passphrase[UNSEAL_MAX_PASSPHRASE];
+	struct emulator em;
+	struct err e = { 0 };
+	struct tpm *t;
+
+	(void)state;
+	if (!start(&em, "ecc"))
+		skip();
+	t = connect_to(&em, TPM_BANK_SHA256);
+	allow_wrong_passwords(t, 1, 1000);
+	measure(t, GOOD);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(unseal(t, DATA, "signed-pin", "wrong", "other-signature", NULL, passphrase, &e),
+				 UNSEAL_NOT_HERE);
+		assert_int_equal(unseal(t, DATA, "signed-pin", NULL, "signature", NULL, passphrase, &e),
+				 UNSEAL_NEEDS_PIN);
+	}
+	assert_int_equal(unseal(t, DATA, "signed-pin", PIN, "signature", NULL, passphrase, &e), UNSEALED);
+	assert_int_equal(unseal(t, DATA, "signed-pin", "wrong", "signature", NULL, passphrase, &e),
+			 UNSEAL_WRONG_PIN);
+	assert_int_equal(unseal(t, DATA, "signed-pin", PIN, "signature", NULL, passphrase, &e),
+			 UNSEAL_LOCKED_OUT);
+	tpm_close(t);
+	emulator_stop(&em);
+}
+
+/* Then no PIN is right; what needs none is given out all the same. */
+static void locked_out_after_wrong_pins(void **state)
+{
+	static const char expected[] = "the TPM cannot unseal: it is locked out after 3 wrong passwords, and "
+				       "takes the next in 7000 s at the latest, if it stays on (0x00000921)";
+	char passphrase[UNSEAL_MAX_PASSPHRASE];
+	struct emulator em;
+	struct err e = { 0 };
+	struct tpm *t;
+
+	(void)state;
+	if (!start(&em, "ecc"))
+		skip();
+	t = connect_to(&em, TPM_BANK_SHA256);
+	allow_wrong_passwords(t, 3, 7000);
+	measure(t, GOOD);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(unseal(t, DATA, "pin", "wrong", NULL, NULL, passphrase, &e), UNSEAL_WRONG_PIN);
+	assert_int_equal(unseal(t, DATA, "pin", PIN, NULL, NULL, passphrase, &e), UNSEAL_LOCKED_OUT);
+	assert_string_equal(e.what, expected);
+	assert_int_equal(unseal(t, DATA, "literal", PIN, NULL, NULL, passphrase, &e), UNSEALED);
+	tpm_close(t);
+	emulator_stop(&em);
+}
+
+/* A password does not end with zeros, and what a token asks for does not end the boot. */
+static void prepares_pins(void **state)
+{
+	static const struct { const char *pin; size_t n_auth; } plain[] = { { "0", 32 }, { "403", 31 }, { "31214", 30 } };
+	struct sealed s = { .has_pin = true };
+	struct pin p;
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++) {
+		assert_code(pin_prepare(&s, plain[i].pin, &p, &e), &e, ERR_NONE, plain[i].pin);
+		assert_int_equal(p.n_auth, plain[i].n_auth);
+		assert_false(p.has_key);
+	}
+	s.n_salt = 16;
+	s.argon2id = (struct sealed_argon2id){ .memory_kib = UINT32_MAX, .iterations = 1, .lanes = 1 };
+	assert_int_equal(pin_prepare(&s, "0", &p, &e), -ERR_MEMORY);
+	assert_non_null(strstr(e.what, "more than half of the memory"));
+	pin_wipe(&p);
+	assert_true(bytes_are_zero((const uint8_t *)&p, sizeof(p)));
+}
+
+/* ---- what was tampered with ---- */
+
+static enum unseal_verdict unseal_token(struct tpm *t, const struct token *k, char ret[static UNSEAL_MAX_PASSPHRASE],
+					struct err *e)
+{
+	const struct unseal_request q = { .sealed = &k->sealed };
+
+	return tpm_unseal(t, &q, ret, e);
+}
+
+static void tampered_tokens(void **state)
+{
+	char passphrase[UNSEAL_MAX_PASSPHRASE] = "";
+	struct emulator em;
+	struct token good, bad;
+	struct err e = { 0 };
+	struct tpm *t;
+
+	(void)state;
+	if (!start(&em, "ecc"))
+		skip();
+	t = connect_to(&em, TPM_BANK_SHA256);
+	measure(t, GOOD);
+	read_token(DATA, "literal.json", &good);
+	for (size_t i = 0; i < good.sealed.blobs[0].n; i++) {
+		bad = good;
+		bad.sealed.blobs[0].bytes[i] ^= 1;
+		assert_int_equal(unseal_token(t, &bad, passphrase, &e), UNSEAL_NOT_HERE);
+		bad = good;
+		bad.sealed.blobs[0].n = i;
+		assert_int_equal(unseal_token(t, &bad, passphrase, &e), UNSEAL_NOT_HERE);
+	}
+	bad = good;
+	bad.sealed.blobs[0].n += 3; /* an empty seed, and a byte */
+	assert_int_equal(unseal_token(t, &bad, passphrase, &e), UNSEAL_NOT_HERE);
+	assert_string_equal(e.what, "the sealed secret is damaged");
+	bad = good;
+	bad.sealed.srk.name[33] ^= 1;
+	assert_int_equal(unseal_token(t, &bad, passphrase, &e), UNSEAL_NOT_HERE);
+	bad = good;
+	bad.sealed.policies[0][31] ^= 1;
+	assert_int_equal(unseal_token(t, &bad, passphrase, &e), UNSEAL_NOT_HERE);
+	bad = good;
+	bad.sealed.bank = TPM2_ALG_SHA1; /* which this TPM has, with other values */
+	assert_int_equal(unseal_token(t, &bad, passphrase, &e), UNSEAL_NOT_HERE);
+	assert_string_equal(passphrase, "");
+	assert_int_equal(unseal_token(t, &good, passphrase, &e), UNSEALED);
+	tpm_close(t);
+	emulator_stop(&em);
+}
+
+/* A value more in pcrlock.json is believed by us, and not by the index of the TPM. */
+static void tampered_pcrlock(void **state)
+{
+	static const char known[] = "d862a0df70b5529e62168fd83ae57213326c50cead491268160b5f86dad9d99b";
+	SCOPED(mem_free) char *text = read_text(DATA, "pcrlock.json");
+	char passphrase[UNSEAL_MAX_PASSPHRASE] = "", *value = strstr(text, known);
+	struct measurement now;
+	struct emulator em;
+	struct token k;
+	struct unseal_request q = { .sealed = &k.sealed, .pcrlock = bytes_of(text) };
+	struct err e = { 0 };
+	struct tpm *t;
+	char hex[65];
+
+	(void)state;
+	if (!start(&em, "ecc"))
+		skip();
+	t = connect_to(&em, TPM_BANK_SHA256);
+	measure(t, SINGLE | WORD_C);
+	read_token(DATA, "locked.json", &k);
+	assert_code(tpm_read(t, 15, &now, &e), &e, ERR_NONE, "PCR 15");
+	hex_encode(now.digests[0].bytes, 32, hex);
+	assert_non_null(value);
+	memcpy(value, hex, 64);
+	assert_int_equal(tpm_unseal(t, &q, passphrase, &e), UNSEAL_NOT_HERE);
+	assert_non_null(strstr(e.what, "find its state in pcrlock.json"));
+	k.sealed.pcrlock_nv.handle++;
+	assert_int_equal(tpm_unseal(t, &q, passphrase, &e), UNSEAL_NOT_HERE);
+	assert_string_equal(e.what, "pcrlock.json is about another index");
+	tpm_close(t);
+	emulator_stop(&em);
+}
+
+/* ---- the wire ---- */
+
+static struct tpm *connect_tapped(const struct emulator *em, struct tap *tap)
+{
+	struct wire w = { .fd = dup(em->fd), .tap = tap };
+	struct tpm *t = NULL;
+	struct err e;
+
+	assert_code(tpm_open_tcti(wire_new(&w), TPM_BANK_SHA256, 11, em->log, &t, &e), &e, ERR_NONE, "open");
+	return t;
+}
+
+/* What is looked for is not lying about: each bit of it is the other way round. */
+static size_t hidden_secret(const char *token, uint8_t ret[static 64])
+{
+	char passphrase[UNSEAL_MAX_PASSPHRASE];
+	int n;
+
+	known_passphrase(token, passphrase);
+	n = base64_decode(passphrase, ret, 64);
+	assert_true(n >= 32);
+	for (int i = 0; i < n; i++)
+		ret[i] ^= 0xff;
+	return 32;
+}
+
+static bool holds_hidden(const uint8_t *p, size_t n, const uint8_t *hidden, size_t n_hidden)
+{
+	for (size_t i = 0; i + n_hidden <= n; i++) {
+		size_t same = 0;
+
+		while (same < n_hidden && (p[i + same] ^ hidden[same]) == 0xff)
+			same++;
+		if (same == n_hidden)
+			return true;
+	}
+	return false;
+}
+
+static bool password_was_heard(const char *token, const struct tap *tap)
+{
+	struct token k;
+	struct pin pin;
+	struct err e;
+	char name[32];
+
+	snprintf(name, sizeof(name), "%s.json", token);
+	read_token(DATA, name, &k);
+	assert_code(pin_prepare(&k.sealed, PIN, &pin, &e), &e, ERR_NONE, token);
+	assert_int_equal(pin.n_auth, 32);
+	return memmem(tap->heard, tap->n_heard, pin.auth, pin.n_auth);
+}
+
+static void nothing_is_heard(void **state)
+{
+	static const struct { const char *token, *tpm; } kinds[] = {
+		{ "literal", "ecc" }, { "pin", "ecc" }, { "old-rsa", "ecc" }, { "rsa", "rsa" },
+	};
+	static struct tap tap;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		uint8_t hidden[64];
+		char passphrase[UNSEAL_MAX_PASSPHRASE];
+		size_t n = hidden_secret(kinds[i].token, hidden);
+		struct emulator em;
+		struct err e = { 0 };
+		struct tpm *t;
+
+		if (!start(&em, kinds[i].tpm))
+			skip();
+		tap = (struct tap){ .code = TPM2_CC_Unseal };
+		t = connect_tapped(&em, &tap);
+		measure(t, GOOD);
+		assert_int_equal(unseal(t, DATA, kinds[i].token, PIN, NULL, NULL, passphrase, &e), UNSEALED);
+		assert_in_range(tap.n, 1, 2); /* the TPM asks for it again when a PIN is first used */
+		assert_false(holds_hidden(tap.heard, tap.n_heard, hidden, n));
+		assert_false(password_was_heard(kinds[i].token, &tap));
+		/* The search finds what is there. */
+		for (size_t b = 0; b < n; b++)
+			tap.heard[b + 1] = hidden[b] ^ 0xff;
+		assert_true(holds_hidden(tap.heard, tap.n_heard, hidden, n));
+		tpm_close(t);
+		emulator_stop(&em);
+	}
+}
+
+/* Whoever changes a bit of what the TPM answers is noticed, and so is a TPM without the key. */
+static void spoiled_answers(void **state)
+{
+	enum { ANSWER_BYTES = 10 + 4 + 2 + 32 + 2 * (2 + 32 + 1 + 2 + 32) };
+	static struct tap tap;
+	struct emulator em;
+	struct err e = { 0 };
+	struct tpm *t;
+
+	(void)state;
+	if (!start(&em, "ecc"))
+		skip();
+	t = connect_tapped(&em, &tap);
+	measure(t, GOOD);
+	for (size_t at = 10; at <= ANSWER_BYTES; at++) {
+		char passphrase[UNSEAL_MAX_PASSPHRASE] = "";
+		enum unseal_verdict v;
+
+		tap = (struct tap){ .code = TPM2_CC_Unseal, .spoil_at = at };
+		v = unseal(t, DATA, "literal", NULL, NULL, NULL, passphrase, &e);
+		if (v != (at < ANSWER_BYTES ? UNSEAL_FAILED : UNSEALED)) /* behind it there is none */
+			fail_msg("byte %zu: verdict %d", at, v);
+		assert_int_equal(*passphrase == '\0', at < ANSWER_BYTES);
+	}
+	/* The salt is for another key than the one in the TPM. */
+	tap = (struct tap){ .code = TPM2_CC_ReadPublic, .spoil_at = 60 };
+	assert_int_equal(unseal(t, DATA, "literal", NULL, NULL, NULL, (char[UNSEAL_MAX_PASSPHRASE]){ 0 }, &e),
+			 UNSEAL_NOT_HERE);
+	assert_non_null(strstr(e.what, "another storage root key"));
+	tpm_close(t);
+	emulator_stop(&em);
+}
+
+/* Somebody measures between what was shown and what is asked for: all is shown again. In the first
+ * case what was measured does not matter here, in the second it does. */
+static void pcr_changes_meanwhile(void **state)
+{
+	static const struct { uint8_t pcr; unsigned n; enum unseal_verdict verdict; } cases_[] = {
+		{ 8, 2, UNSEALED }, { 7, 1, UNSEAL_NOT_HERE },
+	};
+	static struct tap tap;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases_) / sizeof(*cases_); i++) {
+		const uint8_t extend[65] = { 0x80, 2, 0, 0, 0, 65, 0, 0, 1, 0x82, 0, 0, 0, cases_[i].pcr, 0, 0, 0, 9,
+					     0x40, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0x0b };
+		char passphrase[UNSEAL_MAX_PASSPHRASE];
+		struct emulator em;
+		struct err e = { 0 };
+		struct tpm *t;
+
+		if (!start(&em, "ecc"))
+			skip();
+		tap = (struct tap){ .n = 0 };
+		t = connect_tapped(&em, &tap);
+		measure(t, GOOD);
+		tap = (struct tap){ .code = TPM2_CC_Unseal, .before = { extend, sizeof(extend) } };
+		assert_int_equal(unseal(t, DATA, "literal", NULL, NULL, NULL, passphrase, &e), cases_[i].verdict);
+		assert_int_equal(tap.n, cases_[i].n);
+		tpm_close(t);
+		emulator_stop(&em);
+	}
+}
+
+/* ---- memory ---- */
+
+/* Of each mapping that can be written, but for what the sanitizer keeps about all memory. */
+static bool memory_holds(const uint8_t *hidden, size_t n_hidden)
+{
+	enum { MOST = 64 << 20, CHUNK = 1 << 16 };
+	SCOPED(file_close) FILE *maps = fopen("/proc/self/maps", "re");
+	SCOPED(fd_close) int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	SCOPED(mem_free) uint8_t *chunk = malloc(CHUNK);
+	unsigned long from, to;
+	char line[512], mode[5];
+
+	while (fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%lx-%lx %4s", &from, &to, mode) != 3 || mode[1] != 'w' || to - from > MOST)
+			continue;
+		for (; from < to; from += CHUNK - n_hidden) {
+			ssize_t got = pread(memory, chunk, to - from < CHUNK ? to - from : CHUNK, (off_t)from);
+
+			if (got > 0 && holds_hidden(chunk, (size_t)got, hidden, n_hidden))
+				return true;
+			if (got < CHUNK)
+				break;
+		}
+	}
+	return false;
+}
+
+/* What is left after the call is the passphrase, and nothing of what it is made of. */
+static void nothing_is_left(void **state)
+{
+	char passphrase[UNSEAL_MAX_PASSPHRASE];
+	SCOPED(mem_free) uint8_t *there = malloc(64);
+	struct emulator em;
+	struct err e = { 0 };
+	struct tpm *t;
+	uint8_t hidden[64];
+	size_t n = hidden_secret("pin", hidden);
+
+	(void)state;
+	if (!start(&em, "ecc"))
+		skip();
+	t = connect_to(&em, TPM_BANK_SHA256);
+	measure(t, GOOD);
+	assert_int_equal(unseal(t, DATA, "pin", PIN, NULL, NULL, passphrase, &e), UNSEALED);
+	assert_false(memory_holds(hidden, n));
+	for (size_t i = 0; i < n; i++) /* the search finds what is there */
+		there[i] = hidden[i] ^ 0xff;
+	assert_true(memory_holds(hidden, n));
+	tpm_close(t);
+	emulator_stop(&em);
+}
+
 /* ---- by hand ---- */
 
 static int show(char **argv)
@@ -257,7 +627,10 @@ static int show(char **argv)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT_TEST(each_kind_in_each_state),
+		UNIT_TEST(each_kind_in_each_state), UNIT_TEST(tries_are_not_wasted),
+		UNIT_TEST(locked_out_after_wrong_pins), UNIT_TEST(prepares_pins), UNIT_TEST(tampered_tokens), UNIT_TEST(tampered_pcrlock),
+		UNIT_TEST(nothing_is_heard), UNIT_TEST(spoiled_answers), UNIT_TEST(pcr_changes_meanwhile),
+		UNIT_TEST(nothing_is_left),
 	};
 
 	setenv("TSS2_LOG", "all+NONE", 1); /* the faults are ours */
