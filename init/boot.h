@@ -54,6 +54,7 @@ struct boot {
 
 	struct record *record;           /* grows with every stage */
 	unsigned n_retries;              /* so far; see attempt.h */
+	bool switched;                   /* switch: "/" may be the host's, nothing there is ours to run */
 };
 
 /* The system is in a root, or in a /usr without one. */

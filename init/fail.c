@@ -11,6 +11,7 @@
 
 #include "init/core/log.h"
 #include "init/core/text.h"
+#include "init/debug.h"
 #include "modules/inputs/last_failure.h"
 
 /* In no signed phase path, so it can stand for none of them. */
@@ -114,17 +115,19 @@ static int measure_cap(struct boot *b, struct err *e)
 
 /* Also when the boot failed before the tpm stage: what sealed secrets wait for is the
  * state of PCR 11 as it is now. */
-static void cap(struct boot *b)
+static bool cap(struct boot *b)
 {
 	struct measurement final;
 	struct err e;
+	bool capped = measure_cap(b, &e) >= 0;
 
-	if (measure_cap(b, &e) < 0)
+	if (!capped)
 		log_warning("PCR %d is not capped: %s", PHASE_PCR, e.what);
 	else if (b->tpm && tpm_read(b->tpm, PHASE_PCR, &final, &e) >= 0)
 		record_pcr(b->record, &final);
 	tpm_close(b->tpm);
 	b->tpm = NULL;
+	return capped;
 }
 
 static void keep(const struct boot *b, const char *stage, const struct err *failure)
@@ -137,10 +140,14 @@ static void keep(const struct boot *b, const char *stage, const struct err *fail
 
 void fail(struct boot *b, const char *stage, const struct err *e)
 {
+	bool capped;
+
 	log_set_stage("fail");
-	cap(b);
+	capped = cap(b);
 	keep(b, stage, e);
 	record_write(b->record, stage, e);
+	if (!b->switched)
+		debug_shell(b->config.debug_key, capped);
 	fail_wait(b);
 	sync();
 	reboot(actions[action_of(b, e->code)].command);

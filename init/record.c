@@ -150,6 +150,12 @@ void record_stage_forget(struct record *r)
 		json_object_array_del_idx(a, n - 1, 1);
 }
 
+void record_debug(struct record *r)
+{
+	if (r)
+		put_bool(r->top, "debug", true);
+}
+
 void record_initrd(struct record *r, bool checked, size_t n_entries, bool scripts)
 {
 	struct json_object *o = section(r, "initrd");

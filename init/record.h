@@ -41,6 +41,8 @@ void record_stage_forget(struct record *r);
 char *record_view(const struct record *r, const struct hook *h, size_t *ret_n);
 void record_hook(struct record *r, const struct hook *h, const struct hook_result *result);
 
+/* This is a debug image. */
+void record_debug(struct record *r);
 /* checked is false if the initrd does not say what it was built with. */
 void record_initrd(struct record *r, bool checked, size_t n_entries, bool scripts);
 void record_firmware(struct record *r, const struct firmware *f);

@@ -92,6 +92,7 @@ int stage_switch(struct boot *b, struct err *e)
 	struct err why;
 	int rc;
 
+	b->switched = true;
 	leave_exitrd(b);
 	credentials_environment(&b->credentials, variables);
 	log_info("handing over to '%s' of '%s'", b->tree.init, b->tree.os);

@@ -11,6 +11,7 @@
 #include "init/core/clock.h"
 #include "init/core/file.h"
 #include "init/core/log.h"
+#include "init/debug.h"
 #include "modules/inputs/extra.h"
 #include "modules/inputs/last_failure.h"
 #include "modules/inputs/manifest.h"
@@ -97,6 +98,10 @@ int stage_inputs(struct boot *b, struct err *e)
 	/* The configuration first: it says what to do if the command line is bad. */
 	int rc = read_config(&b->config, e);
 
+	if (rc >= 0)
+		debug_announce(b->config.debug_key);
+	if (rc >= 0 && *b->config.debug_key)
+		record_debug(b->record);
 	if (rc >= 0)
 		rc = read_options(&b->options, e);
 	if (rc >= 0)
