@@ -462,6 +462,12 @@ static void put_result(struct record *r, const char *failed_stage, const struct 
 	put_text(o, "next", err_advice(failure->code));
 }
 
+void record_failure(struct record *r, const char *stage, const struct err *failure)
+{
+	if (r)
+		put_result(r, stage, failure);
+}
+
 void record_write(struct record *r, const char *failed_stage, const struct err *failure)
 {
 	const char *text;

@@ -74,6 +74,9 @@ void record_last_failure(struct record *r, const struct last_failure *f);
 void record_attempt(struct record *r, const char *attempt, const char *stage, const struct err *e,
 		    const char *label);
 
+/* The result, for hooks that watch: record_write() says the same once more. */
+void record_failure(struct record *r, const char *stage, const struct err *failure);
+
 /* The final PCR 11 value in every bank, read back from the TPM. */
 void record_pcr(struct record *r, const struct measurement *m);
 

@@ -294,7 +294,7 @@ static void load_credential_drivers(struct boot *b, const char *who)
 	static const char *const drivers[] = { "qemu_fw_cfg", "dmi-sysfs" };
 	struct err why;
 
-	for (size_t i = 0; i < sizeof(drivers) / sizeof(*drivers); i++)
+	for (size_t i = 0; b->kernel && i < sizeof(drivers) / sizeof(*drivers); i++)
 		if (kernel_require(b->kernel, drivers[i], &why) < 0)
 			log_warning("%s: %s no credentials from there", why.what, who);
 }
