@@ -250,7 +250,8 @@ install: all $(MANPAGES) ## into $(DESTDIR)$(PREFIX)
 	install -D -m 644 -t $(prefix)/share/slipway init/slipway-boot.schema.json
 	install -D -m 644 -t $(prefix)/share/slipway/lab $(SMOKE:%=tests/lib/lab/%.py)
 	install -D -m 755 -t $(prefix)/lib/kernel/install.d mkinitrd/kernel-install/55-slipway.install
-	install -D -m 644 -t $(prefix)/share/bash-completion/completions mkinitrd/completion/slipway-mkinitrd
+	install -D -m 644 -t $(prefix)/share/bash-completion/completions mkinitrd/completion/slipway-mkinitrd mkinitrd/completion/slipway
+	ln -sf slipway $(prefix)/share/bash-completion/completions/slipway-smoke
 	install -D -m 644 -t $(doc) README.md TUTORIAL.md NEWS.md SECURITY.md LICENSE ci/deps/LICENCES.md \
 		ci/deps/lock init/doc/differences.md init/doc/extensions.md
 	install -D -m 644 -t $(doc)/examples mkinitrd/mkinitrd.conf
