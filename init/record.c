@@ -322,6 +322,7 @@ void record_hook(struct record *r, const struct hook *h, const struct hook_resul
 	struct json_object *o = append(array(r, "hooks")), *facts = NULL;
 	const struct answer *a = &result->answer;
 	bool went_well = result->verdict == HOOK_CONTINUED;
+	size_t n_files = 0;
 
 	put_text(o, "point", hook_point_name(h->point));
 	put_text(o, "name", h->name);
@@ -332,7 +333,9 @@ void record_hook(struct record *r, const struct hook *h, const struct hook_resul
 	put_text(o, "verdict", verdicts[result->verdict]);
 	put_text(o, "code", went_well ? NULL : err_name(result->why.code));
 	put_text(o, "why", went_well ? NULL : result->why.what);
-	put_number(o, "files", result->n_files);
+	for (size_t i = 0; i < DECLARATION_MAX_LIST; i++)
+		n_files += result->files[i];
+	put_number(o, "files", n_files);
 	if (o)
 		facts = json_object_new_object();
 	for (size_t i = 0; i < a->n_facts; i++)

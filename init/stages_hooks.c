@@ -30,7 +30,7 @@ static int devices_are_there(void *declaration, struct err *e)
 static int await_devices(struct boot *b, const struct hook *h, struct err *e)
 {
 	struct declaration d = h->declaration;
-	uint64_t deadline_ms = now_ms() + 1000ull * d.deadline_s;
+	uint64_t start_us = now_us(), deadline_ms = now_ms() + 1000ull * d.deadline_s;
 	char what[96];
 	int rc;
 
@@ -38,6 +38,7 @@ static int await_devices(struct boot *b, const struct hook *h, struct err *e)
 		return 0;
 	snprintf(what, sizeof(what), "the devices of hook '%s'", h->name);
 	rc = kernel_wait(b->kernel, devices_are_there, &d, what, deadline_ms, e);
+	record_wait(b->record, what, start_us, now_us() - start_us, rc >= 0);
 	return rc == -ERR_TIMEOUT ? 0 : rc;
 }
 
@@ -71,6 +72,8 @@ static int run_one(struct boot *b, const struct hook *h, const char *credentials
 		return rc;
 	rc = hook_run(&request, result, e);
 	record_hook(b->record, h, result);
+	if (rc >= 0)
+		rc = outputs_note(&b->outputs, h->point, &h->declaration, result->files, e);
 	if (h->point != POINT_FAILED && result->verdict == HOOK_CONTINUED)
 		log_info("hook '%s' lets the boot go on", h->name);
 	else if (result->verdict == HOOK_SKIPPED)
@@ -137,6 +140,22 @@ void hooks_failed(struct boot *b, const char *stage, const struct err *failure)
 	record_failure(b->record, stage, failure);
 	if (run_all(b, POINT_FAILED, &e) < 0)
 		log_warning("%s: nobody else is told of the failure", e.what);
+}
+
+/* Where the boot goes back behind them, they run again. */
+void undo_discovered(struct boot *b)
+{
+	outputs_undo(&b->outputs, POINT_DISCOVERED);
+}
+
+void undo_proven(struct boot *b)
+{
+	outputs_undo(&b->outputs, POINT_PROVEN);
+}
+
+void undo_checked(struct boot *b)
+{
+	outputs_undo(&b->outputs, POINT_CHECKED);
 }
 
 int hooks_entered(struct boot *b, struct err *e)

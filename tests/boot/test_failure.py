@@ -120,7 +120,32 @@ def test_gate_holds_for_every_slot(point, attempts, boot, tmp_path):
     assert [hook["verdict"] for hook in got.record["hooks"]] == ["refused"] * (1 + len(attempts))
 
 
+def test_hooks_leave_their_files_once_more(boot, tmp_path):
+    """What they left for a root that failed is gone before they run for the next one."""
+    folder = chain.SHARED / "hooks-failure"
+    folder.mkdir(parents=True, exist_ok=True)
+    hook = compiled(folder, "tests/component/hook.c", "output",
+                    "output=/run/vendor/deep/program\noutput=/run/vendor/secret\n")
+    image = chain.initrd("failure-output", more=(f"--hook=proven:{hook}",),
+                         conf="failure.root=next-slot\nfailure-delay=0\n")
+    made = slots(tmp_path / "disk.img", variant("no-os"), lab.root_parts())
+    got = boot(direct(made.path, initrd=image))
+    boots(got)
+    assert tried(got) == [("next-slot", "os_2", "ROOT_NO_OS")]
+    assert [(h["verdict"], h["files"]) for h in got.record["hooks"]] == [("continued", 2)] * 2
+
+
 # ---- retry ----
+
+def test_retry_takes_no_slot_that_failed(boot, tmp_path):
+    """The table is read once more, but what it said was tried stays tried."""
+    image = chain.initrd("failure-both", conf="failure=halt\nfailure.ROOT_NO_OS=next-slot\n"
+                         "failure.ROOT_NO_INIT=retry\nfailure-delay=0\n")
+    made = slots(tmp_path / "disk.img", variant("no-os"), variant("no-init"))
+    got = boot(direct(made.path, initrd=image))
+    refused(got, "ROOT_NO_INIT", "check", end="halted")
+    assert tried(got) == [("next-slot", "os_2", "ROOT_NO_OS"), *[("retry", None, "ROOT_NO_INIT")] * 3]
+
 
 def test_retry(demo, ruled, boot):
     """A disk that comes when it was given up once."""
