@@ -272,6 +272,19 @@ def test_boot_counting(demo, boot, tmp_path):
     assert re.search(r"(?m)^Boot0001 ", shown) and not re.search(r"(?m)^SlipwayFailure", shown)
 
 
+@pytest.mark.parametrize("words", ["printk.always_kmsg_dump=1", ""], ids=["asked", "not asked"])
+def test_the_kernel_keeps_its_log(words, boot, tmp_path):
+    """As slipway.conf(5) says at keep-failure=: by the kernel's own means, if it is asked."""
+    image = chain.initrd("pstore", conf="modules=efi_pstore\n", more=("--modules=+efi_pstore",))
+    uki = chain.uki("pstore", image, words="systemd.verity=no pstore.compress=none")
+    made = lab.make_disk(tmp_path / "disk.img", uki=uki.path)
+    store = tmp_path / "vars.fd"
+    got = boot(chain.chain(made.path, words=words, firmware="off", tpm="none", keep_variables=store))
+    refused(got, "ROOT_UNPROTECTED", "choose")
+    kept = b"slipway: FAILED stage choose  [ROOT_UNPROTECTED]" in store.read_bytes()
+    assert kept == bool(words)
+
+
 # ---- debug images ----
 
 KEY = "open sesame, please"
