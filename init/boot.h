@@ -60,6 +60,7 @@ struct boot {
 	unsigned n_retries;              /* so far; see attempt.h */
 	size_t n_failed_slots;
 	struct uuid failed_slots[BOOT_MAX_SLOTS]; /* partitions that were tried in vain, in whatever disk */
+	bool capped;                     /* after a failure: see fail_cap() */
 	bool switched;                   /* switch: "/" may be the host's, nothing there is ours to run */
 };
 

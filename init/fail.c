@@ -115,19 +115,17 @@ static int measure_cap(struct boot *b, struct err *e)
 
 /* Also when the boot failed before the tpm stage: what sealed secrets wait for is the
  * state of PCR 11 as it is now. */
-static bool cap(struct boot *b)
+void fail_cap(struct boot *b)
 {
 	struct measurement final;
 	struct err e;
-	bool capped = measure_cap(b, &e) >= 0;
 
-	if (!capped)
+	log_set_stage("fail");
+	b->capped = measure_cap(b, &e) >= 0;
+	if (!b->capped)
 		log_warning("PCR %d is not capped: %s", PHASE_PCR, e.what);
 	else if (b->tpm && tpm_read(b->tpm, PHASE_PCR, &final, &e) >= 0)
 		record_pcr(b->record, &final);
-	tpm_close(b->tpm);
-	b->tpm = NULL;
-	return capped;
 }
 
 static void keep(const struct boot *b, const char *stage, const struct err *failure)
@@ -140,14 +138,13 @@ static void keep(const struct boot *b, const char *stage, const struct err *fail
 
 void fail(struct boot *b, const char *stage, const struct err *e)
 {
-	bool capped;
-
 	log_set_stage("fail");
-	capped = cap(b);
+	tpm_close(b->tpm);
+	b->tpm = NULL;
 	keep(b, stage, e);
 	record_write(b->record, stage, e);
 	if (!b->switched)
-		debug_shell(b->config.debug_key, capped);
+		debug_shell(b->config.debug_key, b->capped);
 	fail_wait(b);
 	sync();
 	reboot(actions[action_of(b, e->code)].command);

@@ -30,6 +30,7 @@ static _Noreturn void run(char *const argv[], char *const envp[])
 
 	if (early_mounts(&e) < 0) {
 		fail_report(&boot, "early", &e, NULL);
+		fail_cap(&boot);
 		fail(&boot, "early", &e);
 	}
 	log_info("slipway " SLIPWAY_VERSION);
@@ -37,6 +38,7 @@ static _Noreturn void run(char *const argv[], char *const envp[])
 	failed = sequence_run(&boot, &e);
 	/* Said first: whatever undoing meets, the reason is on the screen. */
 	fail_report(&boot, failed->name, &e, NULL);
+	fail_cap(&boot);
 	hooks_failed(&boot, failed->name, &e);
 	sequence_undo(&boot, failed);
 	fail(&boot, failed->name, &e);

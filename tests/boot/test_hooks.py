@@ -257,6 +257,7 @@ def test_a_failure_is_watched(words, code, stage, watched, demo, boot):
         ("failed", "tell-view", "continued", None)]
     assert hook(got, "failed", "hang")["duration_us"] < 2_000_000
     assert sum("which changes nothing" in text for text in got.record["warnings"]) == 2
+    assert got.seen("fail: measured 'slipway-failed'") <= got.seen("hooks: measured 'slipway-hook:failed:hang")
     said = re.findall(r"slipway\[1\]: hooks: hook 'tell-view': (.*)", got.serial)
     view = json.loads("".join(said).removesuffix("message of tell-view"))
     jsonschema.validate(view, schema())
