@@ -87,8 +87,9 @@ void fail_report(const struct boot *b, const char *stage, const struct err *e, c
 	say("where", e->where);
 	say("means", err_meaning(e->code));
 	if (!next)
-		snprintf(line, sizeof(line), "%s in %u s; %s", actions[action_of(b, e->code)].words,
-			 delay_of(b), err_advice(e->code));
+		snprintf(line, sizeof(line), "%s%s in %u s; %s",
+			 *b->config.debug_key ? "asks for the key of the debug shell, then " : "",
+			 actions[action_of(b, e->code)].words, delay_of(b), err_advice(e->code));
 	say("next", next ? next : line);
 }
 

@@ -325,6 +325,7 @@ def test_debug_shell(demo, debug, boot):
     assert got.failure == "ROOT_UNPROTECTED" and got.end == "poweroff", got.explain()
     is_debug(got)
     measured(got, ["enter-initrd", "slipway-failed"])
+    assert got.seen("next   asks for the key of the debug shell, then"), got.explain()
     assert got.seen("FAILED stage choose") < got.seen(ASKS) < got.seen(OPEN) < got.seen(ANSWER)
     assert got.seen("^VARIANT_ID=debug$"), got.explain()
     assert not got.seen("job control turned off"), got.explain()
