@@ -31,6 +31,7 @@ INIT := $(sort $(wildcard init/*.c))
 HOOKS := $(sort $(wildcard hooks/*.c))
 MKINITRD := $(sort $(wildcard mkinitrd/*.c))
 REPORT := $(sort $(wildcard report/*.c))
+DEBUG := $(sort $(wildcard debug/*.c))
 # The parsers that tell the image builder what init would refuse.
 JUDGES := modules/inputs/cmdline.c modules/inputs/config.c modules/inputs/failure.c \
 	modules/inputs/lockdown.c modules/inputs/manifest.c modules/inputs/options.c \
@@ -45,7 +46,7 @@ JUDGES := modules/inputs/cmdline.c modules/inputs/config.c modules/inputs/failur
 	modules/extension/release.c modules/extension/tree.c hooks/declaration.c hooks/point.c hooks/word.c
 MANPAGES := $(sort $(wildcard init/*.[5-8] hooks/*.[5-8] mkinitrd/*.[5-8] report/*.[1-8] tests/lib/*.[1-8])) \
 	build/man/slipway-reasons.7
-HEADERS := $(sort $(wildcard init/*.h init/core/*.h init/core/*.def modules/*/*.h hooks/*.h mkinitrd/*.h report/*.h \
+HEADERS := $(sort $(wildcard init/*.h init/core/*.h init/core/*.def modules/*/*.h hooks/*.h mkinitrd/*.h report/*.h debug/*.h \
 	mkinitrd/profiles/*.list))
 
 INIT_LIBS := -lcryptsetup -ldevmapper -lblkid -luuid -ljson-c -lkmod \
@@ -60,7 +61,7 @@ MKINITRD_LIBS := -lkmod -lzstd -llz4 -lblkid -ljson-c -lmbedx509 -lmbedcrypto -l
 
 ## Building
 
-all: build/init build/slipway-mkinitrd build/slipway ## build init, the image builder and the reporter
+all: build/init build/slipway-mkinitrd build/slipway build/slipway-debug ## build init and all that goes with it
 
 # ci/deps/build stamps what it built; a second call returns at once.
 $(CC_STATIC):
@@ -73,6 +74,7 @@ build/obj/%.o: %.c $(HEADERS) | $(CC_STATIC)
 
 init_objs := $(patsubst %.c,build/obj/%.o,$(CORE) $(MODULES) $(HOOKS) $(INIT))
 report_objs := $(patsubst %.c,build/obj/%.o,$(CORE) $(REPORT))
+debug_objs := $(patsubst %.c,build/obj/%.o,$(DEBUG))
 mkinitrd_objs := $(patsubst %.c,build/obj/%.o,$(CORE) $(JUDGES) $(MKINITRD))
 
 build/init.debug: $(init_objs)
@@ -88,6 +90,12 @@ build/slipway-mkinitrd: $(mkinitrd_objs)
 	$(say) LD $@
 	$(Q)$(CC_STATIC) -Wl,--gc-sections $(NOTE) -L$(DEPS)/lib -o $@.debug $(mkinitrd_objs) $(MKINITRD_LIBS)
 	$(Q)strip -s -o $@ $@.debug
+
+build/slipway-debug: $(debug_objs)
+	$(say) LD $@
+	$(Q)$(CC_STATIC) -Wl,--gc-sections $(NOTE) -o $@.debug $(debug_objs)
+	$(Q)strip -s -o $@ $@.debug
+	$(Q)ci/check-binary $@
 
 build/slipway: $(report_objs)
 	$(say) LD $@
@@ -148,13 +156,13 @@ SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-fr
 HOST_FLAGS := $(REQUIRED) -I$(HOST_DEPS)/include -g -O1
 HOST_LIBS := -L$(HOST_DEPS)/lib -lcmocka -lcryptsetup -largon2 -ldevmapper -lblkid -ljson-c -lkmod \
 	-ltss2-esys -ltss2-mu -ltss2-tcti-device \
-	-lmbedx509 -lmbedcrypto -lzstd -llz4 -lpthread
+	-lmbedx509 -lmbedcrypto -lzstd -llz4 -lcrypt -lpthread
 UNIT := $(patsubst tests/unit/%.c,build/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 COMPONENT := $(patsubst tests/component/%.c,build/component/%,$(sort $(wildcard tests/component/test_*.c)))
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 # Everything but the mains, which the tests replace.
 HOST_SOURCES := $(CORE) $(MODULES) $(HOOKS) $(filter-out init/main.c,$(INIT)) $(filter-out mkinitrd/main.c,$(MKINITRD)) \
-	$(filter-out report/main.c,$(REPORT))
+	$(filter-out report/main.c,$(REPORT)) $(filter-out debug/main.c,$(DEBUG))
 
 $(HOST_DEPS)/lib/libmbedcrypto.a:
 	$(Q)ci/deps/build host
@@ -270,13 +278,15 @@ doc = $(prefix)/share/doc/slipway
 
 install: all $(MANPAGES) ## into $(DESTDIR)$(PREFIX)
 	install -D -m 755 build/init $(prefix)/lib/slipway/init
+	install -D -m 755 build/slipway-debug $(prefix)/lib/slipway/slipway-debug
 	install -D -m 755 build/slipway-mkinitrd $(prefix)/bin/slipway-mkinitrd
 	install -D -m 755 build/slipway $(prefix)/bin/slipway
 	install -D -m 755 -t $(prefix)/bin tests/lib/slipway-smoke
 	install -D -m 644 -t $(prefix)/share/slipway init/slipway-boot.schema.json
 	install -D -m 644 -t $(prefix)/share/slipway/lab $(SMOKE:%=tests/lib/lab/%.py)
 	install -D -m 755 -t $(prefix)/lib/kernel/install.d mkinitrd/kernel-install/55-slipway.install
-	install -D -m 644 -t $(prefix)/share/bash-completion/completions mkinitrd/completion/slipway-mkinitrd
+	install -D -m 644 -t $(prefix)/share/bash-completion/completions mkinitrd/completion/slipway-mkinitrd mkinitrd/completion/slipway
+	ln -sf slipway $(prefix)/share/bash-completion/completions/slipway-smoke
 	install -D -m 644 -t $(doc) README.md TUTORIAL.md NEWS.md SECURITY.md LICENSE ci/deps/LICENCES.md \
 		ci/deps/lock init/doc/differences.md init/doc/extensions.md
 	install -D -m 644 -t $(doc)/examples mkinitrd/mkinitrd.conf
@@ -291,7 +301,7 @@ install: all $(MANPAGES) ## into $(DESTDIR)$(PREFIX)
 	done
 
 clean: ## remove what was built, keep libraries and images
-	rm -rf build/obj build/host build/fuzzobj build/unit build/fuzz build/man build/gen build/init* build/slipway build/slipway.debug build/slipway-mkinitrd*
+	rm -rf build/obj build/host build/fuzzobj build/unit build/fuzz build/man build/gen build/init* build/slipway build/slipway.debug build/slipway-debug* build/slipway-mkinitrd*
 
 distclean: ## remove everything that was built
 	rm -rf build

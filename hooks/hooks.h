@@ -55,7 +55,7 @@ struct hook_result {
 	enum hook_verdict verdict;
 	uint64_t start_us, duration_us;
 	struct answer answer;
-	size_t n_files; /* that it put into /run */
+	bool files[DECLARATION_MAX_LIST]; /* which of its outputs are in /run now */
 	struct err why; /* unless it continued */
 };
 

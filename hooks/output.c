@@ -60,9 +60,9 @@ static int take(int run, const char *path, struct err *e)
 	return rc < 0 ? rc : 1;
 }
 
-int output_take(const char *box, const struct declaration *d, size_t *ret_n, struct err *e)
+int output_take(const char *box, const struct declaration *d, bool taken[static DECLARATION_MAX_LIST],
+		struct err *e)
 {
-	bool taken[DECLARATION_MAX_LIST] = { false };
 	char path[64];
 	SCOPED(fd_close) int run = -1;
 	int rc = 0;
@@ -74,12 +74,40 @@ int output_take(const char *box, const struct declaration *d, size_t *ret_n, str
 	for (size_t i = 0; i < d->n_outputs && rc >= 0; i++) {
 		rc = take(run, d->outputs[i], e);
 		taken[i] = rc > 0;
-		*ret_n += taken[i];
 	}
-	for (size_t i = 0; i < d->n_outputs && rc < 0; i++)
+	for (size_t i = 0; i < d->n_outputs && rc < 0; i++) {
 		if (taken[i])
 			unlink(d->outputs[i]);
-	if (rc < 0)
-		*ret_n = 0;
+		taken[i] = false;
+	}
 	return rc < 0 ? rc : 0;
+}
+
+int outputs_note(struct outputs *o, enum hook_point point, const struct declaration *d,
+		 const bool taken[static DECLARATION_MAX_LIST], struct err *e)
+{
+	for (size_t i = 0; i < d->n_outputs; i++) {
+		struct output *grown = taken[i] ? realloc(o->at, (o->n + 1) * sizeof(*grown)) : NULL;
+
+		if (!taken[i])
+			continue;
+		if (!grown)
+			return err_set(e, ERR_MEMORY, 0, "no memory for '%s'", d->outputs[i]);
+		o->at = grown;
+		o->at[o->n].point = point;
+		strcpy(o->at[o->n++].path, d->outputs[i]);
+	}
+	return 0;
+}
+
+void outputs_undo(struct outputs *o, enum hook_point point)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < o->n; i++)
+		if (o->at[i].point == point)
+			unlink(o->at[i].path);
+		else
+			o->at[kept++] = o->at[i];
+	o->n = kept;
 }

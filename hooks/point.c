@@ -10,6 +10,7 @@ static const char *const names[N_POINTS] = {
 	[POINT_DISCOVERED] = "discovered",
 	[POINT_PROVEN] = "proven",
 	[POINT_CHECKED] = "checked",
+	[POINT_FAILED] = "failed",
 };
 
 const char *hook_point_name(enum hook_point point)

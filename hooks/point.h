@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* point.h - where hooks run: between which rows of the sequence. Spec: slipway-hooks(7). */
+/* point.h - where hooks run: between which rows of the sequence, and at its bad end. Spec: slipway-hooks(7). */
 #pragma once
 
 #include <stdbool.h>
@@ -15,6 +15,7 @@ enum hook_point {
 	POINT_DISCOVERED,
 	POINT_PROVEN,
 	POINT_CHECKED,
+	POINT_FAILED, /* at the end of a boot that failed: between no rows, and none refuses anything */
 	N_POINTS,
 };
 

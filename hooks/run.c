@@ -308,7 +308,7 @@ static int run(struct run *r, const struct hook_request *q, struct hook_result *
 		rc = judge(r, &ret->answer, e);
 	}
 	if (rc >= 0)
-		rc = output_take(BOX_FOLDER, &q->hook->declaration, &ret->n_files, e);
+		rc = output_take(BOX_FOLDER, &q->hook->declaration, ret->files, e);
 	if (r->how != SURVIVED)
 		box_close();
 	return rc;

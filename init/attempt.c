@@ -23,8 +23,9 @@ static const struct partition *next_slot(struct boot *b, const struct partition 
 {
 	const struct partition *failed = b->options.root_hash_bytes ? NULL : choice(b);
 
-	if (!failed)
+	if (!failed || b->n_failed_slots == BOOT_MAX_SLOTS)
 		return NULL;
+	b->failed_slots[b->n_failed_slots++] = failed->uuid;
 	b->disk.gpt.partitions[failed - b->disk.gpt.partitions].failed = true;
 	*ret_failed = failed;
 	return choice(b);

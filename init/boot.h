@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hooks/output.h"
 #include "init/core/err.h"
 #include "init/record.h"
 #include "modules/disk/disk.h"
@@ -28,6 +29,8 @@
 
 #define TPM_DEVICE "/dev/tpmrm0"
 #define TPM_LOG "/run/log/systemd/tpm2-measure.log"
+
+enum { BOOT_MAX_SLOTS = 16 };
 
 struct boot {
 	char *const *argv, *const *envp; /* as the kernel gave them to us */
@@ -54,7 +57,12 @@ struct boot {
 	struct root_tree tree;           /* check */
 
 	struct record *record;           /* grows with every stage */
+	struct outputs outputs;          /* hooks; what they left in /run */
 	unsigned n_retries;              /* so far; see attempt.h */
+	size_t n_failed_slots;
+	struct uuid failed_slots[BOOT_MAX_SLOTS]; /* partitions that were tried in vain, in whatever disk */
+	bool capped;                     /* after a failure: see fail_cap() */
+	bool switched;                   /* switch: "/" may be the host's, nothing there is ours to run */
 };
 
 /* The system is in a root, or in a /usr without one. */

@@ -11,6 +11,7 @@
 
 #include "init/core/log.h"
 #include "init/core/text.h"
+#include "init/debug.h"
 #include "modules/inputs/last_failure.h"
 
 /* In no signed phase path, so it can stand for none of them. */
@@ -86,8 +87,9 @@ void fail_report(const struct boot *b, const char *stage, const struct err *e, c
 	say("where", e->where);
 	say("means", err_meaning(e->code));
 	if (!next)
-		snprintf(line, sizeof(line), "%s in %u s; %s", actions[action_of(b, e->code)].words,
-			 delay_of(b), err_advice(e->code));
+		snprintf(line, sizeof(line), "%s%s in %u s; %s",
+			 *b->config.debug_key ? "asks for the key of the debug shell, then " : "",
+			 actions[action_of(b, e->code)].words, delay_of(b), err_advice(e->code));
 	say("next", next ? next : line);
 }
 
@@ -114,17 +116,17 @@ static int measure_cap(struct boot *b, struct err *e)
 
 /* Also when the boot failed before the tpm stage: what sealed secrets wait for is the
  * state of PCR 11 as it is now. */
-static void cap(struct boot *b)
+void fail_cap(struct boot *b)
 {
 	struct measurement final;
 	struct err e;
 
-	if (measure_cap(b, &e) < 0)
+	log_set_stage("fail");
+	b->capped = measure_cap(b, &e) >= 0;
+	if (!b->capped)
 		log_warning("PCR %d is not capped: %s", PHASE_PCR, e.what);
 	else if (b->tpm && tpm_read(b->tpm, PHASE_PCR, &final, &e) >= 0)
 		record_pcr(b->record, &final);
-	tpm_close(b->tpm);
-	b->tpm = NULL;
 }
 
 static void keep(const struct boot *b, const char *stage, const struct err *failure)
@@ -138,9 +140,12 @@ static void keep(const struct boot *b, const char *stage, const struct err *fail
 void fail(struct boot *b, const char *stage, const struct err *e)
 {
 	log_set_stage("fail");
-	cap(b);
+	tpm_close(b->tpm);
+	b->tpm = NULL;
 	keep(b, stage, e);
 	record_write(b->record, stage, e);
+	if (!b->switched)
+		debug_shell(b->config.debug_key, b->capped);
 	fail_wait(b);
 	sync();
 	reboot(actions[action_of(b, e->code)].command);

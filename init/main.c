@@ -12,6 +12,7 @@
 #include "init/exit.h"
 #include "init/fail.h"
 #include "init/sequence.h"
+#include "init/stages.h"
 #include "modules/handover/exitrd.h"
 
 static _Noreturn void run(char *const argv[], char *const envp[])
@@ -29,6 +30,7 @@ static _Noreturn void run(char *const argv[], char *const envp[])
 
 	if (early_mounts(&e) < 0) {
 		fail_report(&boot, "early", &e, NULL);
+		fail_cap(&boot);
 		fail(&boot, "early", &e);
 	}
 	log_info("slipway " SLIPWAY_VERSION);
@@ -36,6 +38,8 @@ static _Noreturn void run(char *const argv[], char *const envp[])
 	failed = sequence_run(&boot, &e);
 	/* Said first: whatever undoing meets, the reason is on the screen. */
 	fail_report(&boot, failed->name, &e, NULL);
+	fail_cap(&boot);
+	hooks_failed(&boot, failed->name, &e);
 	sequence_undo(&boot, failed);
 	fail(&boot, failed->name, &e);
 }

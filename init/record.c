@@ -150,6 +150,12 @@ void record_stage_forget(struct record *r)
 		json_object_array_del_idx(a, n - 1, 1);
 }
 
+void record_debug(struct record *r)
+{
+	if (r)
+		put_bool(r->top, "debug", true);
+}
+
 void record_initrd(struct record *r, bool checked, size_t n_entries, bool scripts)
 {
 	struct json_object *o = section(r, "initrd");
@@ -316,6 +322,7 @@ void record_hook(struct record *r, const struct hook *h, const struct hook_resul
 	struct json_object *o = append(array(r, "hooks")), *facts = NULL;
 	const struct answer *a = &result->answer;
 	bool went_well = result->verdict == HOOK_CONTINUED;
+	size_t n_files = 0;
 
 	put_text(o, "point", hook_point_name(h->point));
 	put_text(o, "name", h->name);
@@ -326,7 +333,9 @@ void record_hook(struct record *r, const struct hook *h, const struct hook_resul
 	put_text(o, "verdict", verdicts[result->verdict]);
 	put_text(o, "code", went_well ? NULL : err_name(result->why.code));
 	put_text(o, "why", went_well ? NULL : result->why.what);
-	put_number(o, "files", result->n_files);
+	for (size_t i = 0; i < DECLARATION_MAX_LIST; i++)
+		n_files += result->files[i];
+	put_number(o, "files", n_files);
 	if (o)
 		facts = json_object_new_object();
 	for (size_t i = 0; i < a->n_facts; i++)
@@ -454,6 +463,12 @@ static void put_result(struct record *r, const char *failed_stage, const struct 
 	put_text(o, "where", failure->where);
 	put_text(o, "means", err_meaning(failure->code));
 	put_text(o, "next", err_advice(failure->code));
+}
+
+void record_failure(struct record *r, const char *stage, const struct err *failure)
+{
+	if (r)
+		put_result(r, stage, failure);
 }
 
 void record_write(struct record *r, const char *failed_stage, const struct err *failure)

@@ -41,6 +41,8 @@ void record_stage_forget(struct record *r);
 char *record_view(const struct record *r, const struct hook *h, size_t *ret_n);
 void record_hook(struct record *r, const struct hook *h, const struct hook_result *result);
 
+/* This is a debug image. */
+void record_debug(struct record *r);
 /* checked is false if the initrd does not say what it was built with. */
 void record_initrd(struct record *r, bool checked, size_t n_entries, bool scripts);
 void record_firmware(struct record *r, const struct firmware *f);
@@ -71,6 +73,9 @@ void record_last_failure(struct record *r, const struct last_failure *f);
 /* What this boot tried after a failure; label is that of the root that failed, NULL for none. */
 void record_attempt(struct record *r, const char *attempt, const char *stage, const struct err *e,
 		    const char *label);
+
+/* The result, for hooks that watch: record_write() says the same once more. */
+void record_failure(struct record *r, const char *stage, const struct err *failure);
 
 /* The final PCR 11 value in every bank, read back from the TPM. */
 void record_pcr(struct record *r, const struct measurement *m);

@@ -31,13 +31,13 @@ static const struct stage sequence[] = {
 	/* Exactly one disk; on every other one nothing is read but the partition table. */
 	{ "discover", stage_discover, undo_discover },
 	/* The disk is known, and nothing of it is proven. */
-	{ "hooks", hooks_discovered, NULL },
+	{ "hooks", hooks_discovered, undo_discovered },
 	/* Data, hash and signature are matched before any of them is trusted. */
 	{ "choose", stage_choose, undo_choose },
 	/* The only place where a proven volume is made; mounting takes nothing else. */
 	{ "prove", stage_prove, undo_prove },
 	/* Before a file system driver looks at the root. */
-	{ "hooks", hooks_proven, NULL },
+	{ "hooks", hooks_proven, undo_proven },
 	/* After the proof: no file system driver sees a byte that is not proven. */
 	{ "assemble", stage_assemble, undo_assemble },
 	/* Those that the root brings for itself: what is checked is what the host will see. */
@@ -45,7 +45,7 @@ static const struct stage sequence[] = {
 	/* All checks of the new root, while everything can still be undone. */
 	{ "check", stage_check, NULL },
 	/* The last ones that may refuse: the whole new root is in sight. */
-	{ "hooks", hooks_checked, NULL },
+	{ "hooks", hooks_checked, undo_checked },
 	/* The last measurement closes the phase: afterwards nothing is mounted or unlocked. */
 	{ "leave", stage_leave, NULL },
 	/* No undo past here. */

@@ -38,6 +38,10 @@ int hooks_discovered(struct boot *b, struct err *e);
 int hooks_proven(struct boot *b, struct err *e);
 int hooks_checked(struct boot *b, struct err *e);
 
+/* Those that watch a boot fail, at its end, in a record that has the failure. None changes it; what
+ * fails here is a warning. */
+void hooks_failed(struct boot *b, const char *stage, const struct err *failure);
+
 /* Begins the NvPCRs in the enter stage, or says why not. Errors: those of tpm_measure(). */
 int enter_nvpcrs(struct boot *b, struct err *e);
 
@@ -60,6 +64,9 @@ void undo_kernel(struct boot *b);
 void undo_trust(struct boot *b);
 void undo_extend(struct boot *b);
 void undo_discover(struct boot *b);
+void undo_discovered(struct boot *b);
+void undo_proven(struct boot *b);
+void undo_checked(struct boot *b);
 void undo_choose(struct boot *b);
 void undo_prove(struct boot *b);
 void undo_assemble(struct boot *b);

@@ -92,6 +92,7 @@ int stage_switch(struct boot *b, struct err *e)
 	struct err why;
 	int rc;
 
+	b->switched = true;
 	keep_root_extensions(b);
 	leave_exitrd(b);
 	credentials_environment(&b->credentials, variables);

@@ -30,14 +30,15 @@ static int devices_are_there(void *declaration, struct err *e)
 static int await_devices(struct boot *b, const struct hook *h, struct err *e)
 {
 	struct declaration d = h->declaration;
-	uint64_t deadline_ms = now_ms() + 1000ull * d.deadline_s;
+	uint64_t start_us = now_us(), deadline_ms = now_ms() + 1000ull * d.deadline_s;
 	char what[96];
 	int rc;
 
-	if (!d.n_devices)
+	if (!d.n_devices || !b->kernel)
 		return 0;
 	snprintf(what, sizeof(what), "the devices of hook '%s'", h->name);
 	rc = kernel_wait(b->kernel, devices_are_there, &d, what, deadline_ms, e);
+	record_wait(b->record, what, start_us, now_us() - start_us, rc >= 0);
 	return rc == -ERR_TIMEOUT ? 0 : rc;
 }
 
@@ -71,7 +72,9 @@ static int run_one(struct boot *b, const struct hook *h, const char *credentials
 		return rc;
 	rc = hook_run(&request, result, e);
 	record_hook(b->record, h, result);
-	if (result->verdict == HOOK_CONTINUED)
+	if (rc >= 0)
+		rc = outputs_note(&b->outputs, h->point, &h->declaration, result->files, e);
+	if (h->point != POINT_FAILED && result->verdict == HOOK_CONTINUED)
 		log_info("hook '%s' lets the boot go on", h->name);
 	else if (result->verdict == HOOK_SKIPPED)
 		log_warning("%s, continuing as its declaration says", result->why.what);
@@ -86,6 +89,21 @@ static bool any_wants_credentials(const struct hooks *list)
 	return false;
 }
 
+/* Whoever only watches does not keep the next one from it. */
+static int run_list(struct boot *b, const struct hooks *list, const char *credentials, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc >= 0 && i < list->n; i++) {
+		rc = run_one(b, &list->at[i], credentials, e);
+		if (rc >= 0 || list->at[i].point != POINT_FAILED)
+			continue;
+		log_warning("%s, which changes nothing", e->what);
+		rc = 0;
+	}
+	return rc;
+}
+
 static int run_all(struct boot *b, enum hook_point point, struct err *e)
 {
 	SCOPED(mem_free) struct hooks *list = NULL;
@@ -94,8 +112,8 @@ static int run_all(struct boot *b, enum hook_point point, struct err *e)
 
 	if (rc >= 0 && any_wants_credentials(list))
 		rc = boot_lend_credentials(b, &credentials, e);
-	for (size_t i = 0; rc >= 0 && i < list->n; i++)
-		rc = run_one(b, &list->at[i], credentials, e);
+	if (rc >= 0)
+		rc = run_list(b, list, credentials, e);
 	credentials_take_back(credentials);
 	return rc;
 }
@@ -110,6 +128,34 @@ static int run_hooks(struct boot *b, enum hook_point point, struct err *e)
 	}
 	rc = run_all(b, point, e);
 	return rc < 0 ? err_in(e, "point '%s'", hook_point_name(point)) : 0;
+}
+
+void hooks_failed(struct boot *b, const char *stage, const struct err *failure)
+{
+	struct err e;
+
+	if (b->switched || !hooks_present(POINT_FAILED))
+		return;
+	log_set_stage("hooks");
+	record_failure(b->record, stage, failure);
+	if (run_all(b, POINT_FAILED, &e) < 0)
+		log_warning("%s: nobody else is told of the failure", e.what);
+}
+
+/* Where the boot goes back behind them, they run again. */
+void undo_discovered(struct boot *b)
+{
+	outputs_undo(&b->outputs, POINT_DISCOVERED);
+}
+
+void undo_proven(struct boot *b)
+{
+	outputs_undo(&b->outputs, POINT_PROVEN);
+}
+
+void undo_checked(struct boot *b)
+{
+	outputs_undo(&b->outputs, POINT_CHECKED);
 }
 
 int hooks_entered(struct boot *b, struct err *e)

@@ -11,6 +11,7 @@
 #include "init/core/clock.h"
 #include "init/core/file.h"
 #include "init/core/log.h"
+#include "init/debug.h"
 #include "modules/inputs/extra.h"
 #include "modules/inputs/last_failure.h"
 #include "modules/inputs/manifest.h"
@@ -97,6 +98,10 @@ int stage_inputs(struct boot *b, struct err *e)
 	/* The configuration first: it says what to do if the command line is bad. */
 	int rc = read_config(&b->config, e);
 
+	if (rc >= 0)
+		debug_announce(b->config.debug_key);
+	if (rc >= 0 && *b->config.debug_key)
+		record_debug(b->record);
 	if (rc >= 0)
 		rc = read_options(&b->options, e);
 	if (rc >= 0)
@@ -289,7 +294,7 @@ static void load_credential_drivers(struct boot *b, const char *who)
 	static const char *const drivers[] = { "qemu_fw_cfg", "dmi-sysfs" };
 	struct err why;
 
-	for (size_t i = 0; i < sizeof(drivers) / sizeof(*drivers); i++)
+	for (size_t i = 0; b->kernel && i < sizeof(drivers) / sizeof(*drivers); i++)
 		if (kernel_require(b->kernel, drivers[i], &why) < 0)
 			log_warning("%s: %s no credentials from there", why.what, who);
 }

@@ -96,6 +96,15 @@ static int disk_is_missing(struct disk_search *s, struct err *e)
 		       *disks ? disks : "none", n ? modules : " none", i < n ? " and more" : "");
 }
 
+/* When the table is read once more. */
+static void mark_failed(struct boot *b)
+{
+	for (size_t i = 0; i < b->disk.gpt.n_partitions; i++)
+		for (size_t k = 0; k < b->n_failed_slots; k++)
+			if (uuid_equal(&b->disk.gpt.partitions[i].uuid, &b->failed_slots[k]))
+				b->disk.gpt.partitions[i].failed = true;
+}
+
 int stage_discover(struct boot *b, struct err *e)
 {
 	struct disk_search s = { .boot = b };
@@ -107,6 +116,7 @@ int stage_discover(struct boot *b, struct err *e)
 	if (rc == -ERR_TIMEOUT)
 		return disk_is_missing(&s, e);
 	if (rc >= 0) {
+		mark_failed(b);
 		log_info("boot disk is '%s'", b->disk.name);
 		record_disk(b->record, &b->disk);
 	}

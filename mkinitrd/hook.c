@@ -134,19 +134,24 @@ int hook_add(struct initrd *i, const char *word, bool scripts, struct err *e)
 	return rc < 0 ? rc : add_declaration(i, path, name, file, e);
 }
 
-int hook_add_busybox(struct initrd *i, const char *file, bool scripts, struct err *e)
+int hook_check_static(const char *file, const char *what, struct err *e)
 {
 	SCOPED(mem_free) char *data = NULL;
 	size_t n;
+	int rc = source_read(file, INITRD_MAX_FILE, &data, &n, e);
+
+	return rc < 0 ? rc : check_static(file, what, (struct bytes){ (const uint8_t *)data, n }, e);
+}
+
+int hook_add_busybox(struct initrd *i, const char *file, bool scripts, struct err *e)
+{
 	int rc;
 
 	if (!scripts)
 		return err_set(e, ERR_CONFIG, 0,
 			       "--busybox is for scripts as hooks, and slipway.conf does not have "
 			       "hook-scripts=yes");
-	rc = source_read(file, INITRD_MAX_FILE, &data, &n, e);
-	if (rc == 0)
-		rc = check_static(file, "busybox", (struct bytes){ (const uint8_t *)data, n }, e);
+	rc = hook_check_static(file, "busybox", e);
 	if (rc == 0)
 		rc = initrd_add_file(i, "usr/bin/busybox", file, true, "--busybox", e);
 	if (rc == 0)

@@ -16,3 +16,7 @@ int hook_add(struct initrd *i, const char *word, bool scripts, struct err *e);
 /* Packs a static busybox, and the links by which it is /bin/sh. Nothing but scripts needs one,
  * so that they must be allowed. Errors: as above. */
 int hook_add_busybox(struct initrd *i, const char *file, bool scripts, struct err *e);
+
+/* Is it a static program for this kind of machine, as all in an initrd must be? what is for
+ * messages. Errors: ERR_CONFIG if not, ERR_SYSTEM, ERR_MEMORY. */
+int hook_check_static(const char *file, const char *what, struct err *e);

@@ -184,6 +184,8 @@ const struct option_row option_rows[] = {
 	  "a program to run there: slipway-hooks(7) *" },
 	{ "busybox", 0, "FILE", NULL, 0, set_text, MEMBER(busybox), NULL,
 	  "the shell for hooks that are scripts" },
+	{ "debug-shell", 0, "FILE", NULL, 0, set_text, MEMBER(debug_shell), NULL,
+	  "a debug image: this shell, for a key" },
 	{ "compress", 0, "HOW", COMPRESSION_DEFAULT, 0, set_compress, MEMBER(compression), NULL,
 	  COMPRESSION_USAGE },
 	{ "manifest", 0, "FILE", NULL, RUN, set_text, MEMBER(manifest), NULL,

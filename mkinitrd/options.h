@@ -20,10 +20,11 @@ struct build_options {
 	const char *output;
 	const char *sysroot;    /* "" is the machine's own root */
 	const char *init;
-	const char *conf;       /* or NULL, as the next six */
+	const char *conf;       /* or NULL, as the next seven */
 	const char *policy;
 	const char *os_release;
 	const char *busybox;
+	const char *debug_shell;
 	const char *manifest;
 	const char *sbom;
 	const char *config;     /* of mkinitrd.conf(5), "none" for none at all */

@@ -11,6 +11,7 @@
 #include "init/core/cleanup.h"
 #include "mkinitrd/certificate.h"
 #include "mkinitrd/closure.h"
+#include "mkinitrd/debug.h"
 #include "mkinitrd/hook.h"
 #include "mkinitrd/kernels.h"
 #include "mkinitrd/profile.h"
@@ -49,9 +50,10 @@ static bool has_id(const char *text)
 
 /* Its existence tells systemd's tools that they are in an initrd, and extensions
  * are matched against it. */
-static int add_identity(struct initrd *i, const char *source, struct err *e)
+static int add_identity(struct initrd *i, const char *source, bool debug, struct err *e)
 {
 	SCOPED(mem_free) char *text = NULL;
+	SCOPED(mem_free) char *whole = NULL;
 	size_t n;
 	int rc = 0;
 
@@ -62,7 +64,12 @@ static int add_identity(struct initrd *i, const char *source, struct err *e)
 	if (text && (strlen(text) != n || !has_id(text)))
 		return err_set(e, ERR_CONFIG, 0,
 			       "'%.200s' is no os-release file: it has no ID=", source);
-	rc = initrd_add_text(i, "etc/initrd-release", text ? text : default_os_release,
+	if (asprintf(&whole, "%s%s%s", text ? text : default_os_release, debug ? "\n" : "",
+		     debug ? debug_os_release : "") < 0) {
+		whole = NULL;
+		return err_set(e, ERR_MEMORY, 0, "no memory for initrd-release");
+	}
+	rc = initrd_add_text(i, "etc/initrd-release", whole,
 			     source ? "--os-release" : "default identity", e);
 	if (rc == 0)
 		rc = initrd_add_link(i, "etc/os-release", "initrd-release", "identity", e);
@@ -206,7 +213,9 @@ static int add_given_files(struct initrd *i, const struct build_options *o, stru
 		rc = add_modprobe_config(i, o->modprobe_configs.v[n], e);
 	for (size_t n = 0; n < o->includes.n && rc == 0; n++)
 		rc = add_include(i, o->includes.v[n], e);
-	return rc < 0 ? rc : add_hooks(i, o, config.hook_scripts, e);
+	if (rc == 0)
+		rc = add_hooks(i, o, config.hook_scripts, e);
+	return rc < 0 ? rc : debug_add(i, o->debug_shell, o->init, &config, e);
 }
 
 static int exclude_modules(struct closure *c, const struct words *modules, struct err *e)
@@ -295,7 +304,7 @@ int plan_initrd(const struct build_options *o, struct progress *p, struct initrd
 	int rc = add_frame(&i, o->init, e);
 
 	if (rc == 0)
-		rc = add_identity(&i, o->os_release, e);
+		rc = add_identity(&i, o->os_release, o->debug_shell, e);
 	if (rc == 0)
 		rc = add_given_files(&i, o, e);
 	for (size_t n = 0; n < o->kernels.n && rc == 0 && wants_modules(o); n++)

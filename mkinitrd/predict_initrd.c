@@ -101,7 +101,8 @@ int predict_hooks(const struct predict_initrd *i, struct pcr *pcr, struct err *e
 	if (i->why.code || !i->config.hook_measure)
 		return 0;
 	rc = image_sort(&i->image, &sorted, &n, e);
-	for (unsigned point = POINT_NONE + 1; point < N_POINTS && rc == 0; point++)
+	/* Those of a failed boot are not foreseen: neither is their PCR 11. */
+	for (unsigned point = POINT_NONE + 1; point < POINT_FAILED && rc == 0; point++)
 		rc = extend_point(&i->image, sorted, n, (enum hook_point)point, pcr, e);
 	return rc < 0 ? rc : i->config.hook_extensions;
 }

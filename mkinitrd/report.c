@@ -37,6 +37,10 @@ static void print(struct report *r, enum verdict v, const char *object, char *te
 	snprintf(name, sizeof(name), "%s", object);
 	text_sanitize(name);
 	text_sanitize(text);
+	if (r->beside && v == VERDICT_FAIL) {
+		r->n_beside++;
+		v = VERDICT_NOTE;
+	}
 	if (r->json)
 		print_json(r, v, name, text);
 	else

@@ -16,7 +16,8 @@ enum verdict {
 
 struct report {
 	bool json;
-	size_t n, n_failed;
+	bool beside; /* what fails now keeps nothing from booting: a note */
+	size_t n, n_failed, n_beside;
 };
 
 void report_begin(struct report *r, bool json);

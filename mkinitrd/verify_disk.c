@@ -130,7 +130,7 @@ int verify_set(struct verify *v, const struct verity_set *set, const struct veri
 
 /* ---- the root ---- */
 
-static int choose(struct verify *v, struct verify_medium *m, struct verity_set *ret)
+static int read_set(struct verify *v, struct verify_medium *m, struct verity_set *ret, struct err *e)
 {
 	const struct options *o = &v->options;
 	const struct device_name *named = o->has_usr ? &o->usr : &o->root;
@@ -142,6 +142,14 @@ static int choose(struct verify *v, struct verify_medium *m, struct verity_set *
 		.root_hash = o->root_hash_bytes ? o->root_hash : NULL,
 		.root_hash_bytes = o->root_hash_bytes,
 	};
+
+	return verity_set_read(&m->gpt, verify_designator(v), &wish, verify_medium_read, m, ret, e);
+}
+
+static int choose(struct verify *v, struct verify_medium *m, struct verity_set *ret)
+{
+	const struct options *o = &v->options;
+	const struct device_name *named = o->has_usr ? &o->usr : &o->root;
 	struct err e = { 0 };
 
 	if (*named->node)
@@ -149,7 +157,7 @@ static int choose(struct verify *v, struct verify_medium *m, struct verity_set *
 			   "%s=/dev/%s: which partition the kernel calls so is not known here",
 			   o->has_usr ? "mount.usr" : "root", named->node);
 	filter_apply(&v->filter, &m->gpt);
-	if (verity_set_read(&m->gpt, verify_designator(v), &wish, verify_medium_read, m, ret, &e) < 0) {
+	if (read_set(v, m, ret, &e) < 0) {
 		report_error(&v->report, m->name, &e);
 		return -1;
 	}
@@ -235,11 +243,64 @@ static void check_root(struct verify *v, const struct verify_medium *m, const st
 		check_filesystem(v, m, at, n_bytes);
 }
 
+/* ---- the next slot ---- */
+
+static bool any_next_slot(const struct failure_rules *rules)
+{
+	for (size_t i = 0; i < ERR_N_CODES; i++)
+		if (rules->by_code[i].attempt == ATTEMPT_NEXT_SLOT)
+			return true;
+	return false;
+}
+
+static void check_slot(struct verify *v, struct verify_medium *m, const struct verity_set *set)
+{
+	struct report *r = &v->report;
+
+	r->n_beside = 0;
+	r->beside = true;
+	check_root(v, m, set);
+	r->beside = false;
+	if (r->n_beside)
+		report_add(r, VERDICT_NOTE, m->name, "partition %u '%s' would not boot in its place",
+			   set->data->number, set->data->label);
+	else
+		report_add(r, VERDICT_OK, m->name, "partition %u '%s' would boot in its place, for the "
+			   "reasons that slipway.conf names", set->data->number, set->data->label);
+}
+
+/* Marks what failed as the boot does, until nothing is left. */
+static void check_next_slots(struct verify *v, struct verify_medium *m, const struct partition *failed)
+{
+	const char *disk = m->name;
+	char name[256];
+
+	if (!any_next_slot(&v->config.failure_rules) || v->options.root_hash_bytes)
+		return;
+	snprintf(name, sizeof(name), "%.200s, next slot", disk);
+	m->name = name;
+	for (bool first = true; failed; first = false) {
+		SCOPED(verity_set_done) struct verity_set set = { 0 };
+		struct err e = { 0 };
+
+		m->gpt.partitions[failed - m->gpt.partitions].failed = true;
+		failed = read_set(v, m, &set, &e) < 0 ? NULL : set.data;
+		if (failed)
+			check_slot(v, m, &set);
+		else if (first)
+			report_add(&v->report, VERDICT_NOTE, name, "there is none: %s (%s)", e.what,
+				   err_name(e.code));
+	}
+	m->name = disk;
+}
+
 void verify_disk(struct verify *v, const char *path)
 {
 	SCOPED(verify_medium_done) struct verify_medium m = { .fd = -1 };
 	SCOPED(verity_set_done) struct verity_set set = { 0 };
 
-	if (verify_medium_open(v, path, &m) == 0 && choose(v, &m, &set) == 0)
-		check_root(v, &m, &set);
+	if (verify_medium_open(v, path, &m) < 0 || choose(v, &m, &set) < 0)
+		return;
+	check_root(v, &m, &set);
+	check_next_slots(v, &m, set.data);
 }

@@ -210,6 +210,9 @@ static void check_demands(struct verify *v)
 {
 	const char *wanted = lockdown_name(v->config.lockdown);
 
+	if (*v->config.debug_key)
+		report_add(&v->report, VERDICT_NOTE, "debug image",
+			   "after a failure, whoever has the key gets a shell; for no machine in the field");
 	if (v->config.secure_boot_required)
 		report_add(&v->report, VERDICT_NOTE, "secure-boot=required",
 			   "boots only where the firmware enforces Secure Boot, which cannot be seen here");

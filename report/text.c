@@ -238,6 +238,8 @@ static void show_times(FILE *out, const struct timeline *t)
 void show_text(FILE *out, struct json_object *record, const struct timeline *t)
 {
 	show_result(out, record, t);
+	if (record_is(record, "debug") > 0)
+		line(out, "image", "a debug image: after a failure, a key opens a shell");
 	show_trouble(out, record);
 	line(out, "boot ID", record_text(record, "boot_id"));
 	show_machine(out, record);

@@ -169,6 +169,29 @@ static bool set_hook_measure(struct config *c, const char *value)
 	return set_flag(&c->hook_measure, value);
 }
 
+/* "$6$SALT$" or "$6$rounds=N$SALT$", and 86 characters: crypt(3) with a salted SHA-512. */
+static bool set_debug_key(struct config *c, const char *value)
+{
+	static const char letters[] = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	const char *salt = value + (strncmp(value, "$6$", 3) == 0 ? 3 : 0), *hash;
+
+	if (salt == value || strlen(value) >= sizeof(c->debug_key))
+		return false;
+	if (strncmp(salt, "rounds=", 7) == 0) {
+		size_t n = strspn(salt + 7, "0123456789");
+
+		if (n < 4 || n > 7 || salt[7 + n] != '$')
+			return false;
+		salt += 7 + n + 1;
+	}
+	hash = salt + strspn(salt, letters);
+	if (hash - salt < 8 || hash - salt > 16 || *hash++ != '$' || strlen(hash) != 86 ||
+	    strspn(hash, letters) != 86)
+		return false;
+	strcpy(c->debug_key, value);
+	return true;
+}
+
 static const struct {
 	const char *key;
 	bool (*set)(struct config *c, const char *value);
@@ -195,6 +218,7 @@ static const struct {
 	{ "hook-scripts", set_hook_scripts },
 	{ "hook-extensions", set_hook_extensions },
 	{ "hook-measure", set_hook_measure },
+	{ "debug-key", set_debug_key },
 };
 
 static bool apply(struct config *c, const char *key, const char *value)

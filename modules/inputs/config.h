@@ -53,6 +53,7 @@ struct config {
 	bool hook_scripts;    /* hooks may be scripts, which an interpreter runs */
 	bool hook_extensions; /* extensions may bring hooks */
 	bool hook_measure;    /* each is measured before it runs */
+	char debug_key[128];  /* of a debug image, as crypt(3) hashed it; "" in all others */
 };
 
 #define CONFIG_DEFAULTS                                                                \

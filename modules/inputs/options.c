@@ -317,7 +317,7 @@ static int set_failure_delay(struct options *o, const char *value, struct err *e
 #define NO_OPTIONS "dm-verity options are not supported by this initrd"
 #define BY_HASH "the partitions are found by the root hash"
 #define NO_LUKS "encrypted roots are not supported by this initrd"
-#define NO_SHELL "there is no shell in this initrd; the word is ignored"
+#define NO_SHELL "no word opens a shell; it is ignored"
 
 static const struct rule rules[] = {
 	{ .key = "root", .flags = VALUE, .set = set_root },

@@ -12,7 +12,7 @@ from pathlib import Path
 import chain
 import lab
 import pytest
-from expect import boots, direct, refused
+from expect import boots, direct, measured, refused
 from lab import appliance, ddi, demoroot, disk, paths, tree
 from lab.steps import digest, once, run
 from test_hooks import SWITCH, compiled
@@ -120,7 +120,32 @@ def test_gate_holds_for_every_slot(point, attempts, boot, tmp_path):
     assert [hook["verdict"] for hook in got.record["hooks"]] == ["refused"] * (1 + len(attempts))
 
 
+def test_hooks_leave_their_files_once_more(boot, tmp_path):
+    """What they left for a root that failed is gone before they run for the next one."""
+    folder = chain.SHARED / "hooks-failure"
+    folder.mkdir(parents=True, exist_ok=True)
+    hook = compiled(folder, "tests/component/hook.c", "output",
+                    "output=/run/vendor/deep/program\noutput=/run/vendor/secret\n")
+    image = chain.initrd("failure-output", more=(f"--hook=proven:{hook}",),
+                         conf="failure.root=next-slot\nfailure-delay=0\n")
+    made = slots(tmp_path / "disk.img", variant("no-os"), lab.root_parts())
+    got = boot(direct(made.path, initrd=image))
+    boots(got)
+    assert tried(got) == [("next-slot", "os_2", "ROOT_NO_OS")]
+    assert [(h["verdict"], h["files"]) for h in got.record["hooks"]] == [("continued", 2)] * 2
+
+
 # ---- retry ----
+
+def test_retry_takes_no_slot_that_failed(boot, tmp_path):
+    """The table is read once more, but what it said was tried stays tried."""
+    image = chain.initrd("failure-both", conf="failure=halt\nfailure.ROOT_NO_OS=next-slot\n"
+                         "failure.ROOT_NO_INIT=retry\nfailure-delay=0\n")
+    made = slots(tmp_path / "disk.img", variant("no-os"), variant("no-init"))
+    got = boot(direct(made.path, initrd=image))
+    refused(got, "ROOT_NO_INIT", "check", end="halted")
+    assert tried(got) == [("next-slot", "os_2", "ROOT_NO_OS"), *[("retry", None, "ROOT_NO_INIT")] * 3]
+
 
 def test_retry(demo, ruled, boot):
     """A disk that comes when it was given up once."""
@@ -245,3 +270,93 @@ def test_boot_counting(demo, boot, tmp_path):
     assert [record.get("last_failure") for record in got.records] == [None, kept, kept]
     shown = variables(store)
     assert re.search(r"(?m)^Boot0001 ", shown) and not re.search(r"(?m)^SlipwayFailure", shown)
+
+
+@pytest.mark.parametrize("words", ["printk.always_kmsg_dump=1", ""], ids=["asked", "not asked"])
+def test_the_kernel_keeps_its_log(words, boot, tmp_path):
+    """As slipway.conf(5) says at keep-failure=: by the kernel's own means, if it is asked."""
+    image = chain.initrd("pstore", conf="modules=efi_pstore\n", more=("--modules=+efi_pstore",))
+    uki = chain.uki("pstore", image, words="systemd.verity=no pstore.compress=none")
+    made = lab.make_disk(tmp_path / "disk.img", uki=uki.path)
+    store = tmp_path / "vars.fd"
+    got = boot(chain.chain(made.path, words=words, firmware="off", tpm="none", keep_variables=store))
+    refused(got, "ROOT_UNPROTECTED", "choose")
+    kept = b"slipway: FAILED stage choose  [ROOT_UNPROTECTED]" in store.read_bytes()
+    assert kept == bool(words)
+
+
+# ---- debug images ----
+
+KEY = "open sesame, please"
+HASHED = ("$6$abcdefgh12345678$7NID6uWboG0sXaweOkSDNRRibNvKdy9NtZB9nfo8DKXjYBTRgpKKFfqLRs7Gp6gev"
+          "E3dHvVjUQ2cytCUpa3/m0")  # openssl passwd -6
+ANSWER, SECRET = "42-is-a-shell", "only-for-the-host"
+ASKS, OPEN, CLOSED = "Key of the debug shell", r"^Debug shell\.", r"^No debug shell\.$"
+
+
+@pytest.fixture(scope="module")
+def debug():
+    """An initrd with a shell for whoever has the key, and a secret that a stub handed over."""
+    image = chain.initrd("debug", conf=f"failure=poweroff\nfailure-delay=0\ndebug-key={HASHED}\n",
+                         more=("--debug-shell=/bin/busybox",))
+    out = chain.SHARED / "debug-handed-over.zst"
+    once(out, digest("handed over 1", image, SECRET), "debug initrd with a secret",
+         lambda new: chain.with_files(image, {".extra/boot-secret": SECRET.encode()}, new))
+    return out
+
+
+def keys(*words: str) -> list[lab.When]:
+    """Each is typed when it is asked for a key for the first, the second, the third time."""
+    return [lab.When(rf"{ASKS} \({n} of 3\)", type=f"{word}\n") for n, word in enumerate(words, 1)]
+
+
+def is_debug(got: lab.Result) -> None:
+    """The console and the record say so."""
+    assert got.record["debug"] is True
+    assert got.seen("^.*slipway: THIS IS A DEBUG IMAGE"), got.explain()
+
+
+def test_debug_shell(demo, debug, boot):
+    """It opens for the key, when nothing that was sealed opens any more and secrets are gone."""
+    commands = ("cat /etc/initrd-release; cat /.extra/* /run/systemd/stub/*; "
+                "echo $((40+2))-is-a-shell; exit\n")
+    got = boot(direct(demo.disk, "systemd.verity=no", tpm=True, initrd=debug,
+                      when=[*keys("not this", KEY), lab.When(OPEN, type=commands)]))
+    assert got.failure == "ROOT_UNPROTECTED" and got.end == "poweroff", got.explain()
+    is_debug(got)
+    measured(got, ["enter-initrd", "slipway-failed"])
+    assert got.seen("next   asks for the key of the debug shell, then"), got.explain()
+    assert got.seen("FAILED stage choose") < got.seen(ASKS) < got.seen(OPEN) < got.seen(ANSWER)
+    assert got.seen("^VARIANT_ID=debug$"), got.explain()
+    assert not got.seen("job control turned off"), got.explain()
+    assert KEY not in got.serial and SECRET not in got.serial
+
+
+@pytest.mark.parametrize("words", [("wrong", "", f"echo $((40+2))-is-a-shell; {KEY}"), ("wrong",)],
+                         ids=["wrong", "silent"])
+def test_debug_shell_stays_closed(words, demo, debug, boot):
+    """For other keys, and when for a minute nobody has it; what was typed before counts not."""
+    early = lab.When("FAILED stage", type=f"{KEY}\n")
+    got = boot(direct(demo.disk, "systemd.verity=no", initrd=debug, when=[early, *keys(*words)]))
+    assert got.failure == "ROOT_UNPROTECTED" and got.end == "poweroff", got.explain()
+    is_debug(got)
+    assert got.seen(CLOSED) and not got.seen(OPEN), got.explain()
+    assert len(re.findall(ASKS, got.serial)) == min(3, len(words) + 1)
+    assert ANSWER not in got.serial
+
+
+def test_debug_shell_needs_the_cap(demo, debug, boot):
+    """A TPM that does not answer may hold what would still be unsealed."""
+    spec = direct(demo.disk, "slipway.timeout=3", tpm=True, initrd=debug, when=keys(KEY))
+    got = boot(replace(spec, tpm="dead"))
+    assert got.failure == "TPM_MISSING" and got.end == "poweroff", got.explain()
+    assert got.seen("no debug shell: what it could unseal"), got.explain()
+    assert not got.seen(ASKS) and not got.seen(OPEN), got.explain()
+
+
+def test_debug_image_boots(demo, debug, boot):
+    """Like every other, and says what it is; nobody is asked."""
+    got = boot(direct(demo.disk, initrd=debug, tpm=True))
+    boots(got)
+    is_debug(got)
+    assert not got.seen(ASKS)

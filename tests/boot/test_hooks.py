@@ -235,3 +235,42 @@ def test_hook_of_an_extension_that_may_bring_none(hooked, demo, boot, tmp_path):
     got = boot(direct(demo.disk, initrd=image))
     boots(got, "extension 'hooked' skipped: its '/usr/lib/slipway' would replace hooks")
     assert "hooks" not in got.record
+
+
+@pytest.fixture(scope="module")
+def watched(folder) -> Path:
+    """Hooks that are told of a failure: two that do what they must not, and then one that looks."""
+    hooks = [("failed", compiled(folder, "tests/component/hook.c", name, "deadline=1\n"))
+             for name in ("hang", "refuse")]
+    view = compiled(folder, "tests/component/hook.c", "tell-view", "failure=skip\n")
+    return Image([*hooks, ("failed", view)], "hook-measure=yes\n").build("watched")
+
+
+@pytest.mark.parametrize("words,code,stage", [("systemd.verity=no", "ROOT_UNPROTECTED", "choose"),
+                                              ("init=bin/init", "CMDLINE", "inputs")])
+def test_a_failure_is_watched(words, code, stage, watched, demo, boot):
+    """In whatever stage; the reason stays, the last hook is asked, and PCR 11 is capped."""
+    got = boot(direct(demo.disk, words, initrd=watched, tpm=True))
+    refused(got, code, stage)
+    assert [(h["point"], h["name"], h["verdict"], h["code"]) for h in got.record["hooks"]] == [
+        ("failed", "hang", "failed", "HOOK_TIMEOUT"), ("failed", "refuse", "refused", "HOOK_REFUSED"),
+        ("failed", "tell-view", "continued", None)]
+    assert hook(got, "failed", "hang")["duration_us"] < 2_000_000
+    assert sum("which changes nothing" in text for text in got.record["warnings"]) == 2
+    assert got.seen("fail: measured 'slipway-failed'") <= got.seen("hooks: measured 'slipway-hook:failed:hang")
+    said = re.findall(r"slipway\[1\]: hooks: hook 'tell-view': (.*)", got.serial)
+    view = json.loads("".join(said).removesuffix("message of tell-view"))
+    jsonschema.validate(view, schema())
+    assert view["boot"]["failure"] == got.record["failure"]
+    for spoil in ({"point": "proven"} if "firmware" not in view["boot"] else {"schema": 2},
+                  {"boot": {k: v for k, v in view["boot"].items() if k != "failure"}}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(view | spoil, schema())
+
+
+def test_nobody_watches_a_good_boot(watched, demo, boot, tmp_path):
+    """The twin: no failure, and none of them runs or is measured; nor does the builder foresee it."""
+    got = boot(direct(demo.disk, initrd=watched, tpm=True))
+    boots(got)
+    assert "hooks" not in got.record
+    foreseen(got, watched, tmp_path / "uki.efi")

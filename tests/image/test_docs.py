@@ -64,7 +64,8 @@ def stages_in_page(page: str) -> Facts:
 
 
 def points_in_code() -> Facts:
-    names = re.findall(r"(?m)^\t\{ \"hooks\", hooks_(\w+), NULL \},", text_of("init/sequence.c"))
+    names = re.findall(r"(?m)^\t\{ \"hooks\", hooks_(\w+), \w+ \},", text_of("init/sequence.c"))
+    names += re.findall(r"(?m)^\thooks_(\w+)\(&boot", text_of("init/main.c"))
     return {name: place for place, name in enumerate(names)}
 
 

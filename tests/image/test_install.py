@@ -15,6 +15,7 @@ PAGES = {p.name for folder in ("init", "hooks", "mkinitrd", "report", "tests/lib
 DOC = "share/doc/slipway"
 FILES = {
     "lib/slipway/init": 0o755,
+    "lib/slipway/slipway-debug": 0o755,
     "bin/slipway-mkinitrd": 0o755,
     "bin/slipway": 0o755,
     "bin/slipway-smoke": 0o755,
@@ -24,6 +25,8 @@ FILES = {
     "share/slipway/slipway-boot.schema.json": 0o644,
     "lib/kernel/install.d/55-slipway.install": 0o755,
     "share/bash-completion/completions/slipway-mkinitrd": 0o644,
+    "share/bash-completion/completions/slipway": 0o644,
+    "share/bash-completion/completions/slipway-smoke": 0o644,
     **{f"{DOC}/{name}": 0o644 for name in
        ("README.md", "TUTORIAL.md", "NEWS.md", "SECURITY.md", "LICENSE", "LICENCES.md", "lock",
         "differences.md", "extensions.md", "examples/mkinitrd.conf", "mkosi/README.md", "mkosi/mkosi.conf")},
@@ -74,20 +77,22 @@ def test_example_is_understood_and_changes_nothing(installed, tmp_path):
         assert line.partition("=")[2] in shown, line
 
 
-def complete(installed: Path, words: list[str]) -> set[str]:
+def complete(installed: Path, words: list[str], name: str = "slipway-mkinitrd") -> set[str]:
     """What bash offers for the last word, as readline would have divided them."""
-    program = str(installed / "bin/slipway-mkinitrd")
+    program, function = str(installed / "bin" / name), "_slipway"
+    if name == "slipway-mkinitrd":
+        function = "_slipway_mkinitrd"
     script = ('source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
-              '_slipway_mkinitrd "$1" "${@: -1}" "${@: -2:1}"; printf "%s\\n" "${COMPREPLY[@]}"')
-    source = installed / "share/bash-completion/completions/slipway-mkinitrd"
+              f'{function} "$1" "${{@: -1}}" "${{@: -2:1}}"; printf "%s\\n" "${{COMPREPLY[@]}}"')
+    source = installed / "share/bash-completion/completions" / name
     done = subprocess.run(["bash", "-uc", script, "bash", source, program, *words], check=True,
                           capture_output=True, text=True)
     assert done.stderr == ""
     return set(done.stdout.split())
 
 
-def help_of(installed: Path, *words: str) -> str:
-    return subprocess.run([installed / "bin/slipway-mkinitrd", *words, "--help"], check=True,
+def help_of(installed: Path, *words: str, name: str = "slipway-mkinitrd") -> str:
+    return subprocess.run([installed / "bin" / name, *words, "--help"], check=True,
                           capture_output=True, text=True).stdout
 
 
@@ -120,6 +125,21 @@ def test_completion(installed, words, offered, withheld):
     got = complete(installed, words)
     assert offered <= got and not withheld & got
     assert offered or not got
+
+
+@pytest.mark.parametrize("name", ["slipway", "slipway-smoke"])
+def test_completion_of_the_others(installed, name):
+    """Each option of their own help, and no more; the values that it lists; else files."""
+    options = set(re.findall(r"--[a-z-]+", help_of(installed, name=name)))
+    assert complete(installed, ["--"], name) == options and "--help" in options
+    assert complete(installed, ["file", "x"], name) == set()
+    if name == "slipway":
+        assert complete(installed, [""], name) == {"report"}
+        assert complete(installed, ["report", "--s"], name) == {"--svg"}
+    else:
+        assert complete(installed, ["--tpm", ""], name) == {"on", "none"}
+        assert complete(installed, ["--bus", "virtio"], name) == {"virtio-blk", "virtio-scsi"}
+        assert complete(installed, ["--uki", "x"], name) == set()
 
 
 def test_completion_of_kernels(installed, tmp_path):

@@ -164,6 +164,8 @@ def inputs(tmp_path_factory) -> Path:
         shutil.copy(folder / "static", folder / name)
         (folder / f"{name}.hook").write_text(text)
     (folder / "scripts.conf").write_text("hook-scripts=yes\n")
+    shutil.copy(folder / "static", folder / "slipway-debug")
+    (folder / "debug.conf").write_text(f"debug-key=$6$abcdefgh${'.' * 86}\n")
     return folder
 
 
@@ -177,6 +179,7 @@ class Image:
     """An image as GNU cpio reads it."""
 
     def __init__(self, path: Path):
+        self.path = path
         raw = path.read_bytes()
         if raw[:4] == b"\x28\xb5\x2f\xfd":
             raw = subprocess.run(["zstd", "-dcq", path], check=True, capture_output=True).stdout
@@ -477,6 +480,22 @@ def test_hooks(build, tmp_path, inputs):
     assert reasons["/usr/bin/busybox"] == "--busybox"
 
 
+def test_debug_image(build, tmp_path, inputs):
+    """It has a shell, and its identity says so; a file without a last newline does no harm."""
+    (tmp_path / "os-release").write_text("ID=appliance\nVARIANT_ID=edge")
+    image = build("--profile=none", f"--debug-shell={inputs}/static", f"--conf={inputs}/debug.conf",
+                  f"--os-release={tmp_path}/os-release")
+    tree = image.unpack(tmp_path / "tree")
+    assert (tree / "debug/shell").resolve() == tree / "debug/bin/static"
+    assert (tree / "debug/ask").stat().st_mode & 0o777 == 0o755
+    said = (tree / "etc/initrd-release").read_text().split()
+    assert said[:2] == ["ID=appliance", "VARIANT_ID=edge"] and said[-1] == "VARIANT_ID=debug"
+    done = subprocess.run([MKINITRD, "verify", image.path], capture_output=True, text=True)
+    assert re.search("(?m)^note +debug image: .*gets a shell", done.stdout), done.stdout
+    plain = build("--profile=none").unpack(tmp_path / "plain")
+    assert not (plain / "debug").exists() and "debug" not in (plain / "etc/initrd-release").read_text()
+
+
 # words, what etc/slipway.conf has then
 POLICIES = {
     "alone": (["--policy=root=signed"], "image-policy=root=signed\n"),
@@ -652,6 +671,12 @@ REFUSED = {
     "busybox without scripts": (["--busybox={inputs}/static"], 1, "does not have hook-scripts=yes"),
     "busybox that is dynamic": (["--busybox={inputs}/dynamic", "--conf={inputs}/scripts.conf"], 1,
                                 "busybox '"),
+    "debug shell without a key": (["--debug-shell={inputs}/static"], 1, "takes both --debug-shell and"),
+    "debug key without a shell": (["--conf={inputs}/debug.conf"], 1, "takes both --debug-shell and"),
+    "debug shell that is dynamic": (["--debug-shell={inputs}/dynamic", "--conf={inputs}/debug.conf"], 1,
+                                    "debug shell '"),
+    "debug shell that is nowhere": (["--debug-shell={inputs}/gone", "--conf={inputs}/debug.conf"], 1,
+                                    "/gone'"),
     "configuration file that is nowhere": (["--config={inputs}/gone"], 2, "/gone'"),
     "configuration file with a typo": (["--config={inputs}/bad.conf"], 2,
                                        "/bad.conf:2: 'certs' is no key"),

@@ -174,3 +174,10 @@ def test_what_an_earlier_boot_left():
     lines = report("-", text=json.dumps(record).encode()).stdout.decode().splitlines()
     assert "before     ROOT_NO_OS in stage check: no 'os-release'" in lines
     assert not re.search(r"(?m)^(before|went on) ", shown("demo"))
+
+
+@pytest.mark.parametrize("debug", [True, False, None, "x"])
+def test_debug_image_is_called_one(debug):
+    record = json.loads((RECORDS / "demo.json").read_text()) | ({} if debug is None else {"debug": debug})
+    said = report("-", text=json.dumps(record).encode()).stdout.decode()
+    assert bool(re.search(r"(?m)^image +a debug image: ", said)) == (debug is True)

@@ -379,6 +379,41 @@ def test_disk(case, demo, tree, tmp_path):
         assert done.has("ok", "its file system is erofs, whose driver is there")
 
 
+SLOT_UUID = "51070001-51b1-4a7e-9d3a-6f1b6e3c1d0e"
+NEXT_SLOT = put(CONF, b"failure.proof=next-slot\n")
+SLOTS = [  # kinds of the older set, who signed it, settings, words; then the verdict
+    ("good", ("data", "hash", "sig"), "verity", NEXT_SLOT, (), "ok", "'os_1' would boot in its place"),
+    ("unsigned", ("data", "hash"), "verity", NEXT_SLOT, (), "note", "(SIGNATURE_MISSING)"),
+    ("another's", ("data", "hash", "sig"), "attacker", NEXT_SLOT, (), "note",
+     "'os_1' would not boot in its place"),
+    ("none", (), "verity", NEXT_SLOT, (), "note", "next slot: there is none: "),
+    ("no rule", ("data", "hash", "sig"), "attacker", lambda tree: tree, (), "", "next slot"),
+    ("root hash", ("data", "hash", "sig"), "verity", NEXT_SLOT, ("roothash",), "", "next slot"),
+]
+
+
+@pytest.mark.parametrize("kinds, signer, image, words, verdict, says", [case[1:] for case in SLOTS],
+                         ids=[case[0] for case in SLOTS])
+@pytest.mark.parametrize("newest", ["good", "bad"])
+def test_next_slot(newest, kinds, signer, image, words, verdict, says, demo, tree, tmp_path):
+    """What it says of the older set changes nothing of what it says of the newest."""
+    parts = chain.signed_again(variant("version-5"), lab.key(signer), tmp_path / "sig")
+    older = [lab.PartSpec(p.type, SLOT_UUID if p.kind == "sig" else p.uuid,
+                          "os_1" if p.kind == "data" else f"os-{p.kind}_1", content=p.file)
+             for p in parts if p.kind in kinds]
+    disk = lab.make_disk(tmp_path / "disk.img", more=older)
+    disk.entry(DATA).label = "os_2"
+    disk.rewrite_table()
+    if newest == "bad":
+        disk.flip("os_2", 1024)
+    words = ("--cmdline", f"roothash={demo.roothash}") if words else ()
+    done = verify(store(listed(image(tree)), tmp_path / "image"), "--kernel", demo.vmlinuz,
+                  "--ddi", disk.path, *words)
+    disk.path.unlink()
+    assert done.status == (newest == "bad"), done.lines
+    assert done.has(verdict, says) if verdict else not any(says in x["object"] for x in done.lines)
+
+
 TOOLS = tools.tools()
 DUMP = (f"exec {TOOLS}/lib64/ld-linux-x86-64.so.2 --library-path {TOOLS}/usr/lib/x86_64-linux-gnu "
         f'{TOOLS}/usr/bin/dump.erofs "$@"')

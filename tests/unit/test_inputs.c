@@ -219,6 +219,9 @@ static void denies_as_many_as_fit(void **state)
 	assert_int_equal(config_parse(text, strlen(text), &c, &e), -ERR_CONFIG);
 }
 
+#define KEY43 "0123456789abcdefghijklmnopqrstuvwxyzABCDEF."
+#define KEY86 KEY43 KEY43
+
 static void configuration(void **state)
 {
 	static const struct { const char *text; enum err_code code; } cases[] = {
@@ -271,6 +274,18 @@ static void configuration(void **state)
 		{ "esp-extensions=\n", ERR_NONE },
 		{ "esp-extensions=/a loader\n", ERR_CONFIG },
 		{ "required-extensions=a b\n", ERR_NONE },
+		{ "debug-key=$6$abcdefgh$" KEY86 "\n", ERR_NONE },
+		{ "debug-key=$6$rounds=500000$abcdefgh12345678$" KEY86 "\n", ERR_NONE },
+		{ "debug-key=$6$abcdefg$" KEY86 "\n", ERR_CONFIG /* not much of a salt */ },
+		{ "debug-key=$6$abcdefgh123456789$" KEY86 "\n", ERR_CONFIG },
+		{ "debug-key=$6$rounds=999$abcdefgh$" KEY86 "\n", ERR_CONFIG },
+		{ "debug-key=$6$rounds=12345678$abcdefgh$" KEY86 "\n", ERR_CONFIG },
+		{ "debug-key=$6$rounds=5000,abcdefgh$" KEY86 "\n", ERR_CONFIG },
+		{ "debug-key=$6$abcdefgh$" KEY86 "a\n", ERR_CONFIG },
+		{ "debug-key=$6$abcdefgh$abc\n", ERR_CONFIG },
+		{ "debug-key=$5$abcdefgh$" KEY86 "\n", ERR_CONFIG },
+		{ "debug-key=open-sesame\n", ERR_CONFIG /* never the key itself */ },
+		{ "debug-key=\n", ERR_CONFIG },
 		{ "required-extensions=1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7\n", ERR_CONFIG },
 		{ "esp-extensions=/1 /2 /3 /4 /5 /6 /7 /8\n", ERR_NONE },
 		{ "esp-extensions=/1 /2 /3 /4 /5 /6 /7 /8 /9\n", ERR_CONFIG },

@@ -103,14 +103,14 @@ def initrd(out: Path | None = None, *, modules: tuple[str, ...] = (),
     Without `modules` it has the builder's usual ones, with it those and what they need; of
     all kernels in `sysroot`, by default the demo's.
     """
-    for needed in (paths.INIT, paths.MKINITRD):
+    for needed in (paths.INIT, paths.MKINITRD, paths.DEBUG):
         if not needed.exists():
             raise LabError(f"'{paths.short(needed)}' is missing: run make first")
     out = out or paths.DEMO / "initrd.zst"
     certs = (keys.key("verity").cert,) if certs is None else certs
     sysroot = sysroot or tools.kernel()
     versions = sorted(path.name for path in (sysroot / "usr/lib/modules").iterdir())
-    key = digest("initrd 1", paths.INIT, paths.MKINITRD, versions, modules, *certs, conf,
+    key = digest("initrd 1", paths.INIT, paths.MKINITRD, paths.DEBUG, versions, modules, *certs, conf,
                  os_release, compress, more)
 
     def make(new: Path) -> None:

@@ -24,6 +24,7 @@ DEMO = BUILD / "demo"  # what `slipway-lab demo` promises to its users
 # What the lab needs from the rest of the project.
 INIT = BUILD / "init"
 MKINITRD = BUILD / "slipway-mkinitrd"
+DEBUG = BUILD / "slipway-debug"  # only debug images have it
 
 SCHEMA = REPO / "init/slipway-boot.schema.json"  # of the record
 REPORTER = BUILD / "slipway"  # draws the timeline
