@@ -17,6 +17,7 @@
 #include "modules/inputs/firmware.h"
 #include "modules/inputs/options.h"
 #include "modules/kernel/kernel.h"
+#include "modules/luks/luks.h"
 #include "modules/root/root.h"
 #include "modules/tpm/nvpcr.h"
 #include "modules/tpm/tpm.h"
@@ -48,7 +49,8 @@ struct boot {
 	struct extensions *extensions;   /* extend; NULL if there are none */
 	struct disk disk;                /* discover */
 	struct verity_set set;           /* choose */
-	struct volume *root;             /* prove */
+	struct volume *root;             /* prove; or, where the policy lets it be encrypted alone, */
+	struct luks_volume *unlocked;    /* prove */
 	struct purpose purpose;          /* assemble */
 	struct root_tree tree;           /* check */
 

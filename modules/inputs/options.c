@@ -212,6 +212,14 @@ static int set_usr_hash(struct options *o, const char *value, struct err *e)
 	return set_hash(o, "usrhash", value, e);
 }
 
+/* Of the forms of systemd the one that needs no other volume and no other disk. */
+static int set_luks_key(struct options *o, const char *value, struct err *e)
+{
+	if (value[0] != '/' || strchr(value, ':'))
+		return err_set(e, ERR_UNSUPPORTED, 0, "'luks.key=%.80s' is no file of this initrd", value);
+	return copy_text(o->luks_key, sizeof(o->luks_key), "luks.key", value, e);
+}
+
 static int set_verity(struct options *o, const char *value, struct err *e)
 {
 	return cmdline_boolean(value, &o->verity) ? 0 : bad(e, "systemd.verity", value);
@@ -338,7 +346,7 @@ static int set_failure_delay(struct options *o, const char *value, struct err *e
 
 #define NO_OPTIONS "dm-verity options are not supported by this initrd"
 #define BY_HASH "the partitions are found by the root hash"
-#define NO_LUKS "encrypted roots are not supported by this initrd"
+#define NO_LUKS "only the root that discovery finds is opened by this initrd"
 #define NO_SHELL "there is no shell in this initrd; the word is ignored"
 
 static const struct rule rules[] = {
@@ -385,7 +393,8 @@ static const struct rule rules[] = {
 	{ .key = "luks.uuid", .flags = FOLD | RD, .refusal = NO_LUKS },
 	{ .key = "luks.name", .flags = FOLD | RD, .refusal = NO_LUKS },
 	{ .key = "luks.data", .flags = FOLD | RD, .refusal = NO_LUKS },
-	{ .key = "luks.key", .flags = FOLD | RD, .refusal = NO_LUKS },
+	{ .key = "luks.options", .flags = FOLD | RD, .refusal = NO_LUKS },
+	{ .key = "luks.key", .flags = FOLD | RD | VALUE, .set = set_luks_key },
 	{ .key = "ostree", .refusal = "OSTree deployments are not supported by this initrd" },
 	{ .key = "systemd.mount_extra", .flags = FOLD | RD, .refusal = "extra mounts are not supported by this initrd" },
 
