@@ -158,7 +158,7 @@ bench-mkinitrd: prepare ## how long and how large, beside dracut, mkosi-initrd, 
 HOST_DEPS := build/deps/host
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 HOST_FLAGS := $(REQUIRED) -I$(HOST_DEPS)/include -g -O1
-HOST_LIBS := -L$(HOST_DEPS)/lib -lcmocka -lcryptsetup -ldevmapper -lblkid -ljson-c -lkmod \
+HOST_LIBS := -L$(HOST_DEPS)/lib -lcmocka -lcryptsetup -largon2 -ldevmapper -lblkid -ljson-c -lkmod \
 	-ltss2-esys -ltss2-mu -ltss2-tcti-device \
 	-lmbedx509 -lmbedcrypto -lzstd -llz4 -lpthread
 UNIT := $(patsubst tests/unit/%.c,build/unit/%,$(sort $(wildcard tests/unit/test_*.c)))

@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* json.h - releases what json-c gives when a scope ends; see cleanup.h. */
+/* json.h - strict reading of JSON (RFC 8259), and release of what json-c gives when a scope ends;
+ * see cleanup.h. */
 #pragma once
 
 #include <json-c/json.h>
+
+/* Parses one object, not deeper than eight levels, behind which nothing follows. Refuses bad UTF-8
+ * and, in the outermost object, equal keys. The caller releases the object. On failure returns NULL
+ * and says why, in words that follow "...: "; without memory *ret_why is NULL. */
+struct json_object *json_parse_object(const char *text, const char **ret_why);
+
+/* The text of a string without a NUL in it, owned by value; else NULL. */
+const char *json_text(struct json_object *value);
 
 static inline void json_drop(struct json_object **o)
 {

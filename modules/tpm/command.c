@@ -96,14 +96,20 @@ TSS2_RC tpm_run(struct tpm *t, const uint8_t *command, size_t n, unsigned limit_
 	return rc;
 }
 
-TSS2_RC command_run(struct tpm *t, struct command *c, size_t n, struct tpm_answer *ret)
+TSS2_RC command_run_within(struct tpm *t, struct command *c, unsigned limit_ms, size_t n,
+			   struct tpm_answer *ret)
 {
 	TSS2_RC rc;
 
 	c->bytes[SIZE_AT + 2] = (uint8_t)(c->n >> 8);
 	c->bytes[SIZE_AT + 3] = (uint8_t)c->n;
-	rc = tpm_run(t, c->bytes, c->n, TPM_COMMAND_MS, ret);
+	rc = tpm_run(t, c->bytes, c->n, limit_ms, ret);
 	return rc == TSS2_RC_SUCCESS && ret->n < n ? TSS2_TCTI_RC_MALFORMED_RESPONSE : rc;
+}
+
+TSS2_RC command_run(struct tpm *t, struct command *c, size_t n, struct tpm_answer *ret)
+{
+	return command_run_within(t, c, TPM_COMMAND_MS, n, ret);
 }
 
 TSS2_RC command_do(struct tpm *t, struct command *c)
@@ -111,4 +117,13 @@ TSS2_RC command_do(struct tpm *t, struct command *c)
 	struct tpm_answer ignored;
 
 	return command_run(t, c, COMMAND_HEADER_BYTES, &ignored);
+}
+
+void command_flush(struct tpm *t, uint32_t handle)
+{
+	/* The handle is no handle here but a parameter, which looks the same. */
+	struct command c;
+
+	command_begin_with(&c, false, TPM2_CC_FlushContext, handle);
+	(void)command_do(t, &c);
 }

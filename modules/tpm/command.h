@@ -53,5 +53,12 @@ TSS2_RC tpm_run(struct tpm *t, const uint8_t *command, size_t n, unsigned limit_
 /* Sets the size and runs it, at most TPM_COMMAND_MS. A shorter answer than n is no answer. */
 TSS2_RC command_run(struct tpm *t, struct command *c, size_t n, struct tpm_answer *ret);
 
+/* The same with another limit, for what takes a TPM long. */
+TSS2_RC command_run_within(struct tpm *t, struct command *c, unsigned limit_ms, size_t n,
+			   struct tpm_answer *ret);
+
 /* For what has no answer but a code. */
 TSS2_RC command_do(struct tpm *t, struct command *c);
+
+/* Has the TPM forget a key or a session. */
+void command_flush(struct tpm *t, uint32_t handle);

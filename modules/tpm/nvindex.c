@@ -14,72 +14,21 @@ enum {
 	TYPE_EXTEND = 0x40, /* in the last byte of the attributes, with POLICYWRITE */
 };
 
-static void flush(struct tpm *t, uint32_t handle)
-{
-	/* The handle is no handle here but a parameter, which looks the same. */
-	struct command c;
-
-	command_begin_with(&c, false, TPM2_CC_FlushContext, handle);
-	(void)command_do(t, &c);
-}
-
 /* ---- the permit ---- */
 
-/* The handle of the key, which the caller flushes. */
-static TSS2_RC load_key(struct tpm *t, const struct pcr_key *k, uint32_t *ret)
+/* The reference counts by its digest. */
+static struct bytes reference(uint8_t digest[static PCR_DIGEST_BYTES])
 {
-	struct tpm_answer answer;
-	struct command c;
-	TSS2_RC rc;
-
-	command_begin(&c, false, TPM2_CC_LoadExternal);
-	command_put_16(&c, 0);      /* no private part */
-	command_put_sized(&c, k->public, sizeof(k->public));
-	command_put_32(&c, COMMAND_OWNER); /* tickets of no hierarchy are worth nothing */
-	rc = command_run(t, &c, COMMAND_HEADER_BYTES + 4, &answer);
-	if (rc == TSS2_RC_SUCCESS)
-		*ret = be32(answer.bytes + COMMAND_HEADER_BYTES);
-	return rc;
-}
-
-/* What a key signs here is the policy and its reference, of which only digests count. */
-static TSS2_RC verify(struct tpm *t, uint32_t key, const uint8_t digest[static PCR_DIGEST_BYTES],
-		      const uint8_t *signature, struct nvpcr_permit *p)
-{
-	struct tpm_answer answer;
-	struct command c;
-	TSS2_RC rc;
-
-	command_begin_with(&c, false, TPM2_CC_VerifySignature, key);
-	command_put_sized(&c, digest, PCR_DIGEST_BYTES);
-	command_put_16(&c, TPM2_ALG_RSASSA);
-	command_put_16(&c, SHA256);
-	command_put_sized(&c, signature, PCR_KEY_BYTES);
-	rc = command_run(t, &c, COMMAND_HEADER_BYTES + 1, &answer);
-	if (rc != TSS2_RC_SUCCESS)
-		return rc;
-	if (answer.n - COMMAND_HEADER_BYTES > sizeof(p->ticket))
-		return TSS2_TCTI_RC_IO_ERROR;
-	p->n_ticket = answer.n - COMMAND_HEADER_BYTES;
-	memcpy(p->ticket, answer.bytes + COMMAND_HEADER_BYTES, p->n_ticket);
-	return rc;
+	pcr_sha256(NVPCR_REF, strlen(NVPCR_REF), digest);
+	return (struct bytes){ digest, PCR_DIGEST_BYTES };
 }
 
 static int check_signature(struct tpm *t, const uint8_t *signature, struct nvpcr_permit *p,
 			   struct err *e)
 {
-	uint8_t both[2 * PCR_DIGEST_BYTES], digest[PCR_DIGEST_BYTES];
-	uint32_t key = 0;
-	TSS2_RC rc;
+	uint8_t ref[PCR_DIGEST_BYTES];
+	TSS2_RC rc = policy_verify(t, &p->key, p->policy, reference(ref), signature, &p->ticket);
 
-	memcpy(both, p->policy, PCR_DIGEST_BYTES);
-	pcr_sha256(NVPCR_REF, strlen(NVPCR_REF), both + PCR_DIGEST_BYTES);
-	pcr_sha256(both, sizeof(both), digest);
-	rc = load_key(t, &p->key, &key);
-	if (rc == TSS2_RC_SUCCESS) {
-		rc = verify(t, key, digest, signature, p);
-		flush(t, key);
-	}
 	return rc == TSS2_RC_SUCCESS ? 0 : tpm_failed(e, rc, "accept the PCR signature of this phase");
 }
 
@@ -147,26 +96,12 @@ static TSS2_RC start_session(struct tpm *t, uint32_t *ret)
 /* The first branch: PCR 11 as it is, which was signed. */
 static TSS2_RC show_permit(struct tpm *t, uint32_t session, const struct nvpcr_permit *p)
 {
-	uint8_t ref[PCR_DIGEST_BYTES], name[2 + PCR_DIGEST_BYTES] = { 0, SHA256 };
-	struct command c;
-	TSS2_RC rc;
+	uint8_t ref[PCR_DIGEST_BYTES];
+	TSS2_RC rc = policy_pcr(t, session, p->bank, 1u << PHASE_PCR);
 
-	pcr_sha256(NVPCR_REF, strlen(NVPCR_REF), ref);
-	pcr_sha256(p->key.public, sizeof(p->key.public), name + 2);
-	command_begin_with(&c, false, TPM2_CC_PolicyPCR, session);
-	command_put_16(&c, 0); /* whatever the value is */
-	command_put_32(&c, 1);
-	command_put_16(&c, p->bank);
-	command_put(&c, (const uint8_t[]){ 3, 0, 1 << (PHASE_PCR - 8), 0 }, 4);
-	rc = command_do(t, &c);
-	if (rc != TSS2_RC_SUCCESS)
-		return rc;
-	command_begin_with(&c, false, TPM2_CC_PolicyAuthorize, session);
-	command_put_sized(&c, p->policy, sizeof(p->policy));
-	command_put_sized(&c, ref, sizeof(ref));
-	command_put_sized(&c, name, sizeof(name));
-	command_put(&c, p->ticket, p->n_ticket);
-	return command_do(t, &c);
+	return rc == TSS2_RC_SUCCESS
+		       ? policy_authorize(t, session, &p->key, p->policy, reference(ref), &p->ticket)
+		       : rc;
 }
 
 /* The second one. */
@@ -182,13 +117,11 @@ static TSS2_RC show_written(struct tpm *t, uint32_t session)
 static TSS2_RC show_either(struct tpm *t, uint32_t session,
 			   const uint8_t authority[static PCR_DIGEST_BYTES])
 {
-	struct command c;
+	uint8_t branches[2][PCR_DIGEST_BYTES];
 
-	command_begin_with(&c, false, TPM2_CC_PolicyOR, session);
-	command_put_32(&c, 2);
-	command_put_sized(&c, authority, PCR_DIGEST_BYTES);
-	command_put_sized(&c, nvpcr_written, PCR_DIGEST_BYTES);
-	return command_do(t, &c);
+	memcpy(branches[0], authority, PCR_DIGEST_BYTES);
+	memcpy(branches[1], nvpcr_written, PCR_DIGEST_BYTES);
+	return policy_or(t, session, branches, 2);
 }
 
 /* permit: to begin it; NULL for what was begun. */
@@ -213,7 +146,7 @@ static TSS2_RC extend(struct tpm *t, uint32_t index, const struct nvpcr_permit *
 		rc = command_do(t, &c);
 	}
 	if (rc != TSS2_RC_SUCCESS)
-		flush(t, session);
+		command_flush(t, session);
 	return rc;
 }
 

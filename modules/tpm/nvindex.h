@@ -4,6 +4,7 @@
 #pragma once
 
 #include "modules/tpm/nvpcr.h"
+#include "modules/tpm/policy.h"
 #include "modules/tpm/tpm.h"
 
 /* A proof that the TPM took: this initrd, in this phase, is signed. */
@@ -12,8 +13,7 @@ struct nvpcr_permit {
 	uint16_t bank; /* whose PCR 11 it is about */
 	uint8_t authority[PCR_DIGEST_BYTES]; /* nvpcr_authority() */
 	uint8_t policy[PCR_DIGEST_BYTES];    /* what was signed */
-	size_t n_ticket;
-	uint8_t ticket[96]; /* TPMT_TK_VERIFIED */
+	struct policy_ticket ticket;
 };
 
 /* Finds what the vendor signed about PCR 11 as it is now, in one of the banks that are used, and

@@ -87,6 +87,14 @@ static bool is_hex_of(struct json_object *entry, const char *key,
 	       memcmp(bytes, digest, PCR_DIGEST_BYTES) == 0;
 }
 
+static bool has_reference(struct json_object *entry, const char *ref)
+{
+	struct json_object *found = NULL;
+
+	return json_object_object_get_ex(entry, "ref", &found) ? ref && strcmp(text_of(entry, "ref"), ref) == 0
+							       : !ref;
+}
+
 /* Which PCRs it is about need not be asked: those are in the policy. */
 int pcr_signature_find(struct bytes json, const struct pcr_key *k, const char *bank,
 		       const uint8_t policy[static PCR_DIGEST_BYTES], const char *ref,
@@ -105,11 +113,13 @@ int pcr_signature_find(struct bytes json, const struct pcr_key *k, const char *b
 	for (size_t i = 0; i < n && i < MAX_SIGNATURES; i++) {
 		struct json_object *entry = json_object_array_get_idx(list, i);
 
-		if (strcmp(text_of(entry, "ref"), ref) == 0 && is_hex_of(entry, "pol", policy) &&
+		if (has_reference(entry, ref) && is_hex_of(entry, "pol", policy) &&
 		    is_hex_of(entry, "pkfp", k->fingerprint) &&
 		    base64_decode(text_of(entry, "sig"), ret, PCR_KEY_BYTES) == PCR_KEY_BYTES)
 			return 0;
 	}
+	if (!ref)
+		return err_set(e, ERR_UNSUPPORTED, 0, "nothing is signed for this state of the machine");
 	return err_set(e, ERR_UNSUPPORTED, 0, "nothing is signed for this phase with the reference '%s'",
 		       ref);
 }

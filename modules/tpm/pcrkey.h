@@ -36,7 +36,7 @@ int pcr_key_parse(struct bytes pem, struct pcr_key *ret, struct err *e);
 void pcr_policy(uint16_t tpm_id, struct bytes value, uint8_t ret[static PCR_DIGEST_BYTES]);
 
 /* Looks for the signature by this key over this policy of this bank ("sha256") that has the
- * reference ref. It is not checked. Errors: ERR_UNSUPPORTED if there is none. */
+ * reference ref, or none if that is NULL. It is not checked. Errors: ERR_UNSUPPORTED if there is none. */
 int pcr_signature_find(struct bytes json, const struct pcr_key *k, const char *bank,
 		       const uint8_t policy[static PCR_DIGEST_BYTES], const char *ref,
 		       uint8_t ret[static PCR_KEY_BYTES], struct err *e);

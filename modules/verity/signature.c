@@ -8,7 +8,7 @@
 #include "init/core/cleanup.h"
 #include "init/core/json.h"
 
-enum { MAX_DEPTH = 8, MIN_HASH_BYTES = 16 };
+enum { MIN_HASH_BYTES = 16 };
 
 /* Copies the text before the NUL fill, without white space at its end. */
 static int copy_text(const uint8_t *p, size_t n, char **ret, struct err *e)
@@ -34,62 +34,25 @@ static int copy_text(const uint8_t *p, size_t n, char **ret, struct err *e)
 	return 0;
 }
 
-/* Counts the members of the outermost object of well-formed JSON. */
-static int count_members(const char *text)
-{
-	bool in_string = false;
-	int depth = 0, n = 0;
-
-	for (const char *p = text; *p; p++) {
-		if (in_string && *p == '\\')
-			p++; /* well-formed: something follows */
-		else if (*p == '"')
-			in_string = !in_string;
-		else if (in_string)
-			continue;
-		else if (*p == '{' || *p == '[')
-			depth++;
-		else if (*p == '}' || *p == ']')
-			depth--;
-		else if (*p == ':' && depth == 1)
-			n++;
-	}
-	return n;
-}
-
 static int parse_object(const char *text, struct json_object **ret, struct err *e)
 {
-	SCOPED(tokener_drop) struct json_tokener *tokener = json_tokener_new_ex(MAX_DEPTH);
-	SCOPED(json_drop) struct json_object *object = NULL;
+	const char *why;
+	struct json_object *object = json_parse_object(text, &why);
 
-	if (!tokener)
+	if (!object && !why)
 		return err_set(e, ERR_MEMORY, 0, "no memory to parse a signature");
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	object = json_tokener_parse_ex(tokener, text, (int)strlen(text) + 1);
-	if (json_tokener_get_error(tokener) != json_tokener_success)
-		return err_set(e, ERR_SIGNATURE_MALFORMED, 0, "signature is no JSON: %s",
-			       json_tokener_error_desc(json_tokener_get_error(tokener)));
-	if (!json_object_is_type(object, json_type_object))
-		return err_set(e, ERR_SIGNATURE_MALFORMED, 0, "signature is no JSON object");
-	/* The library keeps the last of equal keys; another reader might keep the first. */
-	if (count_members(text) != json_object_object_length(object))
-		return err_set(e, ERR_SIGNATURE_MALFORMED, 0, "signature has a key twice");
-	*ret = ptr_take(&object);
+	if (!object)
+		return err_set(e, ERR_SIGNATURE_MALFORMED, 0, "signature is no JSON: %s", why);
+	*ret = object;
 	return 0;
 }
 
 static int get_string(struct json_object *object, const char *key, const char **ret, struct err *e)
 {
-	struct json_object *value;
-	const char *text;
+	const char *text = json_text(json_object_object_get(object, key));
 
-	if (!json_object_object_get_ex(object, key, &value) ||
-	    !json_object_is_type(value, json_type_string))
+	if (!text)
 		return err_set(e, ERR_SIGNATURE_MALFORMED, 0, "signature has no text '%s'", key);
-	text = json_object_get_string(value);
-	if (strlen(text) != (size_t)json_object_get_string_len(value))
-		return err_set(e, ERR_SIGNATURE_MALFORMED, 0, "'%s' of the signature has a NUL",
-			       key);
 	*ret = text;
 	return 0;
 }

@@ -28,11 +28,50 @@ struct wire {
 	struct bytes reply;     /* to the command that was sent, if it is not swtpm's */
 	bool no_ecc;            /* swtpm knows no elliptic curve */
 	unsigned *n_sent;
+	struct tap *tap;
+};
+
+/* Somebody on the wire between us and swtpm, at one command of a kind. */
+struct tap {
+	uint32_t code;       /* of the command */
+	size_t spoil_at;     /* its answer has another bit there, if not 0 */
+	struct bytes before; /* another command comes before it, once */
+	uint32_t last;       /* code of the command that was sent */
+	unsigned n;          /* how many of this kind there were */
+	size_t n_heard;      /* of all that went both ways */
+	uint8_t heard[65536];
 };
 
 #define BYTES(text) { (const uint8_t *)(text), sizeof(text) - 1 }
 /* Two resets, one restart. */
 #define CLOCK BYTES("\x80\x01\0\0\0\x23\0\0\0\0" "12345678" "12345678" "\0\0\0\2" "\0\0\0\1" "\1")
+
+static inline void tap_hear(struct tap *tap, const uint8_t *p, size_t n)
+{
+	assert_true(tap->n_heard + n <= sizeof(tap->heard));
+	memcpy(tap->heard + tap->n_heard, p, n);
+	tap->n_heard += n;
+}
+
+static inline void tap_send(struct wire *w, const uint8_t *p, size_t n)
+{
+	uint8_t answer[4096];
+
+	tap_hear(w->tap, p, n);
+	w->tap->last = (uint32_t)p[6] << 24 | (uint32_t)p[7] << 16 | (uint32_t)p[8] << 8 | p[9];
+	if (w->tap->last != w->tap->code || w->tap->n++ > 0 || !w->tap->before.p)
+		return;
+	assert_int_equal(write_full(w->fd, w->tap->before.p, w->tap->before.n), 0);
+	assert_in_range(read(w->fd, answer, sizeof(answer)), 10, sizeof(answer));
+	assert_memory_equal(answer + 6, "\0\0\0\0", 4);
+}
+
+static inline void tap_receive(struct tap *tap, uint8_t *p, size_t n)
+{
+	tap_hear(tap, p, n);
+	if (tap->last == tap->code && tap->spoil_at && tap->spoil_at < n)
+		p[tap->spoil_at] ^= 1;
+}
 
 static inline TSS2_RC wire_transmit(TSS2_TCTI_CONTEXT *c, size_t n, const uint8_t *p)
 {
@@ -53,6 +92,8 @@ static inline TSS2_RC wire_transmit(TSS2_TCTI_CONTEXT *c, size_t n, const uint8_
 			w->answer = w->after;
 		w->reply = w->answer;
 	}
+	if (w->tap)
+		tap_send(w, p, n);
 	return w->fd < 0 || write_full(w->fd, p, n) == 0 ? TSS2_RC_SUCCESS : TSS2_TCTI_RC_IO_ERROR;
 }
 
@@ -81,6 +122,8 @@ static inline TSS2_RC wire_receive(TSS2_TCTI_CONTEXT *c, size_t *n, uint8_t *p, 
 	if (got < 10)
 		return TSS2_TCTI_RC_IO_ERROR;
 	*n = (size_t)got;
+	if (w->tap)
+		tap_receive(w->tap, p, *n);
 	return TSS2_RC_SUCCESS;
 }
 
@@ -139,21 +182,36 @@ static inline void emulator_power_off(struct emulator *em)
 	waitpid(em->pid, NULL, 0);
 }
 
-/* False if there is no swtpm here. */
-static inline bool emulator_start(struct emulator *em)
+/* With the state of another one, of which this is the file, or a new one. False if there is no swtpm
+ * here. */
+static inline bool emulator_start_with(struct emulator *em, const char *state)
 {
 	static const char *const nothing[] = { NULL };
+	SCOPED(mem_free) char *content = NULL;
+	char path[64];
+	struct err e;
 	int pair[2];
+	size_t n;
 
 	if (system("command -v swtpm >/dev/null") != 0)
 		return false;
 	tree_make(nothing, em->root);
 	snprintf(em->log, sizeof(em->log), "%s/run/log/measure.log", em->root);
+	if (state) {
+		snprintf(path, sizeof(path), "%s/tpm2-00.permall", em->root);
+		assert_code(file_read(AT_FDCWD, state, 65536, &content, &n, &e), &e, ERR_NONE, state);
+		assert_code(file_write(path, 0600, content, n, &e), &e, ERR_NONE, path);
+	}
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	em->fd = pair[0];
 	em->its_fd = pair[1];
 	emulator_power_on(em, "not-need-init,startup-clear");
 	return true;
+}
+
+static inline bool emulator_start(struct emulator *em)
+{
+	return emulator_start_with(em, NULL);
 }
 
 static inline void emulator_stop(struct emulator *em)

@@ -167,6 +167,8 @@ static void finds_the_signature(void **state)
 		{ "no such bank", "sha1", "enter-initrd", "initrd", ERR_UNSUPPORTED },
 		{ "another phase", "sha256", "leave-initrd", "initrd", ERR_UNSUPPORTED },
 		{ "another use", "sha256", "enter-initrd", "host", ERR_UNSUPPORTED },
+		{ "no reference", "sha256", "enter-initrd", NULL, ERR_NONE },
+		{ "an empty one, which is not none", "sha256", "enter-initrd", "", ERR_UNSUPPORTED },
 	};
 	SCOPED(mem_free) char *pem = read_text(KEYS "rsa2048.pub");
 	SCOPED(mem_free) char *json = read_text(KEYS "signed.json");
