@@ -26,7 +26,10 @@ HARDEN := -fstack-protector-strong -fstack-clash-protection -ffunction-sections 
 	-fno-asynchronous-unwind-tables -ffile-prefix-map=$(CURDIR)=.
 
 CORE := $(sort $(wildcard init/core/*.c))
-MODULES := $(sort $(wildcard modules/*/*.c))
+# One program has the first, the other the second, whose functions are the same.
+LUKS := $(filter-out modules/luks/absent.c,$(sort $(wildcard modules/luks/*.c)))
+NO_LUKS := modules/luks/absent.c
+MODULES := $(filter-out $(LUKS) $(NO_LUKS),$(sort $(wildcard modules/*/*.c)))
 INIT := $(sort $(wildcard init/*.c))
 HOOKS := $(sort $(wildcard hooks/*.c))
 MKINITRD := $(sort $(wildcard mkinitrd/*.c))
@@ -61,7 +64,7 @@ MKINITRD_LIBS := -lkmod -lzstd -llz4 -lblkid -ljson-c -lmbedx509 -lmbedcrypto -l
 
 ## Building
 
-all: build/init build/slipway-mkinitrd build/slipway build/slipway-debug ## build init and all that goes with it
+all: build/init build/init-luks build/slipway-mkinitrd build/slipway build/slipway-debug ## build both inits and all that goes with them
 
 # ci/deps/build stamps what it built; a second call returns at once.
 $(CC_STATIC):
@@ -77,14 +80,25 @@ report_objs := $(patsubst %.c,build/obj/%.o,$(CORE) $(REPORT))
 debug_objs := $(patsubst %.c,build/obj/%.o,$(DEBUG))
 mkinitrd_objs := $(patsubst %.c,build/obj/%.o,$(CORE) $(JUDGES) $(MKINITRD))
 
-build/init.debug: $(init_objs)
-	$(say) LD $@
-	$(Q)$(CC_STATIC) -Wl,--gc-sections -Wl,-O1 $(NOTE) -L$(DEPS)/lib -o $@ $(init_objs) $(INIT_LIBS)
+$(DEPS)/lib/libcryptsetup-luks.a:
+	$(Q)ci/deps/build $(TRIPLET)
 
-build/init: build/init.debug
+build/init.debug: $(init_objs) $(NO_LUKS:%.c=build/obj/%.o)
+build/init-luks.debug: $(init_objs) $(LUKS:%.c=build/obj/%.o) $(DEPS)/lib/libcryptsetup-luks.a
+build/init-luks.debug: INIT_LIBS := $(filter-out -lcryptsetup,$(INIT_LIBS))
+
+build/init.debug build/init-luks.debug:
+	$(say) LD $@
+	$(Q)$(CC_STATIC) -Wl,--gc-sections -Wl,-O1 $(NOTE) -L$(DEPS)/lib -o $@ $^ $(INIT_LIBS)
+
+# At most as large as it is worth.
+build/init: MAX_BYTES := 737280
+build/init-luks: MAX_BYTES := 921600
+
+build/init build/init-luks: build/%: build/%.debug
 	$(say) STRIP $@
 	$(Q)strip -s -R .comment -R .note.gnu.property -o $@ $<
-	$(Q)ci/check-binary $@
+	$(Q)ci/check-binary $@ $(MAX_BYTES)
 
 build/slipway-mkinitrd: $(mkinitrd_objs)
 	$(say) LD $@
@@ -161,7 +175,7 @@ UNIT := $(patsubst tests/unit/%.c,build/unit/%,$(sort $(wildcard tests/unit/test
 COMPONENT := $(patsubst tests/component/%.c,build/component/%,$(sort $(wildcard tests/component/test_*.c)))
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 # Everything but the mains, which the tests replace.
-HOST_SOURCES := $(CORE) $(MODULES) $(HOOKS) $(filter-out init/main.c,$(INIT)) $(filter-out mkinitrd/main.c,$(MKINITRD)) \
+HOST_SOURCES := $(CORE) $(MODULES) $(LUKS) $(HOOKS) $(filter-out init/main.c,$(INIT)) $(filter-out mkinitrd/main.c,$(MKINITRD)) \
 	$(filter-out report/main.c,$(REPORT)) $(filter-out debug/main.c,$(DEBUG))
 
 $(HOST_DEPS)/lib/libmbedcrypto.a:
@@ -279,6 +293,7 @@ doc = $(prefix)/share/doc/slipway
 install: all $(MANPAGES) ## into $(DESTDIR)$(PREFIX)
 	install -D -m 755 build/init $(prefix)/lib/slipway/init
 	install -D -m 755 build/slipway-debug $(prefix)/lib/slipway/slipway-debug
+	install -D -m 755 build/init-luks $(prefix)/lib/slipway/init-luks
 	install -D -m 755 build/slipway-mkinitrd $(prefix)/bin/slipway-mkinitrd
 	install -D -m 755 build/slipway $(prefix)/bin/slipway
 	install -D -m 755 -t $(prefix)/bin tests/lib/slipway-smoke

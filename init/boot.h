@@ -18,6 +18,7 @@
 #include "modules/inputs/firmware.h"
 #include "modules/inputs/options.h"
 #include "modules/kernel/kernel.h"
+#include "modules/luks/luks.h"
 #include "modules/root/root.h"
 #include "modules/tpm/nvpcr.h"
 #include "modules/tpm/tpm.h"
@@ -51,7 +52,8 @@ struct boot {
 	struct extensions *extensions;   /* extend; NULL if there are none */
 	struct disk disk;                /* discover */
 	struct verity_set set;           /* choose */
-	struct volume *root;             /* prove */
+	struct volume *root;             /* prove; or, where the policy lets it be encrypted alone, */
+	struct luks_volume *unlocked;    /* prove */
 	struct purpose purpose;          /* assemble */
 	struct extensions *root_extensions; /* extend-root; NULL if there are none */
 	struct root_tree tree;           /* check */

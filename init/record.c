@@ -17,6 +17,7 @@
 #include "modules/inputs/firmware.h"
 #include "modules/inputs/last_failure.h"
 #include "modules/kernel/kernel.h"
+#include "modules/luks/luks.h"
 #include "modules/tpm/tpm.h"
 #include "modules/trust/verdict.h"
 #include "modules/verity/set.h"
@@ -409,7 +410,18 @@ void record_policy(struct record *r, const struct policy *p, const struct policy
 	}
 }
 
-void record_root(struct record *r, const struct volume *v, const char *filesystem)
+static struct json_object *new_luks(const struct luks_volume *v)
+{
+	struct json_object *luks = json_object_new_object();
+
+	put_text(luks, "uuid", luks_uuid(v));
+	put_text(luks, "unlocked_by", luks_by(v));
+	put_number(luks, "keyslot", (uint64_t)luks_slot(v));
+	return luks;
+}
+
+void record_root(struct record *r, const struct volume *v, const struct luks_volume *unlocked,
+		 const char *filesystem)
 {
 	static const char *const proofs[] = {
 		[PROOF_ROOT_HASH] = "roothash",
@@ -418,10 +430,12 @@ void record_root(struct record *r, const struct volume *v, const char *filesyste
 	};
 	struct json_object *o = section(r, "root");
 
-	put_text(o, "device", volume_path(v));
-	put_text(o, "roothash", volume_root_hash(v));
-	put_text(o, "proven_by", proofs[volume_proof(v)]);
-	put_text(o, "certificate", *volume_signer(v) ? volume_signer(v) : NULL);
+	put_text(o, "device", v ? volume_path(v) : luks_path(unlocked));
+	put_text(o, "roothash", v ? volume_root_hash(v) : NULL);
+	put_text(o, "proven_by", v ? proofs[volume_proof(v)] : NULL);
+	put_text(o, "certificate", v && *volume_signer(v) ? volume_signer(v) : NULL);
+	if (unlocked)
+		put(o, "luks", new_luks(unlocked));
 	put_text(o, "filesystem", filesystem);
 }
 

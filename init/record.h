@@ -25,6 +25,7 @@ struct policy_verdicts;
 struct tpm;
 struct verity_set;
 struct volume;
+struct luks_volume;
 
 struct record *record_new(void);
 
@@ -64,7 +65,9 @@ void record_disk(struct record *r, const struct disk *d);
 void record_set(struct record *r, const struct disk *d, const struct verity_set *s);
 /* What the policy said in this stage. */
 void record_policy(struct record *r, const struct policy *p, const struct policy_verdicts *all);
-void record_root(struct record *r, const struct volume *v, const char *filesystem);
+/* Of the two one is NULL: proven, or unlocked. */
+void record_root(struct record *r, const struct volume *v, const struct luks_volume *unlocked,
+		 const char *filesystem);
 /* version is its IMAGE_VERSION, "" if it has none. */
 void record_os(struct record *r, const char *os, const char *version, const char *init);
 

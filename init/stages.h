@@ -48,6 +48,13 @@ int enter_nvpcrs(struct boot *b, struct err *e);
 /* Measures the root into the NvPCR of verity, if that was begun. Errors: ERR_TPM_FAILED. */
 int measure_root(struct boot *b, struct err *e);
 
+/* Whether the set's data is a LUKS volume that nothing proves: noted in b->set. Errors: those of
+ * disk_open_partition(). */
+int look_for_luks(struct boot *b, struct err *e);
+
+/* Opens it, and measures whose it is. Errors: those of luks_open(). */
+int open_luks(struct boot *b, struct err *e);
+
 /* Ends what extend began: for the leave stage, which must know whether it worked. */
 int end_extensions(struct boot *b, struct err *e);
 

@@ -48,7 +48,9 @@ int stage_leave(struct boot *b, struct err *e)
 	if (rc >= 0)
 		rc = end_extensions(b, e);
 	if (rc >= 0)
-		rc = handover_dm_device(dps_name(b->set.designator), volume_dev(b->root), b->tree.has_dm_rules, e);
+		rc = handover_dm_device(dps_name(b->set.designator),
+					b->unlocked ? luks_dev(b->unlocked) : volume_dev(b->root),
+					b->tree.has_dm_rules, e);
 	if (rc >= 0)
 		rc = handover_base_tree(SYSROOT, e);
 	if (rc >= 0)

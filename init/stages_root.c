@@ -160,6 +160,10 @@ int stage_choose(struct boot *b, struct err *e)
 	record_set(b->record, &b->disk, rc < 0 ? NULL : &b->set);
 	if (rc < 0)
 		return rc;
+	if (!b->set.root_hash_bytes)
+		rc = look_for_luks(b, e);
+	if (rc < 0)
+		return rc;
 	rc = dps_check_version(b->set.data, b->config.minimum_version, e);
 	if (rc < 0)
 		return rc;
@@ -196,33 +200,37 @@ int stage_prove(struct boot *b, struct err *e)
 		.arg = b->kernel,
 	};
 	struct policy_verdicts achieved = { 0 };
-	int rc = volume_prove(&request, &b->root, e);
+	int rc = b->set.encrypted ? open_luks(b, e) : volume_prove(&request, &b->root, e);
 
 	/* What was achieved counts, not what the disk seemed to promise. */
 	if (rc >= 0)
-		rc = policy_judge(&b->policy, verity_policy(b->set.designator), volume_uses(b->root),
+		rc = policy_judge(&b->policy, verity_policy(b->set.designator),
+				  b->unlocked ? USE_ENCRYPTED : volume_uses(b->root),
 				  b->set.data->attributes, b->set.data->label, &achieved, e);
 	record_policy(b->record, &b->policy, &achieved);
-	return rc < 0 ? rc : measure_root(b, e);
+	return rc < 0 || b->unlocked ? rc : measure_root(b, e);
 }
 
 void undo_prove(struct boot *b)
 {
 	volume_close(b->root);
 	b->root = NULL;
+	luks_close(b->unlocked);
+	b->unlocked = NULL;
 }
 
 /* ---- assemble ---- */
 
 static int find_filesystem(const struct boot *b, char type[static FILESYSTEM_NAME_BYTES], struct err *e)
 {
-	SCOPED(fd_close) int fd = open(volume_path(b->root), O_RDONLY | O_CLOEXEC);
+	const char *path = b->unlocked ? luks_path(b->unlocked) : volume_path(b->root);
+	SCOPED(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	const struct options *o = &b->options;
 	const char *wished = o->has_usr ? o->usr_type : o->root_type;
 	int rc;
 
 	if (fd < 0)
-		return err_set(e, ERR_ROOT_MOUNT, errno, "open '%s'", volume_path(b->root));
+		return err_set(e, ERR_ROOT_MOUNT, errno, "open '%s'", path);
 	rc = filesystem_probe(fd, 0, 0, type, e);
 	if (rc >= 0 && *wished && strcmp(wished, type) != 0)
 		return err_set(e, ERR_ROOT_MOUNT, 0, "the %s is '%s', and %sfstype= says '%s'",
@@ -236,6 +244,8 @@ int stage_assemble(struct boot *b, struct err *e)
 	const struct options *o = &b->options;
 	const struct root_request request = {
 		.volume = b->root,
+		.unlocked = b->unlocked,
+		.writable = o->writable && !(b->set.data->attributes & POLICY_READ_ONLY),
 		.filesystem = type,
 		.options = o->has_usr ? o->usr_flags : o->root_flags,
 		.tmpfs = o->has_usr ? o->root_flags : NULL,
@@ -252,12 +262,13 @@ int stage_assemble(struct boot *b, struct err *e)
 		rc = kernel_require(b->kernel, type, e);
 	if (rc >= 0 && !o->has_usr && o->volatile_mode == VOLATILE_OVERLAY)
 		rc = kernel_require(b->kernel, "overlay", e);
-	if (rc >= 0 && o->writable && !o->has_usr)
-		log_warning("'rw' is ignored: a proven root cannot be written to");
+	if (rc >= 0 && o->writable && !o->has_usr && (!b->unlocked || !request.writable))
+		log_warning("'rw' is ignored: %s", b->unlocked ? "the partition is marked as read-only" :
+							   "a proven root cannot be written to");
 	if (rc >= 0)
 		rc = root_mount(&request, e);
 	if (rc >= 0)
-		record_root(b->record, b->root, type);
+		record_root(b->record, b->root, b->unlocked, type);
 	return rc;
 }
 
@@ -289,7 +300,7 @@ static int check_purpose(const struct boot *b, struct err *e)
 
 	if (rc >= 0)
 		rc = purpose_check_partition(&b->purpose, b->set.data, e);
-	if (rc >= 0)
+	if (rc >= 0 && b->set.hash)
 		rc = purpose_check_partition(&b->purpose, b->set.hash, e);
 	return rc;
 }

@@ -16,6 +16,9 @@ struct words {
 	size_t n;
 };
 
+#define OPTIONS_INIT "/usr/lib/slipway/init"
+#define OPTIONS_INIT_LUKS OPTIONS_INIT "-luks"
+
 struct build_options {
 	const char *output;
 	const char *sysroot;    /* "" is the machine's own root */
@@ -32,6 +35,7 @@ struct build_options {
 	const char *profile;    /* that is known: profile_known() */
 	struct compression compression;
 	uint32_t time;          /* of every file, from SOURCE_DATE_EPOCH */
+	bool luks;              /* what opens encrypted roots is packed, too */
 	bool dry_run, verbose, help, print_config;
 	struct words kernels;   /* versions, each once */
 	struct words modules;   /* NAME, +NAME or -NAME; the last word about a name alone */

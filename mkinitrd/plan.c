@@ -244,6 +244,12 @@ static int want_row(struct closure *c, const struct profile_row *row, const char
 	return 0;
 }
 
+/* What init-luks asks for, and the CPU's own code for it. */
+static const struct profile_row luks_rows[] = {
+	{ "dm-crypt", PROFILE_MISSED }, { "aes_generic", PROFILE_SOFT }, { "ecb", PROFILE_MISSED },
+	{ "xts", PROFILE_MISSED },      { "crypto-aes", PROFILE_SOFT },
+};
+
 static int want_modules(struct closure *c, const struct build_options *o, struct err *e)
 {
 	SCOPED(profile_done) struct profile p = { 0 };
@@ -259,6 +265,8 @@ static int want_modules(struct closure *c, const struct build_options *o, struct
 	}
 	for (size_t n = 0; n < p.n && rc == 0; n++)
 		rc = want_row(c, &p.rows[n], p.why, e);
+	for (size_t n = 0; o->luks && n < sizeof(luks_rows) / sizeof(*luks_rows) && rc == 0; n++)
+		rc = want_row(c, &luks_rows[n], "--luks", e);
 	return rc;
 }
 
@@ -282,7 +290,7 @@ static int add_modules(struct initrd *i, const struct build_options *o, const ch
 
 static bool wants_modules(const struct build_options *o)
 {
-	if (strcmp(o->profile, "none") != 0)
+	if (strcmp(o->profile, "none") != 0 || o->luks)
 		return true;
 	for (size_t n = 0; n < o->modules.n; n++)
 		if (o->modules.v[n][0] != '-')
@@ -301,7 +309,8 @@ int plan_initrd(const struct build_options *o, struct progress *p, struct initrd
 		struct err *e)
 {
 	SCOPED(initrd_done) struct initrd i = { 0 };
-	int rc = add_frame(&i, o->init, e);
+	bool luks = o->luks && strcmp(o->init, OPTIONS_INIT) == 0;
+	int rc = add_frame(&i, luks ? OPTIONS_INIT_LUKS : o->init, e);
 
 	if (rc == 0)
 		rc = add_identity(&i, o->os_release, o->debug_shell, e);

@@ -207,8 +207,9 @@ static void show_root(FILE *out, struct json_object *r)
 		plain(out, record_text(root, "filesystem"));
 		fputs(" on ", out);
 		plain(out, record_text(root, "device"));
-		fputs(", proven by ", out);
-		plain(out, record_text(root, "proven_by"));
+		fputs(record_text(root, "proven_by") ? ", proven by " : ", encrypted, unlocked by ", out);
+		plain(out, record_text(root, "proven_by") ? record_text(root, "proven_by") :
+							  record_text(record_object(root, "luks"), "unlocked_by"));
 		putc('\n', out);
 		line(out, "  roothash", record_text(root, "roothash"));
 		line(out, "  signer", record_text(root, "certificate"));

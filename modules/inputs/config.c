@@ -149,6 +149,16 @@ static bool set_root_extensions(struct config *c, const char *value)
 	return set_flag(&c->root_extensions, value);
 }
 
+static bool set_luks_prompt(struct config *c, const char *value)
+{
+	return set_flag(&c->luks_prompt, value);
+}
+
+static bool set_luks_key(struct config *c, const char *value)
+{
+	return digests_add(&c->luks_keys, value, 32, 32);
+}
+
 static bool set_exitrd(struct config *c, const char *value)
 {
 	return set_flag(&c->exitrd, value);
@@ -213,6 +223,8 @@ static const struct {
 	{ "minimum-version", set_minimum_version },
 	{ "secure-boot", set_secure_boot },
 	{ "lockdown", set_lockdown },
+	{ "luks-prompt", set_luks_prompt },
+	{ "luks-volume-key", set_luks_key },
 	{ "exitrd", set_exitrd },
 	{ "root-extensions", set_root_extensions },
 	{ "hook-scripts", set_hook_scripts },

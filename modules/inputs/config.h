@@ -49,6 +49,8 @@ struct config {
 	bool secure_boot_required;
 	enum lockdown lockdown; /* what the kernel must have at least */
 	bool root_extensions; /* those in the new root are merged over it */
+	bool luks_prompt; /* a person may type a passphrase for an encrypted root */
+	struct digests luks_keys; /* HMAC-SHA256 of the volume keys that it may have; none: any */
 	bool exitrd; /* the host finds this program at its end, to take down what it stood on */
 	bool hook_scripts;    /* hooks may be scripts, which an interpreter runs */
 	bool hook_extensions; /* extensions may bring hooks */

@@ -215,6 +215,14 @@ static int set_usr_hash(struct options *o, const char *value, struct err *e)
 	return set_hash(o, "usrhash", value, e);
 }
 
+/* Of the forms of systemd the one that needs no other volume and no other disk. */
+static int set_luks_key(struct options *o, const char *value, struct err *e)
+{
+	if (value[0] != '/' || strchr(value, ':'))
+		return err_set(e, ERR_UNSUPPORTED, 0, "'luks.key=%.80s' is no file of this initrd", value);
+	return copy_text(o->luks_key, sizeof(o->luks_key), "luks.key", value, e);
+}
+
 /* What is not understood counts as no. */
 static int set_allow_user_space(struct options *o, const char *value, struct err *e)
 {
@@ -316,7 +324,7 @@ static int set_failure_delay(struct options *o, const char *value, struct err *e
 
 #define NO_OPTIONS "dm-verity options are not supported by this initrd"
 #define BY_HASH "the partitions are found by the root hash"
-#define NO_LUKS "encrypted roots are not supported by this initrd"
+#define NO_LUKS "only the root that discovery finds is opened by this initrd"
 #define NO_SHELL "no word opens a shell; it is ignored"
 
 static const struct rule rules[] = {
@@ -365,7 +373,8 @@ static const struct rule rules[] = {
 	{ .key = "luks.uuid", .flags = FOLD | RD, .refusal = NO_LUKS },
 	{ .key = "luks.name", .flags = FOLD | RD, .refusal = NO_LUKS },
 	{ .key = "luks.data", .flags = FOLD | RD, .refusal = NO_LUKS },
-	{ .key = "luks.key", .flags = FOLD | RD, .refusal = NO_LUKS },
+	{ .key = "luks.options", .flags = FOLD | RD, .refusal = NO_LUKS },
+	{ .key = "luks.key", .flags = FOLD | RD | VALUE, .set = set_luks_key },
 	{ .key = "ostree", .refusal = "OSTree deployments are not supported by this initrd" },
 	{ .key = "systemd.mount_extra", .flags = FOLD | RD, .refusal = "extra mounts are not supported by this initrd" },
 

@@ -39,6 +39,7 @@ struct options {
 	size_t root_hash_bytes;   /* 0: none given */
 	bool has_root_hash;       /* roothash= */
 	bool verity;              /* systemd.verity= */
+	char luks_key[256];       /* luks.key=, a file of the initrd; "" for the usual one */
 	bool gpt_auto;            /* systemd.gpt_auto= */
 	bool allow_user_space;    /* systemd.allow_userspace_verity= */
 	char image_policy[1024];  /* systemd.image_policy=, "" if none */

@@ -116,12 +116,12 @@ static int take(struct root_options *o, const char *word, size_t n, struct err *
 	return 0;
 }
 
-int root_options_parse(const char *filesystem, const char *text, struct root_options *ret,
-		       struct err *e)
+int root_options_parse(const char *filesystem, const char *text, bool writable,
+		       struct root_options *ret, struct err *e)
 {
-	struct root_options o = { .flags = MS_RDONLY | MS_NODEV };
+	struct root_options o = { .flags = MS_NODEV | (writable ? 0 : MS_RDONLY) };
 
-	for (size_t i = 0; i < sizeof(no_replay) / sizeof(*no_replay); i++)
+	for (size_t i = 0; !writable && i < sizeof(no_replay) / sizeof(*no_replay); i++)
 		if (strcmp(filesystem, no_replay[i].filesystem) == 0)
 			snprintf(o.data, sizeof(o.data), "%s", no_replay[i].option);
 	for (const char *at = text; at && *at;) {

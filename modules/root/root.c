@@ -28,6 +28,22 @@ static int make_dir(const char *path, struct err *e)
 	return 0;
 }
 
+static const char *path_of(const struct root_request *r)
+{
+	return r->unlocked ? luks_path(r->unlocked) : volume_path(r->volume);
+}
+
+static dev_t dev_of(const struct root_request *r)
+{
+	return r->unlocked ? luks_dev(r->unlocked) : volume_dev(r->volume);
+}
+
+static bool is_writable(const struct root_request *r)
+{
+	return r->unlocked && r->writable && r->volatile_mode != VOLATILE_YES &&
+	       r->volatile_mode != VOLATILE_OVERLAY;
+}
+
 static int mount_error(const struct root_request *r, const char *target, int errnum,
 		       struct err *e)
 {
@@ -36,7 +52,7 @@ static int mount_error(const struct root_request *r, const char *target, int err
 		return err_set(e, ERR_ROOT_MOUNT, 0,
 			       "the kernel has no driver for file system '%s'", r->filesystem);
 	return err_set(e, ERR_ROOT_MOUNT, errnum, "mount '%s' (%s) at '%s'",
-		       volume_path(r->volume), r->filesystem, target);
+		       path_of(r), r->filesystem, target);
 }
 
 /* Here, because an overlay shows the attributes of the layer above. */
@@ -57,10 +73,10 @@ static int read_purpose(const char *target, struct purpose *ret, struct err *e)
 
 static int mount_volume(const struct root_request *r, const char *target, struct err *e)
 {
-	const char *path = volume_path(r->volume);
+	const char *path = path_of(r);
 	struct root_options o;
 	const char *rest;
-	int rc = root_options_parse(r->filesystem, r->options, &o, e);
+	int rc = root_options_parse(r->filesystem, r->options, is_writable(r), &o, e);
 
 	if (rc == 0)
 		rc = make_dir(target, e);
@@ -81,7 +97,7 @@ static int mount_tmpfs(const char *target, const char *options, struct err *e)
 {
 	struct root_options o;
 	char data[sizeof(o.data) + 64];
-	int rc = root_options_parse("tmpfs", options, &o, e);
+	int rc = root_options_parse("tmpfs", options, false, &o, e);
 
 	if (rc == 0)
 		rc = make_dir(target, e);
@@ -100,7 +116,7 @@ static int lay_overlay(const struct root_request *r, struct err *e)
 	/* What rootflags= takes away, the layer above must not give back. */
 	static const unsigned long narrowing = MS_NODEV | MS_NOSUID | MS_NOEXEC | MS_NOSYMFOLLOW;
 	struct root_options o;
-	int rc = root_options_parse(r->filesystem, r->options, &o, e);
+	int rc = root_options_parse(r->filesystem, r->options, false, &o, e);
 
 	if (rc == 0)
 		rc = mount_tmpfs(SCRATCH, NULL, e);
@@ -140,7 +156,7 @@ static int lay_usr(const struct root_request *r, struct err *e)
 	usr = open(SCRATCH "/usr", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (usr < 0)
 		return err_set(e, ERR_ROOT_MOUNT, errno, "open the directory '/usr' of '%s'",
-			       volume_path(r->volume));
+			       path_of(r));
 	snprintf(from, sizeof(from), "/proc/self/fd/%d", usr);
 	if (mount(from, SYSROOT "/usr", NULL, MS_BIND | MS_REC, NULL) < 0)
 		return err_set(e, ERR_ROOT_MOUNT, errno, "bind '/usr' into the volatile root");
@@ -176,7 +192,7 @@ static int lay_volatile(const struct root_request *r, struct err *e)
 	int rc = r->volatile_mode == VOLATILE_OVERLAY ? lay_overlay(r, e) : lay_usr(r, e);
 
 	forget_scratch();
-	return rc < 0 ? rc : link_volatile(volume_dev(r->volume), e);
+	return rc < 0 ? rc : link_volatile(dev_of(r), e);
 }
 
 static int lay_root(const struct root_request *r, struct err *e)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* root.h - makes the new root tree from a proven volume, and checks it. */
+/* root.h - makes the new root tree from a proven volume, or an unlocked one, and checks it. */
 #pragma once
 
 #include <limits.h>
@@ -8,20 +8,24 @@
 
 #include "init/core/err.h"
 #include "modules/inputs/options.h"
+#include "modules/luks/luks.h"
 #include "modules/root/os_release.h"
 #include "modules/root/purpose.h"
 #include "modules/verity/volume.h"
 
 struct root_request {
-	const struct volume *volume;
+	const struct volume *volume; /* proven; or, as the policy allows, */
+	const struct luks_volume *unlocked;
 	const char *filesystem; /* as probed and allowed, or rootfstype= */
 	const char *options;    /* rootflags=, or mount.usrflags= */
 	const char *tmpfs;      /* not NULL: the volume is /usr, on a tmpfs with these options */
 	enum volatile_mode volatile_mode; /* of a root */
+	bool writable; /* what is proven never is */
 	struct purpose *ret_purpose; /* what the file system says it is for; checked by the caller */
 };
 
-/* Mounts the volume read-only, nodev, at /sysroot, and lays the volatile layer
+/* Mounts the volume nodev and, unless it is an unlocked one that shall be writable, read-only at
+ * /sysroot, and lays the volatile layer
  * over it, with /run/systemd/volatile-root; or a volume that is /usr on a new tmpfs.
  * On failure everything is unmounted. Errors: ERR_ROOT_MOUNT, ERR_CMDLINE (the options). */
 int root_mount(const struct root_request *request, struct err *e);

@@ -319,7 +319,17 @@ bool tpm_is_plain(const char *text)
 	return strlen(text) < TPM_MAX_TEXT_BYTES;
 }
 
-static int hash(const struct banks *banks, const char *text, struct measurement *ret, struct err *e)
+static int digest(mbedtls_md_type_t type, struct bytes key, const char *text, uint8_t *ret)
+{
+	const mbedtls_md_info_t *md = mbedtls_md_info_from_type(type);
+
+	return key.p ? mbedtls_md_hmac(md, key.p, key.n, (const uint8_t *)text, strlen(text), ret) :
+		       mbedtls_md(md, (const uint8_t *)text, strlen(text), ret);
+}
+
+/* With a key it is an HMAC. */
+static int hash(const struct banks *banks, struct bytes key, const char *text, struct measurement *ret,
+		struct err *e)
 {
 	for (size_t i = 0; i < banks->n; i++) {
 		const struct bank *bank = banks->at[i];
@@ -327,8 +337,7 @@ static int hash(const struct banks *banks, const char *text, struct measurement 
 
 		d->bank = bank->name;
 		d->n_bytes = bank->n_bytes;
-		if (mbedtls_md(mbedtls_md_info_from_type((mbedtls_md_type_t)bank->md), (const uint8_t *)text,
-			       strlen(text), d->bytes) != 0)
+		if (digest((mbedtls_md_type_t)bank->md, key, text, d->bytes) != 0)
 			return err_set(e, ERR_TPM_FAILED, 0, "hash '%s' with %s", text, bank->name);
 	}
 	ret->n_digests = banks->n;
@@ -399,8 +408,8 @@ static int extend_used(struct tpm *t, const struct measurement *m, const void *a
 	return extend(t, &t->used, m, e);
 }
 
-int tpm_measure(struct tpm *t, unsigned pcr, const char *text, const char *event_type,
-		struct measurement *ret, struct err *e)
+int tpm_measure_keyed(struct tpm *t, unsigned pcr, struct bytes key, const char *text,
+		      const char *event_type, struct measurement *ret, struct err *e)
 {
 	struct measurement m = { .pcr = pcr };
 	int rc;
@@ -408,7 +417,7 @@ int tpm_measure(struct tpm *t, unsigned pcr, const char *text, const char *event
 	if (pcr >= TPM_N_PCRS || !tpm_is_plain(text))
 		return err_set(e, ERR_TPM_FAILED, 0, "the text cannot be measured into PCR %u",
 			       pcr);
-	rc = hash(&t->used, text, &m, e);
+	rc = hash(&t->used, key, text, &m, e);
 	if (rc < 0)
 		return rc;
 	m.start_us = now_us();
@@ -420,10 +429,16 @@ int tpm_measure(struct tpm *t, unsigned pcr, const char *text, const char *event
 	return 0;
 }
 
+int tpm_measure(struct tpm *t, unsigned pcr, const char *text, const char *event_type,
+		struct measurement *ret, struct err *e)
+{
+	return tpm_measure_keyed(t, pcr, (struct bytes){ 0 }, text, event_type, ret, e);
+}
+
 int tpm_close_unused(struct tpm *t, unsigned pcr, const char *text, struct err *e)
 {
 	struct measurement m = { .pcr = pcr };
-	int rc = t->unused.n ? hash(&t->unused, text, &m, e) : 0;
+	int rc = t->unused.n ? hash(&t->unused, (struct bytes){ 0 }, text, &m, e) : 0;
 
 	if (rc < 0 || t->unused.n == 0)
 		return rc;

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "init/core/bytes.h"
 #include "init/core/err.h"
 
 struct tpm;
@@ -45,6 +46,10 @@ int tpm_open(const char *device, uint32_t banks, unsigned pcr, const char *log_p
  * Errors: ERR_TPM_FAILED. */
 int tpm_measure(struct tpm *t, unsigned pcr, const char *text, const char *event_type,
 		struct measurement *ret, struct err *e);
+
+/* The same with the HMAC of the text by this key, of which nothing is logged. */
+int tpm_measure_keyed(struct tpm *t, unsigned pcr, struct bytes key, const char *text,
+		      const char *event_type, struct measurement *ret, struct err *e);
 
 /* Extends pcr with the hash of the text in the banks that the TPM has and the firmware does
  * not use: else anybody could later bring it there to any value, as signed policies know one

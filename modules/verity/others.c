@@ -158,12 +158,12 @@ int verity_set_check(const struct gpt *gpt, const struct verity_set *set,
 	data_rc = policy_judge(policy, d, verity_set_uses(set), set->data->attributes,
 			       set->data->label, ret, &data);
 	others_rc = others_check(gpt, set, policy, ret, &others);
-	/* Whatever a policy allows. */
-	if (!set->root_hash_bytes) {
+	/* Whatever a policy allows. Encrypted data beside a hash partition was meant to be proven, too. */
+	if (!set->root_hash_bytes && (!set->encrypted || has_hash_partition(gpt, set->designator))) {
 		ret->of[0].refused = true;
 		return no_root_hash(gpt, set, e);
 	}
-	if (!set->signature && !(policy->use[d] & USE_VERITY))
+	if (!set->encrypted && !set->signature && !(policy->use[d] & USE_VERITY))
 		return err_set(e, ERR_SIGNATURE_MISSING, 0,
 			       "partition %u '%s' has no signature, and the policy demands one",
 			       set->data->number, set->data->label);

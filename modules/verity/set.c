@@ -252,6 +252,6 @@ void verity_set_done(struct verity_set *set)
 unsigned verity_set_uses(const struct verity_set *set)
 {
 	if (!set->root_hash_bytes)
-		return USE_UNPROTECTED;
+		return set->encrypted ? USE_ENCRYPTED : USE_UNPROTECTED;
 	return USE_VERITY | (set->signature ? USE_SIGNED : 0);
 }

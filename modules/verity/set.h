@@ -19,7 +19,8 @@ struct verity_set {
 	const struct partition *data, *hash;
 	const struct partition *signature; /* NULL if there is none */
 	uint8_t root_hash[VERITY_MAX_HASH_BYTES];
-	size_t root_hash_bytes; /* 0: nothing protects the data */
+	size_t root_hash_bytes; /* 0: nothing proves the data */
+	bool encrypted; /* set by whoever has looked at the data: it is a LUKS volume */
 	struct verity_signature parsed; /* if signature is set */
 	struct dps_verdicts verdicts;
 };

@@ -42,7 +42,8 @@ def fingerprint(name: str) -> str:
     return text.strip().partition("=")[2].replace(":", "").lower()
 
 
-def boots(got: Result, warning: str = "", start: dict[str, str] | None = None) -> None:
+def boots(got: Result, warning: str = "", start: dict[str, str] | None = None,
+          words: tuple[str, ...] = ("enter-initrd", "leave-initrd")) -> None:
     """The real systemd of the root runs, and the record agrees; a warning may be expected.
 
     `start` is what PCR 11 is before our first word, by bank: where a stub measured its UKI.
@@ -57,7 +58,7 @@ def boots(got: Result, warning: str = "", start: dict[str, str] | None = None) -
         assert any(re.search(warning, text) for text in got.record["warnings"]), \
             got.record["warnings"]
     if got.pcrs:
-        measured(got, ["enter-initrd", "leave-initrd"], start)
+        measured(got, list(words), start)
 
 
 def refused(got: Result, code: str, stage: str, says: str = "", end: str = "reboot",

@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		return 0;
 	memcpy(text, p, n);
 	text[n] = '\0';
-	if (root_options_parse("btrfs", text, &o, &e) == 0 &&
+	if (root_options_parse("btrfs", text, false, &o, &e) == 0 &&
 	    ((o.flags & (MS_RDONLY | MS_NODEV)) != (MS_RDONLY | MS_NODEV) || strstr(o.data, ",device=")))
 		abort();
 	free(text);

@@ -15,6 +15,7 @@ PAGES = {p.name for folder in ("init", "hooks", "mkinitrd", "report", "tests/lib
 DOC = "share/doc/slipway"
 FILES = {
     "lib/slipway/init": 0o755,
+    "lib/slipway/init-luks": 0o755,
     "lib/slipway/slipway-debug": 0o755,
     "bin/slipway-mkinitrd": 0o755,
     "bin/slipway": 0o755,

@@ -53,7 +53,7 @@ static void option_cases(void **state)
 		const char *name = cases[i].text ? cases[i].text : "(null)";
 		struct root_options o = { 0 };
 		struct err e;
-		int rc = root_options_parse(cases[i].filesystem, cases[i].text, &o, &e);
+		int rc = root_options_parse(cases[i].filesystem, cases[i].text, false, &o, &e);
 
 		assert_code(rc, &e, cases[i].code, name);
 		if (o.flags != cases[i].flags || strcmp(o.data, cases[i].data) != 0)
@@ -70,11 +70,28 @@ static void option_length(void **state)
 	(void)state;
 	memset(text, 'a', sizeof(text));
 	text[ROOT_OPTIONS_BYTES - 2] = '\0';
-	assert_int_equal(root_options_parse("erofs", text, &o, &e), 0);
+	assert_int_equal(root_options_parse("erofs", text, false, &o, &e), 0);
 	assert_string_equal(o.data, text);
 	text[ROOT_OPTIONS_BYTES - 2] = 'a';
 	text[ROOT_OPTIONS_BYTES] = '\0';
-	assert_int_equal(root_options_parse("erofs", text, &o, &e), -ERR_CMDLINE);
+	assert_int_equal(root_options_parse("erofs", text, false, &o, &e), -ERR_CMDLINE);
+}
+
+/* What is not proven may be written to, and then its journal has to be replayed. */
+static void writable(void **state)
+{
+	static const struct { const char *text; unsigned long flags; } said[] = {
+		{ NULL, MS_NODEV }, { "rw", MS_NODEV }, { "ro", MS_NODEV | MS_RDONLY },
+	};
+	struct root_options o;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(said) / sizeof(*said); i++) {
+		assert_int_equal(root_options_parse("ext4", said[i].text, true, &o, &e), 0);
+		assert_int_equal(o.flags, said[i].flags);
+		assert_string_equal(o.data, "");
+	}
 }
 
 static void loosening_is_said(void **state)
@@ -86,7 +103,7 @@ static void loosening_is_said(void **state)
 	(void)state;
 	while (log_warning_at(n))
 		n++;
-	assert_int_equal(root_options_parse("erofs", "noatime,rw", &o, &e), 0);
+	assert_int_equal(root_options_parse("erofs", "noatime,rw", false, &o, &e), 0);
 	assert_non_null(log_warning_at(n));
 	assert_non_null(strstr(log_warning_at(n), "'rw'"));
 }
@@ -96,6 +113,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(option_cases),
 		UNIT_TEST(option_length),
+		UNIT_TEST(writable),
 		UNIT_TEST(loosening_is_said),
 	};
 

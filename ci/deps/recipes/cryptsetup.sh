@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# libcryptsetup for verity, plain and integrity; LUKS and foreign disk formats answer "not supported".
+# libcryptsetup twice: for verity, plain and integrity, and with LUKS 2 as well. Foreign disk formats and
+# LUKS 1 answer "not supported".
 set -eux
 
 # Of LUKS 1 the header is called otherwise than the driver
@@ -10,8 +11,9 @@ for format in tcrypt/tcrypt bitlk/bitlk fvault2/fvault2 loopaes/loopaes luks1/ke
 	python3 "$DEPS/stub" "lib/$format"
 done
 
-# Nothing opens LUKS 2 yet, and its driver is a quarter of the library: where no type and no header is
-# of that kind, the linker leaves it out
+# The driver of LUKS 2 is a quarter of the library: where no type and no header is of that kind, the
+# linker leaves it out
+cp lib/setup.c with-luks.c
 sed -i -e '/^static int isLUKS2(/,/^}/s/return .*/return 0;/' \
 	-e '/^static int _crypt_load_luks(/,/^{/s/^{/{\n\treturn -ENOTSUP;/' lib/setup.c
 
@@ -33,5 +35,8 @@ make -j"$JOBS" libcryptsetup.la
 
 # argon2: a TPM's PIN may be stretched with it
 "$SEAL" "$PREFIX/lib/libcryptsetup.a" 'crypt_*' 'argon2*' .libs/libcryptsetup.a
+cp with-luks.c lib/setup.c
+make libcryptsetup.la
+"$SEAL" "$PREFIX/lib/libcryptsetup-luks.a" 'crypt_*' 'argon2*' .libs/libcryptsetup.a
 install -m 644 lib/libcryptsetup.h lib/crypto_backend/argon2/argon2.h "$PREFIX/include/"
 sed 's/ mbedtls / mbedcrypto /' lib/libcryptsetup.pc >"$PREFIX/lib/pkgconfig/libcryptsetup.pc"

@@ -23,6 +23,7 @@ DEMO = BUILD / "demo"  # what `slipway-lab demo` promises to its users
 
 # What the lab needs from the rest of the project.
 INIT = BUILD / "init"
+INIT_LUKS = BUILD / "init-luks"
 MKINITRD = BUILD / "slipway-mkinitrd"
 DEBUG = BUILD / "slipway-debug"  # only debug images have it
 

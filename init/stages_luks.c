@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* An encrypted root: what it takes to open it, and what is measured of it. */
+#include "init/stages.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "init/core/cleanup.h"
+#include "init/core/file.h"
+#include "init/core/log.h"
+#include "modules/tpm/nvindex.h"
+
+/* In no signed phase path, as in fail.c. */
+#define CAP_WORD "slipway-not-by-tpm"
+
+int look_for_luks(struct boot *b, struct err *e)
+{
+	SCOPED(fd_close) int fd = disk_open_partition(&b->disk, b->set.data, e);
+	static const char magic[] = "LUKS\xba\xbe";
+	char start[sizeof(magic) - 1];
+	int rc = fd < 0 ? fd : pread_full(fd, start, sizeof(start), 0, e);
+
+	if (rc == 0)
+		b->set.encrypted = memcmp(start, magic, sizeof(start)) == 0;
+	return rc;
+}
+
+struct unlocking {
+	struct boot *boot;
+	const char *lent;
+};
+
+static int need(void *arg, const char *module, struct err *e)
+{
+	struct unlocking *u = arg;
+
+	return kernel_require(u->boot->kernel, module, e);
+}
+
+static int lend_credentials(void *arg, const char **ret, struct err *e)
+{
+	struct unlocking *u = arg;
+	int rc = u->lent ? 0 : boot_lend_credentials(u->boot, &u->lent, e);
+
+	*ret = u->lent;
+	return rc;
+}
+
+/* Whoever holds the disk can put a volume there to which he knows the passphrase. From here on the
+ * TPM gives out nothing that is sealed to a phase of this image. */
+static int cap(void *arg, struct err *e)
+{
+	struct unlocking *u = arg;
+
+	return boot_measure(u->boot, CAP_WORD, "slipway-not-by-tpm", e);
+}
+
+static void note(void *arg, const struct measurement *m)
+{
+	struct unlocking *u = arg;
+
+	log_info("measured the key of the %s into PCR %u", dps_name(u->boot->set.designator), m->pcr);
+	record_measurement(u->boot->record, m);
+}
+
+/* Which key slot, and whether the TPM opened it: systemd has a name for no other way. */
+static int measure_slot(struct boot *b, struct err *e)
+{
+	const struct nvpcr *n = nvpcrs_find(&b->nvpcrs, "cryptsetup");
+	char word[160];
+	struct measurement m;
+	int rc;
+
+	if (!n || !n->begun)
+		return 0;
+	snprintf(word, sizeof(word), "cryptsetup-keyslot:%s:%s:%s:%d", dps_name(b->set.designator),
+		 luks_uuid(b->unlocked), strcmp(luks_by(b->unlocked), "tpm2") == 0 ? "tpm2" : "",
+		 luks_slot(b->unlocked));
+	rc = nvpcr_measure(b->tpm, n, b->nvpcr_authority, word, "keyslot", &m, e);
+	if (rc >= 0)
+		record_measurement(b->record, &m);
+	return rc;
+}
+
+int open_luks(struct boot *b, struct err *e)
+{
+	SCOPED(fd_close) int fd = disk_open_partition(&b->disk, b->set.data, e);
+	struct unlocking u = { .boot = b };
+	const struct luks_request request = {
+		.name = dps_name(b->set.designator),
+		.partition = fd,
+		.partition_bytes = b->set.data->n_lbas * b->disk.sector_bytes,
+		.read_only = b->set.data->attributes & POLICY_READ_ONLY,
+		.tpm = b->tpm,
+		.key_file = *b->options.luks_key ? b->options.luks_key : NULL,
+		.may_ask = b->config.luks_prompt,
+		.keys = &b->config.luks_keys,
+		.need = need,
+		.credentials = lend_credentials,
+		.not_by_tpm = cap,
+		.measured = note,
+		.arg = &u,
+	};
+	int rc = fd < 0 ? fd : 0;
+
+	if (rc == 0)
+		rc = luks_open(&request, &b->unlocked, e);
+	if (u.lent)
+		credentials_take_back(u.lent);
+	if (rc < 0)
+		return rc;
+	log_info("opened the %s by key slot %d: %s", request.name, luks_slot(b->unlocked),
+		 luks_by(b->unlocked));
+	return measure_slot(b, e);
+}
