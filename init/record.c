@@ -9,95 +9,15 @@
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
 #include "init/core/log.h"
-#include "init/core/text.h"
 #include "init/port.h"
-#include "modules/disk/disk.h"
-#include "modules/disk/dps.h"
+#include "init/record_json.h"
 #include "modules/extension/extension.h"
 #include "modules/inputs/firmware.h"
 #include "modules/inputs/last_failure.h"
 #include "modules/kernel/kernel.h"
-#include "modules/luks/luks.h"
 #include "modules/tpm/tpm.h"
-#include "modules/trust/verdict.h"
-#include "modules/verity/set.h"
-#include "modules/verity/volume.h"
 
 enum { RECORD_SCHEMA = 1 };
-
-struct record {
-	struct json_object *top;
-	struct json_object *stage; /* the one that runs; borrowed from top */
-};
-
-/* json-c's add functions take ownership of the value and accept NULL as null. */
-static void put(struct json_object *o, const char *key, struct json_object *value)
-{
-	if (o)
-		json_object_object_add(o, key, value);
-}
-
-/* JSON is UTF-8, and a text may have been cut within a character. */
-static struct json_object *new_text(const char *text)
-{
-	SCOPED(mem_free) char *copy = text ? strdup(text) : NULL;
-
-	if (!copy)
-		return NULL;
-	text_sanitize(copy);
-	return json_object_new_string(copy);
-}
-
-static void put_text(struct json_object *o, const char *key, const char *text)
-{
-	put(o, key, new_text(text));
-}
-
-static void put_number(struct json_object *o, const char *key, uint64_t n)
-{
-	put(o, key, json_object_new_int64((int64_t)n));
-}
-
-static void put_times(struct json_object *o, uint64_t start_us, uint64_t duration_us)
-{
-	put_number(o, "start_us", start_us);
-	put_number(o, "duration_us", duration_us);
-}
-
-static void put_bool(struct json_object *o, const char *key, bool b)
-{
-	put(o, key, json_object_new_boolean(b));
-}
-
-/* The array top[key], made on first use. */
-static struct json_object *array(struct record *r, const char *key)
-{
-	struct json_object *a = NULL;
-
-	if (!r || json_object_object_get_ex(r->top, key, &a))
-		return a;
-	a = json_object_new_array();
-	put(r->top, key, a);
-	return a;
-}
-
-static struct json_object *append(struct json_object *a)
-{
-	struct json_object *o = a ? json_object_new_object() : NULL;
-
-	if (o)
-		json_object_array_add(a, o);
-	return o;
-}
-
-static struct json_object *section(struct record *r, const char *key)
-{
-	struct json_object *o = r ? json_object_new_object() : NULL;
-
-	if (o)
-		put(r->top, key, o);
-	return o;
-}
 
 struct record *record_new(void)
 {
@@ -356,96 +276,6 @@ void record_modules(struct record *r, const struct module_load *m, size_t n)
 		if (m[i].errnum)
 			put_number(o, "errno", (uint64_t)m[i].errnum);
 	}
-}
-
-void record_disk(struct record *r, const struct disk *d)
-{
-	struct json_object *o = section(r, "disk");
-
-	put_text(o, "name", d->name);
-	put_number(o, "sector_size", d->sector_bytes);
-	put_text(o, "gpt", d->gpt.which == GPT_PRIMARY ? "primary" : "backup");
-}
-
-static void put_partition(struct json_object *a, const struct partition *p, const char *verdict)
-{
-	struct json_object *o = append(a);
-	char text[UUID_TEXT_BYTES];
-
-	put_number(o, "number", p->number);
-	put_text(o, "name", *p->devname ? p->devname : NULL);
-	put_text(o, "type", dps_type_name(&p->type));
-	put_text(o, "uuid", uuid_format(&p->uuid, text));
-	put_text(o, "label", p->label);
-	put_text(o, "verdict", verdict);
-}
-
-void record_set(struct record *r, const struct disk *d, const struct verity_set *s)
-{
-	struct json_object *a = r ? json_object_new_array() : NULL;
-
-	if (!a)
-		return;
-	put(r->top, "partitions", a); /* in the place of those of an attempt before */
-	for (size_t i = 0; i < d->gpt.n_partitions; i++)
-		put_partition(a, &d->gpt.partitions[i], s ? s->verdicts.why[i] : NULL);
-}
-
-void record_policy(struct record *r, const struct policy *p, const struct policy_verdicts *all)
-{
-	struct json_object *a = all->n ? array(r, "policy") : NULL;
-
-	for (size_t i = 0; i < all->n; i++) {
-		const struct policy_verdict *v = &all->of[i];
-		struct json_object *o = append(a);
-		char text[POLICY_WORDS_BYTES];
-
-		put(o, "stage", r ? json_object_get(json_object_object_get(r->stage, "name")) : NULL);
-		put_text(o, "partition", policy_designator_name(v->designator));
-		put_text(o, "found", verdict_found(p, v, text, sizeof(text)));
-		put_text(o, "allowed", policy_words(p, v->designator, text, sizeof(text)));
-		put_text(o, "rule", verdict_rule(p, v));
-		put_text(o, "of", verdict_source(p, v));
-		put_text(o, "verdict", v->refused ? "refused" : "accepted");
-	}
-}
-
-static struct json_object *new_luks(const struct luks_volume *v)
-{
-	struct json_object *luks = json_object_new_object();
-
-	put_text(luks, "uuid", luks_uuid(v));
-	put_text(luks, "unlocked_by", luks_by(v));
-	put_number(luks, "keyslot", (uint64_t)luks_slot(v));
-	return luks;
-}
-
-void record_root(struct record *r, const struct volume *v, const struct luks_volume *unlocked,
-		 const char *filesystem)
-{
-	static const char *const proofs[] = {
-		[PROOF_ROOT_HASH] = "roothash",
-		[PROOF_CERTIFICATE] = "certificate",
-		[PROOF_KERNEL] = "kernel",
-	};
-	struct json_object *o = section(r, "root");
-
-	put_text(o, "device", v ? volume_path(v) : luks_path(unlocked));
-	put_text(o, "roothash", v ? volume_root_hash(v) : NULL);
-	put_text(o, "proven_by", v ? proofs[volume_proof(v)] : NULL);
-	put_text(o, "certificate", v && *volume_signer(v) ? volume_signer(v) : NULL);
-	if (unlocked)
-		put(o, "luks", new_luks(unlocked));
-	put_text(o, "filesystem", filesystem);
-}
-
-void record_os(struct record *r, const char *os, const char *version, const char *init)
-{
-	if (!r)
-		return;
-	put_text(r->top, "os", os);
-	put_text(r->top, "image_version", *version ? version : NULL);
-	put_text(r->top, "init", init);
 }
 
 void record_attempt(struct record *r, const char *attempt, const char *stage, const struct err *e,

@@ -82,8 +82,12 @@ def declaration_in_page(page: str) -> Facts:
     return dict.fromkeys(items(page.split(".Ss The declaration")[1].split(".Ss")[0], 1))
 
 
+def record_in_code() -> str:
+    return "".join(text_of(f"init/record{part}") for part in (".c", "_json.h", "_root.c"))
+
+
 def members_in_code() -> Facts:
-    code = text_of("init/record.c")
+    code = record_in_code()
     return dict.fromkeys(re.findall(r"(?:r->top|array\(r|section\(r), \"(\w+)\"", code))
 
 
@@ -92,7 +96,7 @@ def members_in_page(page: str) -> Facts:
 
 
 def inner_members_in_code() -> Facts:
-    return dict.fromkeys(re.findall(r"put\w*\(o, \"(\w+)\"", text_of("init/record.c")))
+    return dict.fromkeys(re.findall(r"put\w*\(o, \"(\w+)\"", record_in_code()))
 
 
 def inner_members_in_page(page: str) -> Facts:
