@@ -178,6 +178,6 @@ def direct(image: Path, *, initrd: Path | None = None, append: str = "", name: s
     made = demo() if initrd is None else None
     # QEMU's PVH loader lays the initrd over the ACPI tables when a TPM makes them longer.
     kernel = "vmlinux" if more.get("tpm", "none") == "none" else "vmlinuz"
-    return Spec(name=name, kernel=tools.kernel() / "boot" / kernel,
-                initrd=initrd or made.initrd, append=f"{DIRECT} {append}".strip(),
+    more.setdefault("kernel", tools.kernel() / "boot" / kernel)
+    return Spec(name=name, initrd=initrd or made.initrd, append=f"{DIRECT} {append}".strip(),
                 drives=[Drive(image, bus=bus, sector_size=sector_size)], **more)
