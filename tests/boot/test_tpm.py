@@ -9,7 +9,7 @@ import pytest
 import chain
 import predicted
 from expect import MEASURE, RUNNING, boots, measured, refused
-from lab import paths, steps, tpm
+from lab import LabError, paths, steps, tpm
 from lab.judge import READY
 
 REQUIRED, OPTIONAL = "tpm=required\n", "tpm=optional\n"
@@ -161,6 +161,58 @@ def test_tpm_that_stalls_at_its_key_is_waited_for(lab, demo, boot):
         lab.When(ENTERED, pause_tpm=True), lab.When(ENTERED, after=10, pause_tpm=False)]))
     boots(got)
     assert got.seen(RUNNING) - got.seen(ENTERED) > 9, "it was not paused"
+
+
+def test_tpm_that_is_reset_in_between(lab, demo, boot):
+    """Its PCRs are as new, and whoever did that could measure the initrd's words once more."""
+    got = boot(lab.direct(demo.disk, append=MEASURE, tpm="on", until=RUNNING, when=[
+        lab.When(ENTERED, reset_tpm=True)], **conf("failure-delay=0\n")))
+    assert got.failure == "TPM_FAILED" and got.record["failure"]["stage"] == "leave", got.explain()
+    assert "was reset in the middle of the boot" in got.record["failure"]["what"]
+    assert got.end == "reboot" and not got.seen(RUNNING)
+    assert got.pcrs["sha256"][11] == pcr_11("leave-initrd", "slipway-failed")
+
+
+def tpm2(path, *words):
+    """A program of tpm2-tools with this TPM, and nothing of it left in there."""
+    steps.run([f"tpm2_{words[0]}", f"--tcti=swtpm:path={path}", *words[1:]])
+    steps.run(["tpm2_flushcontext", f"--tcti=swtpm:path={path}", "--transient-object"])
+
+
+def is_locked_out(path):
+    """What the TPM says of itself."""
+    said = steps.run(["tpm2_getcap", f"--tcti=swtpm:path={path}", "properties-variable"])
+    return bool(re.search(rb"inLockout: +1", said.stdout))
+
+
+@pytest.mark.parametrize("guesses", [3, 0])
+def test_tpm_that_was_locked_out(lab, demo, boot, tmp_path, guesses):
+    """By wrong passwords in an earlier boot. It measures as ever, and stays what it is."""
+    seen = []
+
+    def guess(emulator):
+        at = {name: tmp_path / name for name in ("parent", "public", "private", "sealed", "secret")}
+        at["secret"].write_bytes(b"x")
+        with emulator.served() as path:
+            tpm2(path, "createprimary", "-Q", "-C", "o", "-c", at["parent"])
+            tpm2(path, "create", "-Q", "-C", at["parent"], "-u", at["public"], "-r", at["private"],
+                 "-p", "right", "-i", at["secret"])
+            tpm2(path, "load", "-Q", "-C", at["parent"], "-u", at["public"], "-r", at["private"],
+                 "-c", at["sealed"])
+            tpm2(path, "dictionarylockout", "--setup-parameters", "--max-tries=3",
+                 "--recovery-time=7000", "--lockout-recovery-time=9")
+            for _ in range(guesses):
+                with pytest.raises(LabError, match="0x0000098e"):
+                    tpm2(path, "unseal", "-c", at["sealed"], "-p", "wrong")
+            seen.append(is_locked_out(path))
+
+    def look(emulator):
+        with emulator.served() as path:
+            seen.append(is_locked_out(path))
+
+    boots(boot(lab.direct(demo.disk, append=MEASURE, tpm="on", until=RUNNING, prepare_tpm=guess,
+                          with_tpm=look)))
+    assert seen == [guesses == 3] * 2
 
 
 def test_event_log_in_the_running_system(lab, demo, boot):
