@@ -132,6 +132,21 @@ def with_files(image: Path, files: dict[str, bytes | None], out: Path) -> Path:
     return out
 
 
+def beside(name: str, image: Path, out: Path, files: dict[str, bytes] | None = None,
+           *words: str) -> Path:
+    """An initrd and behind it a cpio with NAME.c, compiled, for rdinit=/NAME, and other files."""
+    stage, here = out.with_name(out.name + ".stage"), Path(__file__).parent
+    stage.mkdir()
+    steps.run([paths.BUILD / "deps/x86_64-linux-musl/bin/slipway-cc", "-Os", *words, "-o",
+               stage / name, here / f"{name}.c", here / "beside.c"])
+    for file, content in (files or {}).items():
+        (stage / file).write_bytes(content)
+    first = image.read_bytes()
+    out.write_bytes(first + bytes(-len(first) % 4) + archive(stage))
+    shutil.rmtree(stage)
+    return out
+
+
 def handed_over(image: Path, extensions: list[Path], out: Path) -> Path:
     """An initrd and behind it what systemd-stub adds: a cpio with /.extra/sysext and confext."""
     return with_files(image, {

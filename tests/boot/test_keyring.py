@@ -9,35 +9,24 @@ import pytest
 
 import chain
 from expect import boots, direct, refused
-from lab import paths, steps, tools
+from lab import steps, tools
 
 # Without the first the kernel seals it itself, as it is: empty.
 UNSEALED, REQUIRED = "dm_verity.keyring_unsealed=1", "dm_verity.require_signatures=1"
-COMPILER = paths.BUILD / "deps/x86_64-linux-musl/bin/slipway-cc"
-
-
-@pytest.fixture(scope="module")
-def program(lab, tmp_path_factory) -> Path:
-    """A folder with a program that comes with another key when the root is mounted."""
-    stage = tmp_path_factory.mktemp("late")
-    steps.run([COMPILER, "-Os", "-o", stage / "late_key", Path(__file__).with_name("late_key.c")])
-    steps.run(["openssl", "x509", "-in", lab.key("attacker").cert, "-outform", "der",
-               "-out", stage / "late.der"])
-    return stage
 
 
 @pytest.fixture
-def start(lab, boot, program, tmp_path):
+def start(lab, boot, tmp_path):
     """`start(disk, words, signers)`: boot with Linux of another suite."""
 
     def run(disk: Path, words: str, *signers: str):
         kernel = tools.kernel_newer()
         image = chain.initrd(f"newer-kernel-{'-'.join(signers)}", sysroot=kernel,
                              certs=tuple(lab.key(name).cert for name in signers))
-        first = image.read_bytes()
-        (tmp_path / "initrd").write_bytes(first + bytes(-len(first) % 4) + chain.archive(program))
-        return boot(direct(disk, f"rdinit=/late_key {words}", initrd=tmp_path / "initrd",
-                           kernel=kernel / "boot/vmlinuz"))
+        another = steps.run(["openssl", "x509", "-in", lab.key("attacker").cert, "-outform", "der"])
+        return boot(direct(disk, f"rdinit=/late_key {words}", kernel=kernel / "boot/vmlinuz",
+                           initrd=chain.beside("late_key", image, tmp_path / "initrd",
+                                               {"late.der": another.stdout})))
 
     return run
 

@@ -2,14 +2,13 @@
 """Measuring: without a TPM, with one, with one that is announced and does not work."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 import chain
 import predicted
 from expect import MEASURE, RUNNING, boots, measured, refused
-from lab import LabError, paths, steps, tpm
+from lab import LabError, steps, tpm
 from lab.judge import READY
 
 REQUIRED, OPTIONAL = "tpm=required\n", "tpm=optional\n"
@@ -96,6 +95,21 @@ def test_failure_caps_pcr_11(lab, boot, tmp_path, kinds, append, words, code, st
     assert got.failure == code and got.record["failure"]["stage"] == stage, got.explain()
     assert sorted(got.pcrs) == ["sha1", "sha256"] and got.end == "reboot"
     measured(got, words)
+
+
+@pytest.mark.parametrize("words, code", [("", ""), ("slipway.timeout=2", "TPM_MISSING")],
+                         ids=["in-time", "too-late"])
+def test_device_that_is_late(lab, demo, boot, tmp_path, words, code):
+    """It is waited for, and nothing is measured before, nor left out."""
+    image = chain.beside("late_tpm", demo.initrd, tmp_path / "initrd")
+    got = boot(lab.direct(demo.disk, initrd=image, append=f"{MEASURE} rdinit=/late_tpm {words}",
+                          tpm="on", until=RUNNING))
+    if code:
+        assert got.failure == code and got.record["failure"]["stage"] == "tpm", got.explain()
+        assert not got.seen(RUNNING) and got.pcrs["sha256"][11] == "00" * 32
+    else:
+        boots(got)
+        assert got.seen("waiting for .*/dev/tpmrm0") < got.seen(ENTERED)
 
 
 DEAD = [  # how it dies, then the stage and code without mercy
@@ -235,17 +249,6 @@ def test_event_log_in_the_running_system(lab, demo, boot):
     assert mode and mode[1] == "-rw-------", "the sticky bit would say that a record is missing"
 
 
-def without_room(demo, folder, *words):
-    """The demo's initrd, with a program that leaves no room in /run."""
-    (folder / "stage").mkdir()
-    steps.run([paths.BUILD / "deps/x86_64-linux-musl/bin/slipway-cc", "-Os", *words, "-o",
-               folder / "stage/fill", Path(__file__).with_name("fill.c")])
-    first = demo.initrd.read_bytes()
-    image = folder / "initrd"
-    image.write_bytes(first + bytes(-len(first) % 4) + chain.archive(folder / "stage"))
-    return image
-
-
 def no_room(got):
     """The log was to be begun when there was none, and that was said."""
     assert got.seen("fill: /run is full") < got.seen(ENTERED)
@@ -255,8 +258,8 @@ def no_room(got):
 
 def test_event_log_on_a_full_file_system(lab, demo, boot, tmp_path):
     """What is measured counts, and the log says to all who follow that it lacks some."""
-    got = boot(lab.direct(demo.disk, initrd=without_room(demo, tmp_path), tpm="on",
-                          append=f"{MEASURE} rdinit=/fill", timeout=400))
+    got = boot(lab.direct(demo.disk, initrd=chain.beside("fill", demo.initrd, tmp_path / "initrd"),
+                          tpm="on", append=f"{MEASURE} rdinit=/fill", timeout=400))
     assert got.end == "poweroff" and got.report, got.explain()
     no_room(got)
     assert [m["text"] for m in got.record["measurements"]] == ["enter-initrd", "leave-initrd"]
@@ -273,8 +276,9 @@ def test_event_log_on_a_full_file_system(lab, demo, boot, tmp_path):
 
 def test_no_room_for_what_the_host_needs(lab, demo, boot, tmp_path):
     """The twin: a root whose systemd would not know of its own device is not started."""
-    got = boot(lab.direct(demo.disk, initrd=without_room(demo, tmp_path, "-DFOR_EVER"), tpm="on",
-                          append=f"{MEASURE} rdinit=/fill", until=RUNNING))
+    image = chain.beside("fill", demo.initrd, tmp_path / "initrd", {}, "-DFOR_EVER")
+    got = boot(lab.direct(demo.disk, initrd=image, tpm="on", append=f"{MEASURE} rdinit=/fill",
+                          until=RUNNING))
     refused(got, "SYSTEM", "leave", says="write '/run/udev/.*No space left")
     no_room(got)
 
