@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 import shutil
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import lab
 from expect import RUNNING
-from lab import appliance, disk, paths, steps
+from lab import appliance, disk, paths, steps, tree
 
 MODULES = ("dm_mod", "dm_verity", "loop", "overlay", "erofs", "efivarfs")
 SHARED = paths.LAB / "boot-tests"
@@ -62,6 +63,34 @@ def _start(folder: Path) -> dict[str, str]:
     return dict(re.findall(r"^11:(\w+)=([0-9a-f]+)$", said.stdout.decode(), re.M))
 
 
+def signed_for_phase(folder: Path, image: Path, key: Path, *more: str) -> Path:
+    """A UKI with signatures for the phase of its initrd, by our own predict; more are ukify's words.
+
+    The public half of the key lies beside it. folder/unsigned.efi is the same without signatures.
+    """
+    uki_, unsigned, pcrsig = (folder / name for name in ("uki.efi", "unsigned.efi", "pcrsig"))
+
+    def build(*sections: str) -> None:
+        lab.make_uki(uki_, initrd=image, key=lab.key("db"),
+                     more=(f"--pcrpkey={tree.host(key.with_suffix('.pub'))}", *more, *sections))
+
+    build()
+    unsigned.write_bytes(uki_.read_bytes())
+    pcrsig.write_bytes(steps.run([paths.MKINITRD, "predict", "--uki", uki_, "--sign", key]).stdout)
+    build(f"--section=.pcrsig:@{tree.host(pcrsig)}")
+    return uki_
+
+
+def authority(public: Path) -> str:
+    """The digest that says who may begin an NvPCR: what a TPM makes of the key and the reference."""
+    said = steps.run(["openssl", "rsa", "-pubin", "-in", public, "-modulus", "-noout"])
+    modulus = bytes.fromhex(said.stdout.decode().strip().removeprefix("Modulus="))
+    head = bytes.fromhex("0001000b00060040000000100010080000010001") + b"\1\0"
+    name = bytes.fromhex("0000016a000b") + hashlib.sha256(head + modulus).digest()
+    key_ = hashlib.sha256(bytes(32) + name).digest()
+    return hashlib.sha256(key_ + hashlib.sha256(b"initrd").digest()).hexdigest()
+
+
 def chain(image: Path, *more: lab.Drive, words: str = "", **spec) -> lab.Spec:
     """The full chain with a TPM, Secure Boot unless said otherwise, up to the root's systemd."""
     spec = {"firmware": "enforcing", "tpm": "on", "until": RUNNING, "timeout": 300,
@@ -97,6 +126,21 @@ def with_files(image: Path, files: dict[str, bytes | None], out: Path) -> Path:
             place.mkdir()
         else:
             place.write_bytes(content)
+    first = image.read_bytes()
+    out.write_bytes(first + bytes(-len(first) % 4) + archive(stage))
+    shutil.rmtree(stage)
+    return out
+
+
+def beside(name: str, image: Path, out: Path, files: dict[str, bytes] | None = None,
+           *words: str) -> Path:
+    """An initrd and behind it a cpio with NAME.c, compiled, for rdinit=/NAME, and other files."""
+    stage, here = out.with_name(out.name + ".stage"), Path(__file__).parent
+    stage.mkdir()
+    steps.run([paths.BUILD / "deps/x86_64-linux-musl/bin/slipway-cc", "-Os", *words, "-o",
+               stage / name, here / f"{name}.c", here / "beside.c"])
+    for file, content in (files or {}).items():
+        (stage / file).write_bytes(content)
     first = image.read_bytes()
     out.write_bytes(first + bytes(-len(first) % 4) + archive(stage))
     shutil.rmtree(stage)

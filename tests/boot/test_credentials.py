@@ -15,6 +15,8 @@ EXTRA = {
     "global_credentials/vendor.locked.cred": "the second of one name",
     "system_credentials/vendor.both.cred": "extra",
     "system_credentials/vendor:colon.cred": "no name for a file",
+    "credentials/vendor.big.cred": "x" * ((1 << 20) + 1),
+    "credentials/vendor.more.cred": "y" * (1 << 20),  # with another one it is too much
 }
 
 
@@ -75,7 +77,9 @@ def test_all_are_handed_over(lab, demo, boot, tmp_path):
     assert {"ro", "nosuid", "nodev", "noexec", "nosymfollow", "noswap", "mode=700",
             "size=1024k"} <= set(mount["options"].split(","))
     warned = [text for text in got.record["warnings"] if "credential" in text]
-    assert warned == ["a credential of /.extra/system_credentials skipped: "
+    assert warned == [*(f"credential 'vendor.{name}' of /.extra/credentials skipped: with it there "
+                        "would be more than 1 MiB" for name in ("big", "more")),
+                      "a credential of /.extra/system_credentials skipped: "
                       "its name is no plain file name"]
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 import chain
 import predicted
 from expect import MEASURE, RUNNING, boots
-from lab import paths, steps, tpm, tree
+from lab import paths, steps, tpm
 
 SCHEME = "pcr-scheme=261\n"
 VERITY, HARDWARE, CRYPTSETUP = 0x1D10202, 0x1D10200, 0x1D10201
@@ -43,16 +42,6 @@ def plain() -> dict[str, bytes]:
     entries = json.loads(SIGNED[".extra/tpm2-pcr-signature.json"])
     return {".extra/tpm2-pcr-signature.json": json.dumps(
         {bank: [e for e in some if "ref" not in e] for bank, some in entries.items()}).encode()}
-
-
-def authority() -> str:
-    """The digest that says who may begin an NvPCR: what a TPM makes of the key and the reference."""
-    said = steps.run(["openssl", "rsa", "-pubin", "-in", DATA / "rsa2048.pub", "-modulus", "-noout"])
-    modulus = bytes.fromhex(said.stdout.decode().strip().removeprefix("Modulus="))
-    public = bytes.fromhex("0001000b00060040000000100010080000010001") + b"\1\0" + modulus
-    name = bytes.fromhex("0000016a000b") + hashlib.sha256(public).digest()
-    key = hashlib.sha256(bytes(32) + name).digest()
-    return hashlib.sha256(key + hashlib.sha256(b"initrd").digest()).hexdigest()
 
 
 def initrd(tmp_path: Path, files: dict[str, bytes], conf: str = SCHEME) -> Path:
@@ -93,7 +82,7 @@ def test_they_are_begun_and_the_log_replays(lab, demo, indices, tmp_path):
     replayed = tpm.replay("sha256", tpm.userspace_events(log))
     assert got.report.pcrs["sha256"][9] == replayed[9]
     word = root_word(got.record)
-    assert found == tpm.nvpcrs(log, authority()) == {
+    assert found == tpm.nvpcrs(log, chain.authority(DATA / "rsa2048.pub")) == {
         VERITY: tpm.extend("sha256", BASE, tpm.word_digest("sha256", word)),
         HARDWARE: BASE, CRYPTSETUP: BASE}
     for name in ORDER:
@@ -129,19 +118,7 @@ def test_without_one_thing_they_are_skipped(lab, demo, indices, tmp_path, files,
 def signed_uki(lab, demo, tmp_path_factory) -> Path:
     """A UKI with signatures by our own predict."""
     folder = tmp_path_factory.mktemp("uki")
-    uki, unsigned, pcrsig = (folder / name for name in ("uki.efi", "unsigned.efi", "pcrsig"))
-    image = initrd(folder, DEFINITIONS)
-
-    def build(*more: str) -> None:
-        lab.make_uki(uki, initrd=image, key=lab.key("db"),
-                     more=(f"--pcrpkey={tree.host(DATA / 'rsa2048.pub')}", *more))
-
-    build()
-    unsigned.write_bytes(uki.read_bytes())
-    pcrsig.write_bytes(steps.run([paths.MKINITRD, "predict", "--uki", uki, "--sign",
-                                  DATA / "rsa2048.key"]).stdout)
-    build(f"--section=.pcrsig:@{tree.host(pcrsig)}")
-    return uki
+    return chain.signed_for_phase(folder, initrd(folder, DEFINITIONS), DATA / "rsa2048.key")
 
 
 def test_prediction_without_signatures(signed_uki):

@@ -2,14 +2,13 @@
 """Measuring: without a TPM, with one, with one that is announced and does not work."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 import chain
 import predicted
 from expect import MEASURE, RUNNING, boots, measured, refused
-from lab import paths, steps, tpm
+from lab import LabError, steps, tpm
 from lab.judge import READY
 
 REQUIRED, OPTIONAL = "tpm=required\n", "tpm=optional\n"
@@ -98,6 +97,21 @@ def test_failure_caps_pcr_11(lab, boot, tmp_path, kinds, append, words, code, st
     measured(got, words)
 
 
+@pytest.mark.parametrize("words, code", [("", ""), ("slipway.timeout=2", "TPM_MISSING")],
+                         ids=["in-time", "too-late"])
+def test_device_that_is_late(lab, demo, boot, tmp_path, words, code):
+    """It is waited for, and nothing is measured before, nor left out."""
+    image = chain.beside("late_tpm", demo.initrd, tmp_path / "initrd")
+    got = boot(lab.direct(demo.disk, initrd=image, append=f"{MEASURE} rdinit=/late_tpm {words}",
+                          tpm="on", until=RUNNING))
+    if code:
+        assert got.failure == code and got.record["failure"]["stage"] == "tpm", got.explain()
+        assert not got.seen(RUNNING) and got.pcrs["sha256"][11] == "00" * 32
+    else:
+        boots(got)
+        assert got.seen("waiting for .*/dev/tpmrm0") < got.seen(ENTERED)
+
+
 DEAD = [  # how it dies, then the stage and code without mercy
     pytest.param({"tpm": "dead"}, "tpm", "TPM_MISSING", id="from-the-start"),
     pytest.param({"tpm": "on", "when": DRIVER_IS_THERE}, "tpm", "TPM_FAILED", id="before-opening"),
@@ -163,6 +177,58 @@ def test_tpm_that_stalls_at_its_key_is_waited_for(lab, demo, boot):
     assert got.seen(RUNNING) - got.seen(ENTERED) > 9, "it was not paused"
 
 
+def test_tpm_that_is_reset_in_between(lab, demo, boot):
+    """Its PCRs are as new, and whoever did that could measure the initrd's words once more."""
+    got = boot(lab.direct(demo.disk, append=MEASURE, tpm="on", until=RUNNING, when=[
+        lab.When(ENTERED, reset_tpm=True)], **conf("failure-delay=0\n")))
+    assert got.failure == "TPM_FAILED" and got.record["failure"]["stage"] == "leave", got.explain()
+    assert "was reset in the middle of the boot" in got.record["failure"]["what"]
+    assert got.end == "reboot" and not got.seen(RUNNING)
+    assert got.pcrs["sha256"][11] == pcr_11("leave-initrd", "slipway-failed")
+
+
+def tpm2(path, *words):
+    """A program of tpm2-tools with this TPM, and nothing of it left in there."""
+    steps.run([f"tpm2_{words[0]}", f"--tcti=swtpm:path={path}", *words[1:]])
+    steps.run(["tpm2_flushcontext", f"--tcti=swtpm:path={path}", "--transient-object"])
+
+
+def is_locked_out(path):
+    """What the TPM says of itself."""
+    said = steps.run(["tpm2_getcap", f"--tcti=swtpm:path={path}", "properties-variable"])
+    return bool(re.search(rb"inLockout: +1", said.stdout))
+
+
+@pytest.mark.parametrize("guesses", [3, 0])
+def test_tpm_that_was_locked_out(lab, demo, boot, tmp_path, guesses):
+    """By wrong passwords in an earlier boot. It measures as ever, and stays what it is."""
+    seen = []
+
+    def guess(emulator):
+        at = {name: tmp_path / name for name in ("parent", "public", "private", "sealed", "secret")}
+        at["secret"].write_bytes(b"x")
+        with emulator.served() as path:
+            tpm2(path, "createprimary", "-Q", "-C", "o", "-c", at["parent"])
+            tpm2(path, "create", "-Q", "-C", at["parent"], "-u", at["public"], "-r", at["private"],
+                 "-p", "right", "-i", at["secret"])
+            tpm2(path, "load", "-Q", "-C", at["parent"], "-u", at["public"], "-r", at["private"],
+                 "-c", at["sealed"])
+            tpm2(path, "dictionarylockout", "--setup-parameters", "--max-tries=3",
+                 "--recovery-time=7000", "--lockout-recovery-time=9")
+            for _ in range(guesses):
+                with pytest.raises(LabError, match="0x0000098e"):
+                    tpm2(path, "unseal", "-c", at["sealed"], "-p", "wrong")
+            seen.append(is_locked_out(path))
+
+    def look(emulator):
+        with emulator.served() as path:
+            seen.append(is_locked_out(path))
+
+    boots(boot(lab.direct(demo.disk, append=MEASURE, tpm="on", until=RUNNING, prepare_tpm=guess,
+                          with_tpm=look)))
+    assert seen == [guesses == 3] * 2
+
+
 def test_event_log_in_the_running_system(lab, demo, boot):
     """Every record parses, hashes to its own text, and all come to what the TPM holds."""
     got = boot(lab.direct(demo.disk, append=MEASURE, tpm="on", banks=("sha1", "sha256"),
@@ -183,17 +249,6 @@ def test_event_log_in_the_running_system(lab, demo, boot):
     assert mode and mode[1] == "-rw-------", "the sticky bit would say that a record is missing"
 
 
-def without_room(demo, folder, *words):
-    """The demo's initrd, with a program that leaves no room in /run."""
-    (folder / "stage").mkdir()
-    steps.run([paths.BUILD / "deps/x86_64-linux-musl/bin/slipway-cc", "-Os", *words, "-o",
-               folder / "stage/fill", Path(__file__).with_name("fill.c")])
-    first = demo.initrd.read_bytes()
-    image = folder / "initrd"
-    image.write_bytes(first + bytes(-len(first) % 4) + chain.archive(folder / "stage"))
-    return image
-
-
 def no_room(got):
     """The log was to be begun when there was none, and that was said."""
     assert got.seen("fill: /run is full") < got.seen(ENTERED)
@@ -203,8 +258,8 @@ def no_room(got):
 
 def test_event_log_on_a_full_file_system(lab, demo, boot, tmp_path):
     """What is measured counts, and the log says to all who follow that it lacks some."""
-    got = boot(lab.direct(demo.disk, initrd=without_room(demo, tmp_path), tpm="on",
-                          append=f"{MEASURE} rdinit=/fill", timeout=400))
+    got = boot(lab.direct(demo.disk, initrd=chain.beside("fill", demo.initrd, tmp_path / "initrd"),
+                          tpm="on", append=f"{MEASURE} rdinit=/fill", timeout=400))
     assert got.end == "poweroff" and got.report, got.explain()
     no_room(got)
     assert [m["text"] for m in got.record["measurements"]] == ["enter-initrd", "leave-initrd"]
@@ -221,8 +276,9 @@ def test_event_log_on_a_full_file_system(lab, demo, boot, tmp_path):
 
 def test_no_room_for_what_the_host_needs(lab, demo, boot, tmp_path):
     """The twin: a root whose systemd would not know of its own device is not started."""
-    got = boot(lab.direct(demo.disk, initrd=without_room(demo, tmp_path, "-DFOR_EVER"), tpm="on",
-                          append=f"{MEASURE} rdinit=/fill", until=RUNNING))
+    image = chain.beside("fill", demo.initrd, tmp_path / "initrd", {}, "-DFOR_EVER")
+    got = boot(lab.direct(demo.disk, initrd=image, tpm="on", append=f"{MEASURE} rdinit=/fill",
+                          until=RUNNING))
     refused(got, "SYSTEM", "leave", says="write '/run/udev/.*No space left")
     no_room(got)
 

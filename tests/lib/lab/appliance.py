@@ -12,7 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import ddi, demoroot, disk, keys, paths, sysext, tools, uki
+from . import ddi, demoroot, disk, keys, paths, sysext, tools, tree, uki
 from .ddi import Part
 from .keys import Key
 from .spec import Drive, Spec
@@ -69,18 +69,21 @@ def demo() -> Demo:
                 extension, pcr11)
 
 
-def root_parts() -> list[Part]:
-    """The demo's root DDI, cut into the partitions that disks are put together from."""
+def root_parts(suite: str = tree.SUITE) -> list[Part]:
+    """The demo's root DDI, cut into the partitions that disks are put together from.
+
+    Of another suite, its systemd is the one of that.
+    """
     key = keys.key("verity")
-    source = demoroot.root_tree()
-    folder = paths.DEMO / "root"
+    source = demoroot.root_tree(suite)
+    folder = paths.DEMO / "root" if suite == tree.SUITE else paths.LAB / f"root-{suite}"
 
     def make(new: Path) -> None:
-        image = paths.LAB / "root.img"
+        image = paths.LAB / f"root-{suite}.img"
         ddi.cut(image, ddi.repart(source, image, key=key), new)
         image.unlink()
 
-    once(folder, digest("ddi 1", demoroot.key(), key.cert), "root DDI, signed", make)
+    once(folder, digest("ddi 1", demoroot.key(suite), key.cert), "root DDI, signed", make)
     return ddi.load_parts(folder)
 
 
@@ -175,6 +178,6 @@ def direct(image: Path, *, initrd: Path | None = None, append: str = "", name: s
     made = demo() if initrd is None else None
     # QEMU's PVH loader lays the initrd over the ACPI tables when a TPM makes them longer.
     kernel = "vmlinux" if more.get("tpm", "none") == "none" else "vmlinuz"
-    return Spec(name=name, kernel=tools.kernel() / "boot" / kernel,
-                initrd=initrd or made.initrd, append=f"{DIRECT} {append}".strip(),
+    more.setdefault("kernel", tools.kernel() / "boot" / kernel)
+    return Spec(name=name, initrd=initrd or made.initrd, append=f"{DIRECT} {append}".strip(),
                 drives=[Drive(image, bus=bus, sector_size=sector_size)], **more)

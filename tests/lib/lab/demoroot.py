@@ -48,20 +48,27 @@ STRIPPED = [
 EPOCH = 1767225600  # 2026-01-01: the time of every file, so that the same tree hashes the same
 
 
-def key() -> str:
+def _packages(suite: str) -> list[str]:
+    # Debian took this out of its package 'systemd' after trixie.
+    return PACKAGES + ([] if suite == tree.SUITE else ["systemd-tpm"])
+
+
+def key(suite: str = tree.SUITE) -> str:
     """A digest of all that the tree is made from."""
-    return digest("root 2", tree.SUITE, PACKAGES, MASKED, STRIPPED, MODULES,
+    return digest("root 2", suite, _packages(suite), MASKED, STRIPPED, MODULES,
                   tools.kernel_version(), paths.GUEST)
 
 
-def root_tree() -> Path:
-    """The tree that becomes the root DDI; made once."""
-    once(paths.ROOT_TREE, key(), "demo root: a small Debian", _make)
-    return paths.ROOT_TREE
+def root_tree(suite: str = tree.SUITE) -> Path:
+    """The tree that becomes the root DDI, with systemd of this suite; made once."""
+    out = paths.ROOT_TREE if suite == tree.SUITE else paths.LAB / f"root-tree-{suite}"
+    once(out, key(suite), f"demo root: a small Debian with systemd of {suite}",
+         lambda new: _make(new, suite))
+    return out
 
 
-def _make(new: Path) -> None:
-    tree.make(new, PACKAGES)
+def _make(new: Path, suite: str) -> None:
+    tree.make(new, _packages(suite), suite)
     for name in STRIPPED:
         remove(new / name)
     for name in ("boot", "efi", "var/log", "var/cache", "var/lib/dpkg", "etc/apt"):

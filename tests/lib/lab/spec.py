@@ -44,6 +44,7 @@ class When:
     kill_tpm: bool = False  # the TPM stops answering
     pause_tpm: bool | None = None  # True: it stops for a while; False: it goes on
     tpm_hears: bool = False  # no bank is deaf from now on
+    reset_tpm: bool = False  # it is reset, and started, before the next command
 
 
 @dataclass
@@ -64,6 +65,7 @@ class Spec:
     tpm: str = "none"  # "none", "on", or "dead": there, but its driver gets no answer
     banks: tuple[str, ...] = ("sha256",)
     deaf: str = ""  # a bank of those that the firmware leaves as it is
+    prepare_tpm: Callable[[Swtpm], None] | None = None  # called with it, before the machine is on
     with_tpm: Callable[[Swtpm], None] | None = None  # called with it, the machine being gone
     memory: int = 1024  # MiB
     cpus: int = 1

@@ -124,18 +124,22 @@ class Swtpm:
         return answer[20 : 20 + size].hex()
 
 
-class HalfDeaf:
-    """A door to a TPM for a machine whose firmware leaves a bank alone, though it is active.
+class Door:
+    """Stands between a machine and its TPM.
 
-    Of what is to be extended in several banks, this one does not hear until `hears` is set.
+    Of what is to be extended in several banks, the deaf one does not hear until `hears` is set:
+    so is a machine whose firmware leaves an active bank alone. With `reset`, the TPM is reset and
+    started before the machine's next command.
     """
 
     _EXTEND, _HEAD = 0x182, 14  # TPM2_PCR_Extend; its header and the PCR's handle
+    _INIT = struct.pack(">II", 0x02, 0)  # of swtpm's control channel
+    _STARTUP = struct.pack(">HIIH", 0x8001, 12, 0x144, 0)  # TPM2_Startup(CLEAR)
 
-    def __init__(self, tpm: Swtpm, bank: str):
-        self.socket_path = tpm.socket_path.with_name("half-deaf.sock")
-        self.hears = False
-        self.bank = next(code for code, name in ALGORITHMS.items() if name == bank)
+    def __init__(self, tpm: Swtpm, deaf: str):
+        self.socket_path = tpm.socket_path.with_name("door.sock")
+        self.hears, self.reset = not deaf, False
+        self.bank = next((code for code, name in ALGORITHMS.items() if name == deaf), 0)
         door = socket.create_server(str(self.socket_path), family=socket.AF_UNIX)
         control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         control.connect(str(tpm.socket_path))
@@ -157,8 +161,13 @@ class HalfDeaf:
                         ours, theirs = map(stack.enter_context, socket.socketpair())
                         to |= {machine: ours, ours: machine}
                         socket.send_fds(control, [data], [theirs.fileno()])
-                    else:
-                        to[channel].sendall(self._heard(data))
+                        continue
+                    if self.reset and channel not in (caller, control, ours):
+                        self.reset = False
+                        for place, command in ((control, self._INIT), (ours, self._STARTUP)):
+                            place.sendall(command)
+                            place.recv(4096)
+                    to[channel].sendall(self._heard(data))
 
     def _heard(self, command: bytes) -> bytes:
         """The command, without what is for the bank."""

@@ -23,8 +23,8 @@ KERNEL_PACKAGE = "linux-image-cloud-amd64"
 GENERIC_PACKAGE = "linux-image-amd64"
 NEWER_SUITE, STUB_PACKAGE = "sid", "systemd-boot-efi"
 
-# Unpack a package of another suite than the tree's, which does not get to know that suite:
-# its /tmp is gone when this ends.
+# Unpack packages of another suite than the tree's, which does not get to know that suite: its
+# /tmp is gone when this ends. A kernel is named by the package that depends on the newest one.
 _OF_ANOTHER_SUITE = """
 mkdir -p /tmp/apt/lists/partial /tmp/apt/archives/partial
 cd /tmp/apt
@@ -37,8 +37,15 @@ APT::Sandbox::User "root";
 END
 export APT_CONFIG=/tmp/apt/conf
 apt-get -qq update
-apt-get -qq download "$3"
-dpkg-deb -x ./*.deb "$4"
+names=$3
+case $names in
+linux-image-*)
+	image=$(apt-cache depends "$names" | sed -n "s/ *Depends: //p" | grep ^linux-image)
+	version=${image#linux-image-}
+	names="linux-base-$version linux-binary-$version linux-modules-$version" ;;
+esac
+apt-get -qq download $names
+for file in ./*.deb; do dpkg-deb -x "$file" "$4"; done
 """
 
 
@@ -70,17 +77,29 @@ def kernel_generic() -> Path:
     return paths.KERNEL_GENERIC
 
 
+def kernel_newer() -> Path:
+    """The same of the suite with the newest one, which has a keyring for dm-verity alone."""
+    out = paths.LAB / f"kernel-{NEWER_SUITE}"
+
+    def make(new: Path) -> None:
+        _unpack_newer(new, KERNEL_PACKAGE)
+        _finish_kernel(new)
+
+    once(out, digest("kernel 1", NEWER_SUITE, KERNEL_PACKAGE),
+         f"kernel: Debian's cloud kernel of {NEWER_SUITE}, and its modules", make)
+    return out
+
+
 def newer_stub() -> Path:
     """The systemd-stub of the suite with the newest one, which measures other things."""
     folder = paths.LAB / f"stub-{NEWER_SUITE}"
     once(folder, digest("stub 1", NEWER_SUITE, STUB_PACKAGE), f"systemd-stub of {NEWER_SUITE}",
-         _make_newer_stub)
+         lambda new: _unpack_newer(new, STUB_PACKAGE))
     return folder / "usr/lib/systemd/boot/efi/linuxx64.efi.stub"
 
 
-def _make_newer_stub(new: Path) -> None:
-    tool("sh", "-ec", _OF_ANOTHER_SUITE, "sh", tree.mirror(), NEWER_SUITE, STUB_PACKAGE,
-         tree.host(new))
+def _unpack_newer(new: Path, package: str) -> None:
+    tool("sh", "-ec", _OF_ANOTHER_SUITE, "sh", tree.mirror(), NEWER_SUITE, package, tree.host(new))
 
 
 def kernel_version(sysroot: Path | None = None) -> str:
@@ -94,8 +113,14 @@ def _make_kernel(new: Path, package: str) -> None:
               'p=$(apt-cache depends "$1" | sed -n "s/ *Depends: //p" | grep ^linux-image); '
               'apt-get -qq download "$p" && dpkg-deb -x ./*.deb "$2"')
     tool("sh", "-c", script, "sh", package, tree.host(new))
+    _finish_kernel(new)
+
+
+def _finish_kernel(new: Path) -> None:
     version = next((new / "usr/lib/modules").iterdir()).name
-    (new / f"boot/vmlinuz-{version}").rename(new / "boot/vmlinuz")
+    (new / "boot").mkdir(exist_ok=True)
+    places = (new / f"boot/vmlinuz-{version}", new / f"usr/lib/modules/{version}/vmlinuz")
+    next(path for path in places if path.exists()).rename(new / "boot/vmlinuz")
     (new / "lib").symlink_to("usr/lib")
     tool("depmod", "-b", tree.host(new), version)
     (new / "boot/vmlinux").write_bytes(unpack_bzimage((new / "boot/vmlinuz").read_bytes()))

@@ -79,7 +79,10 @@ def base() -> Path:
     return paths.BASE_TREE
 
 
-def make(new: Path, packages: list[str]) -> None:
-    """Fill `new` with the base tree and these packages."""
+def make(new: Path, packages: list[str], suite: str = SUITE) -> None:
+    """Fill `new` with the base tree and these packages, which may be of a newer suite."""
     run(["cp", "-a", base().resolve(), new])  # the tree, where only a link to it is here
-    enter(new, "apt-get", "-qq", "install", "--yes", *packages)
+    if suite != SUITE:
+        (new / f"etc/apt/sources.list.d/{suite}.list").write_text(f"deb {mirror()} {suite} main\n")
+        enter(new, "apt-get", "-qq", "update")
+    enter(new, "apt-get", "-qq", "install", "--yes", f"--target-release={suite}", *packages)

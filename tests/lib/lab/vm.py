@@ -20,7 +20,7 @@ from .qmp import Qmp
 from .report import Report
 from .spec import Result, Spec, When
 from .steps import LabError
-from .swtpm import HalfDeaf, Swtpm
+from .swtpm import Door, Swtpm
 
 # A machine in these states says so only on its console.
 _CONSOLE_ENDS = ((re.compile(r"reboot: System halted"), "halted"),
@@ -61,6 +61,8 @@ def _boot_once(spec: Spec) -> Result:
         if spec.tpm != "none":
             tpm = Swtpm(sockets, firmware.tpm_state(spec.banks))
             stack.callback(tpm.kill)
+            if spec.prepare_tpm:
+                spec.prepare_tpm(tpm)
         machine = _Machine(spec, folder, sockets, tpm)
         stack.callback(machine.kill)
         end = machine.run()
@@ -86,8 +88,9 @@ class _Machine:
         self.waiting = list(spec.when)
         if spec.tpm == "dead" and spec.firmware:
             self.waiting.append(When(_TPM_DIES, kill_tpm=True))
-        self.half_deaf = HalfDeaf(tpm, spec.deaf) if tpm and spec.deaf else None
-        if self.half_deaf:
+        wanted = spec.deaf or any(when.reset_tpm for when in spec.when)
+        self.door = Door(tpm, spec.deaf) if tpm and wanted else None
+        if spec.deaf:
             self.waiting.append(When(_FIRMWARE_IS_DONE, tpm_hears=True))
         self.due: list[tuple[float, When]] = []
         self.resets = 0
@@ -98,7 +101,7 @@ class _Machine:
         self.port, theirs = socket.socketpair()
         with theirs:
             words = qemu.command(spec, folder, sockets, theirs.fileno(),
-                                 (self.half_deaf or tpm).socket_path if tpm else None)
+                                 (self.door or tpm).socket_path if tpm else None)
             (folder / "command").write_text(" ".join(words) + "\n")
             self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                             stderr=self.errors, pass_fds=[theirs.fileno()])
@@ -207,8 +210,10 @@ class _Machine:
             self.tpm.kill()
         if when.pause_tpm is not None and self.tpm:
             self.tpm.pause(when.pause_tpm)
-        if when.tpm_hears and self.half_deaf:
-            self.half_deaf.hears = True
+        if when.tpm_hears and self.door:
+            self.door.hears = True
+        if when.reset_tpm and self.door:
+            self.door.reset = True
         if when.type:
             self.process.stdin.write(when.type.encode())
             self.process.stdin.flush()
@@ -230,8 +235,8 @@ class _Machine:
         for raw in self.buffer.split(b"\n") if self.buffer else []:
             self.lines.append((self.now(), raw.decode("utf-8", "replace").rstrip("\r")))
         self.process.wait()
-        if self.half_deaf:
-            self.half_deaf.thread.join()
+        if self.door:
+            self.door.thread.join()
         while self._hear():
             pass
         self.port.close()
