@@ -25,8 +25,8 @@ struct root_request {
 };
 
 /* Mounts the volume nodev and, unless it is an unlocked one that shall be writable, read-only at
- * /sysroot, and lays the volatile layer
- * over it, with /run/systemd/volatile-root; or a volume that is /usr on a new tmpfs.
+ * /sysroot, and lays the volatile layer over it, with /run/systemd/volatile-root; or a volume that
+ * is /usr on a new tmpfs.
  * On failure everything is unmounted. Errors: ERR_ROOT_MOUNT, ERR_CMDLINE (the options). */
 int root_mount(const struct root_request *request, struct err *e);
 
