@@ -52,6 +52,7 @@ struct boot {
 	struct extensions *extensions;   /* extend; NULL if there are none */
 	struct disk disk;                /* discover */
 	struct verity_set set;           /* choose */
+	const struct partition *state;   /* choose; the root beside a /usr, or NULL */
 	struct volume *root;             /* prove; or, where the policy lets it be encrypted alone, */
 	struct luks_volume *unlocked;    /* prove */
 	struct purpose purpose;          /* assemble */

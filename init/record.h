@@ -22,6 +22,7 @@ struct measurement;
 struct module_load;
 struct policy;
 struct policy_verdicts;
+struct root_state;
 struct tpm;
 struct verity_set;
 struct volume;
@@ -68,6 +69,8 @@ void record_policy(struct record *r, const struct policy *p, const struct policy
 /* Of the two one is NULL: proven, or unlocked. */
 void record_root(struct record *r, const struct volume *v, const struct luks_volume *unlocked,
 		 const char *filesystem);
+/* The root beside a /usr. */
+void record_state(struct record *r, const struct root_state *s);
 /* version is its IMAGE_VERSION, "" if it has none. */
 void record_os(struct record *r, const char *os, const char *version, const char *init);
 

@@ -6,6 +6,7 @@
 #include "modules/disk/disk.h"
 #include "modules/disk/dps.h"
 #include "modules/luks/luks.h"
+#include "modules/root/root.h"
 #include "modules/trust/verdict.h"
 #include "modules/verity/set.h"
 #include "modules/verity/volume.h"
@@ -89,6 +90,16 @@ void record_root(struct record *r, const struct volume *v, const struct luks_vol
 	if (unlocked)
 		put(o, "luks", new_luks(unlocked));
 	put_text(o, "filesystem", filesystem);
+}
+
+void record_state(struct record *r, const struct root_state *s)
+{
+	struct json_object *o = section(r, "state");
+
+	put_text(o, "device", s->path);
+	put_text(o, "filesystem", s->filesystem);
+	put_bool(o, "writable", s->writable);
+	put_bool(o, "proven", false);
 }
 
 void record_os(struct record *r, const char *os, const char *version, const char *init)

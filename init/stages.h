@@ -55,6 +55,15 @@ int look_for_luks(struct boot *b, struct err *e);
 /* Opens it, and measures whose it is. Errors: those of luks_open(). */
 int open_luks(struct boot *b, struct err *e);
 
+/* The root partition beside /usr: chosen in b->state, and held against the policy by its first bytes.
+ * Errors: those of state_choose() and state_check(), ERR_UNSUPPORTED. */
+int choose_state(struct boot *b, struct err *e);
+
+/* How it is to be mounted: *ret points to type and into b; the driver is loaded. Errors:
+ * ERR_ROOT_MOUNT, ERR_POLICY_REFUSED, those of disk_open_partition() and kernel_require(). */
+int prepare_state(struct boot *b, char type[static FILESYSTEM_NAME_BYTES], struct root_state *ret,
+		  struct err *e);
+
 /* Ends what extend began: for the leave stage, which must know whether it worked. */
 int end_extensions(struct boot *b, struct err *e);
 
@@ -64,7 +73,10 @@ void keep_root_extensions(struct boot *b);
 /* Ends what kernel began, likewise: a thread in the kernel would block the exec. */
 int end_kernel(struct boot *b, uint64_t deadline_ms, struct err *e);
 
-/* What the command line says of the root's partition. Points into b. */
+/* What the command line says of a partition. Points into *named. */
+struct dps_wish device_wish(const struct device_name *named);
+
+/* The same of the one that the system is in. */
 struct dps_wish root_wish(const struct boot *b);
 
 void undo_kernel(struct boot *b);

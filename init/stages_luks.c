@@ -16,12 +16,11 @@
 int look_for_luks(struct boot *b, struct err *e)
 {
 	SCOPED(fd_close) int fd = disk_open_partition(&b->disk, b->set.data, e);
-	static const char magic[] = "LUKS\xba\xbe";
-	char start[sizeof(magic) - 1];
+	uint8_t start[LUKS_MAGIC_BYTES];
 	int rc = fd < 0 ? fd : pread_full(fd, start, sizeof(start), 0, e);
 
 	if (rc == 0)
-		b->set.encrypted = memcmp(start, magic, sizeof(start)) == 0;
+		b->set.encrypted = filesystem_is_luks(start);
 	return rc;
 }
 

@@ -130,15 +130,18 @@ void undo_discover(struct boot *b)
 
 /* ---- choose ---- */
 
-struct dps_wish root_wish(const struct boot *b)
+struct dps_wish device_wish(const struct device_name *named)
 {
-	const struct device_name *named = named_data(&b->options);
-
 	return (struct dps_wish){
 		.uuid = named->has_uuid ? &named->uuid : NULL,
 		.label = *named->label ? named->label : NULL,
 		.devname = *named->node ? named->node : NULL,
 	};
+}
+
+struct dps_wish root_wish(const struct boot *b)
+{
+	return device_wish(named_data(&b->options));
 }
 
 int stage_choose(struct boot *b, struct err *e)
@@ -162,6 +165,8 @@ int stage_choose(struct boot *b, struct err *e)
 		return rc;
 	if (!b->set.root_hash_bytes)
 		rc = look_for_luks(b, e);
+	if (rc >= 0 && o->has_state)
+		rc = choose_state(b, e);
 	if (rc < 0)
 		return rc;
 	rc = dps_check_version(b->set.data, b->config.minimum_version, e);
@@ -175,6 +180,7 @@ int stage_choose(struct boot *b, struct err *e)
 void undo_choose(struct boot *b)
 {
 	verity_set_done(&b->set);
+	b->state = NULL;
 }
 
 /* ---- prove ---- */
@@ -240,15 +246,17 @@ static int find_filesystem(const struct boot *b, char type[static FILESYSTEM_NAM
 
 int stage_assemble(struct boot *b, struct err *e)
 {
-	char type[FILESYSTEM_NAME_BYTES] = "";
+	char type[FILESYSTEM_NAME_BYTES] = "", state_type[FILESYSTEM_NAME_BYTES] = "";
 	const struct options *o = &b->options;
+	struct root_state state = { 0 };
 	const struct root_request request = {
 		.volume = b->root,
 		.unlocked = b->unlocked,
 		.writable = o->writable && !(b->set.data->attributes & POLICY_READ_ONLY),
 		.filesystem = type,
 		.options = o->has_usr ? o->usr_flags : o->root_flags,
-		.tmpfs = o->has_usr ? o->root_flags : NULL,
+		.tmpfs = o->root_is_tmpfs ? o->root_flags : NULL,
+		.state = o->has_state ? &state : NULL,
 		.volatile_mode = o->volatile_mode,
 		.ret_purpose = &b->purpose,
 	};
@@ -265,10 +273,14 @@ int stage_assemble(struct boot *b, struct err *e)
 	if (rc >= 0 && o->writable && !o->has_usr && (!b->unlocked || !request.writable))
 		log_warning("'rw' is ignored: %s", b->unlocked ? "the partition is marked as read-only" :
 							   "a proven root cannot be written to");
+	if (rc >= 0 && o->has_state)
+		rc = prepare_state(b, state_type, &state, e);
 	if (rc >= 0)
 		rc = root_mount(&request, e);
 	if (rc >= 0)
 		record_root(b->record, b->root, b->unlocked, type);
+	if (rc >= 0 && o->has_state)
+		record_state(b->record, &state);
 	return rc;
 }
 
@@ -312,7 +324,7 @@ int stage_check(struct boot *b, struct err *e)
 	if (rc >= 0)
 		rc = check_purpose(b, e);
 	if (rc >= 0)
-		rc = root_check(*b->options.init ? b->options.init : NULL, &b->tree, e);
+		rc = root_check(*b->options.init ? b->options.init : NULL, b->options.has_state, &b->tree, e);
 	if (rc < 0)
 		return rc;
 	record_os(b->record, b->tree.os, b->tree.version, b->tree.init);

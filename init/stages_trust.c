@@ -43,6 +43,8 @@ int stage_trust(struct boot *b, struct err *e)
 		rc = err_in(e, "the floor of slipway.conf");
 	if (rc >= 0)
 		policy_floor_for(&floor, d);
+	if (rc >= 0 && b->options.has_state)
+		policy_floor_beside(&floor);
 	if (rc >= 0 && policy_parse(asked, &b->policy, e) < 0)
 		rc = err_in(e, "systemd.image_policy=");
 	if (rc >= 0 && *b->options.image_policy && policy_is_weak(&b->policy, &floor, d))
@@ -96,6 +98,7 @@ static int merge_extensions(struct boot *b, bool sysroot, bool sysext, bool conf
 {
 	const struct extension_request request = {
 		.sysroot = sysroot,
+		.usr_only = b->options.has_state,
 		.wanted = {
 			[SYSEXT] = wants_extensions(SYSEXT, sysroot, sysext),
 			[CONFEXT] = wants_extensions(CONFEXT, sysroot, confext),

@@ -13,6 +13,7 @@
 #include "modules/disk/read.h"
 #include "modules/verity/filtered.h"
 #include "modules/verity/others.h"
+#include "modules/verity/state.h"
 
 /* ---- the table ---- */
 
@@ -164,26 +165,36 @@ static int choose(struct verify *v, struct verify_medium *m, struct verity_set *
 	return 0;
 }
 
-static void check_filesystem(struct verify *v, const struct verify_medium *m, uint64_t at,
-			     uint64_t n_bytes)
+/* The type becomes "" if it does not do. */
+static void check_type(struct verify *v, const struct verify_medium *m, enum designator d, uint64_t at,
+		       uint64_t n_bytes, char type[static FILESYSTEM_NAME_BYTES])
 {
-	char type[FILESYSTEM_NAME_BYTES];
-	const char *wished = v->options.has_usr ? v->options.usr_type : v->options.root_type;
+	const char *wished = d == DPS_USR ? v->options.usr_type : v->options.root_type;
 	struct err e = { 0 };
 
 	if (filesystem_probe(m->fd, at, n_bytes, type, &e) < 0 ||
-	    policy_check_filesystem(&v->policy, verity_policy(verify_designator(v)), type, &e) < 0) {
+	    policy_check_filesystem(&v->policy, verity_policy(d), type, &e) < 0) {
 		report_error(&v->report, m->name, &e);
+		*type = '\0';
 		return;
 	}
 	if (*wished && strcmp(wished, type) != 0)
 		report_add(&v->report, VERDICT_FAIL, m->name,
 			   "its file system is '%s', and %sfstype= says '%s': correct one of them",
-			   type, v->options.has_usr ? "mount.usr" : "root", wished);
+			   type, d == DPS_USR ? "mount.usr" : "root", wished);
 	else if (verify_driver(v, type, VERDICT_FAIL, "the root", true))
 		report_add(&v->report, VERDICT_OK, m->name, "its file system is %s%s", type,
 			   v->kmod ? ", whose driver is there" : "");
-	verify_image_version(v, m, type, at);
+}
+
+static void check_filesystem(struct verify *v, const struct verify_medium *m, uint64_t at,
+			     uint64_t n_bytes)
+{
+	char type[FILESYSTEM_NAME_BYTES];
+
+	check_type(v, m, verify_designator(v), at, n_bytes, type);
+	if (*type)
+		verify_image_version(v, m, type, at);
 }
 
 /* Whoever holds the disk writes its labels, so the boot goes by what is in the root as well. */
@@ -216,6 +227,30 @@ static void explain_policy(struct verify *v, const struct verify_medium *m,
 			   verdict_found(&v->policy, at, found, sizeof(found)),
 			   verdict_rule(&v->policy, at), verdict_source(&v->policy, at),
 			   policy_words(&v->policy, at->designator, allowed, sizeof(allowed)));
+	}
+}
+
+/* What is in its file system changes while the system runs, so that is not looked at. */
+static void check_state(struct verify *v, struct verify_medium *m, struct verity_set *set)
+{
+	const struct device_name *named = &v->options.root;
+	const struct dps_wish wish = { .uuid = named->has_uuid ? &named->uuid : NULL,
+				       .label = *named->label ? named->label : NULL };
+	const struct partition *p = NULL;
+	uint8_t start[LUKS_MAGIC_BYTES];
+	struct err e = { 0 };
+
+	if (state_choose(&m->gpt, &wish, &set->verdicts, &p, &e) < 0 ||
+	    verify_medium_read(m, p, start, sizeof(start), &e) < 0 ||
+	    state_check(p, start, &v->policy, &e) < 0) {
+		report_error(&v->report, m->name, &e);
+	} else {
+		char type[FILESYSTEM_NAME_BYTES];
+
+		check_type(v, m, DPS_ROOT, start_of(m, p), p->n_lbas * m->gpt.sector_bytes, type);
+		report_add(&v->report, VERDICT_NOTE, m->name,
+			   "the root is partition %u '%s', which nothing proves: the boot would warn",
+			   p->number, p->label);
 	}
 }
 
@@ -302,5 +337,7 @@ void verify_disk(struct verify *v, const char *path)
 	if (verify_medium_open(v, path, &m) < 0 || choose(v, &m, &set) < 0)
 		return;
 	check_root(v, &m, &set);
+	if (v->options.has_state)
+		check_state(v, &m, &set);
 	check_next_slots(v, &m, set.data);
 }

@@ -341,6 +341,8 @@ static int read_policy(struct verify *v, const char *floor_text, struct err *e)
 	if (policy_parse(floor_text, &floor, e) < 0)
 		return err_in(e, "the floor of slipway.conf");
 	policy_floor_for(&floor, d);
+	if (v->options.has_state)
+		policy_floor_beside(&floor);
 	if (policy_parse(asked, &policy, e) < 0)
 		return err_in(e, "systemd.image_policy=");
 	if (*v->options.image_policy && policy_is_weak(&policy, &floor, d))

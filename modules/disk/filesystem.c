@@ -8,6 +8,11 @@
 
 #include "init/core/cleanup.h"
 
+bool filesystem_is_luks(const uint8_t start[static LUKS_MAGIC_BYTES])
+{
+	return memcmp(start, "LUKS\xba\xbe", LUKS_MAGIC_BYTES) == 0;
+}
+
 static void probe_free(blkid_probe *probe)
 {
 	if (*probe)

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* filesystem.h - which file system a proven volume holds. */
+/* filesystem.h - which file system a volume holds. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "init/core/err.h"
 
-enum { FILESYSTEM_NAME_BYTES = 16 };
+enum { FILESYSTEM_NAME_BYTES = 16, LUKS_MAGIC_BYTES = 6 };
+
+/* Is what begins so a LUKS volume? */
+bool filesystem_is_luks(const uint8_t start[static LUKS_MAGIC_BYTES]);
 
 /* Probes n_bytes at this place of the open device or file (0 and 0: all of it) with
  * libblkid's safe probing: ambiguous content is refused. Only file systems that may be mounted without being asked for are

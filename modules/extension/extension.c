@@ -55,9 +55,9 @@ static bool has_entries(const char *path)
 }
 
 /* What the stub takes from the ESP and puts into the initrd is not. */
-static bool is_own(const char *folder)
+static bool is_own(const char *folder, bool usr_only)
 {
-	return strncmp(folder, "/.extra/", strlen("/.extra/")) != 0 && image_is_own(folder);
+	return strncmp(folder, "/.extra/", strlen("/.extra/")) != 0 && image_is_own(folder, usr_only);
 }
 
 static const char *const *folders(const struct extension_class *class, bool sysroot)
@@ -214,11 +214,11 @@ static void read_release(const struct merge_place *place, struct release *ret)
 }
 
 /* The images of one class, oldest first. */
-static int find(const struct extension_class *class, bool sysroot, struct found_list *list,
-		struct err *e)
+static int find(const struct extension_class *class, const struct extension_request *request,
+		struct found_list *list, struct err *e)
 {
-	for (const char *const *folder = folders(class, sysroot); *folder; folder++) {
-		int rc = discover(class, *folder, is_own(*folder), list, e);
+	for (const char *const *folder = folders(class, request->sysroot); *folder; folder++) {
+		int rc = discover(class, *folder, is_own(*folder, request->usr_only), list, e);
 
 		if (rc < 0)
 			return rc;
@@ -234,7 +234,7 @@ static int find_all(const struct extension_request *request, struct found_list *
 
 	for (size_t i = 0; rc >= 0 && i < N_EXTENSION_CLASSES; i++)
 		if (request->wanted[i])
-			rc = find(&extension_classes[i], request->sysroot, &lists[i], e);
+			rc = find(&extension_classes[i], request, &lists[i], e);
 	return rc;
 }
 

@@ -27,6 +27,7 @@ struct extension_verdict {
 
 struct extension_request {
 	bool sysroot; /* those in the new root's own folders, for it; else the initrd's */
+	bool usr_only; /* of that root only /usr is proven: of its other folders nothing is its own */
 	bool wanted[N_EXTENSION_CLASSES]; /* the others are not looked at */
 	const struct anchors *anchors;
 	const struct digests *denied_root_hashes; /* NULL: none */

@@ -193,11 +193,13 @@ static bool is_on(const char *path, const char *tree)
 	return stat(path, &a) == 0 && stat(tree, &b) == 0 && a.st_dev == b.st_dev;
 }
 
-bool image_is_own(const char *path)
+bool image_is_own(const char *path, bool usr_only)
 {
 	if (strncmp(path, "/sysroot/", strlen("/sysroot/")) != 0)
 		return is_on(path, "/");
-	return is_on(path, "/sysroot") || is_on(path, "/sysroot/usr");
+	if (usr_only && strncmp(path, "/sysroot/usr/", strlen("/sysroot/usr/")) != 0)
+		return false;
+	return (!usr_only && is_on(path, "/sysroot")) || is_on(path, "/sysroot/usr");
 }
 
 int image_bind(struct image *image, const char *path, const char *top,
@@ -208,7 +210,7 @@ int image_bind(struct image *image, const char *path, const char *top,
 
 	if (fd < 0)
 		return err_set(e, ERR_SYSTEM, errno, "open '%s'", path);
-	if (!image_is_own(path))
+	if (!image_is_own(path, rules->request->usr_only))
 		return err_set(e, ERR_EXTENSION_MALFORMED, 0,
 			       "'%s' is no part of the system's own file system", path);
 	rc = make_dirs(top, 0755, e);

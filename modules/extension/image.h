@@ -41,8 +41,9 @@ int image_prove(struct image *image, const char *path, bool own, const struct im
 int image_mount(struct image *image, const char *top, const struct image_rules *rules,
 		struct err *e);
 
-/* Is it in the initrd's own file system or, below /sysroot, in one of the new root? */
-bool image_is_own(const char *path);
+/* Is it in the initrd's own file system or, below /sysroot, in one of the new root? usr_only: in that
+ * of its /usr. */
+bool image_is_own(const char *path, bool usr_only);
 
 /* Mounts such a directory at top. Errors: ERR_EXTENSION_MALFORMED (it is
  * elsewhere), ERR_SYSTEM. */

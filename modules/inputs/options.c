@@ -451,24 +451,25 @@ static int apply(const struct cmdline_word *w, struct options *o, struct err *e)
 	return r->set ? r->set(o, w->value, e) : 0;
 }
 
-/* Nothing that is not proven is mounted, so a root beside /usr can only be a tmpfs. */
+/* Beside a /usr the root is a tmpfs, or a partition that holds the state of the system. */
 static int check_usr(struct options *o, struct err *e)
 {
 	bool names_root = o->root.has_uuid || *o->root.label || *o->root.node;
 
 	if (o->has_root_hash && o->has_usr)
 		return err_set(e, ERR_UNSUPPORTED, 0, "'roothash=' and a separate /usr: which of them is the system?");
-	/* As a boolean it asks for what root=tmpfs names. */
-	o->root_is_tmpfs |= o->has_usr && !names_root && o->volatile_mode == VOLATILE_YES;
-	if (o->has_usr && !o->root_is_tmpfs)
-		return err_set(e, ERR_UNSUPPORTED, 0,
-			       "a separate /usr needs 'root=tmpfs' or 'systemd.volatile=yes': "
-			       "a root partition beside it would not be proven");
-	if (o->has_usr && o->volatile_mode == VOLATILE_OVERLAY)
-		log_warning("'systemd.volatile=overlay' is ignored: the root is a tmpfs already");
 	if (o->root_is_tmpfs && !o->has_usr)
 		return err_set(e, ERR_UNSUPPORTED, 0,
 			       "'root=tmpfs' needs 'mount.usr=dissect' or 'usrhash='");
+	/* As a boolean it asks for what root=tmpfs names. */
+	o->root_is_tmpfs |= o->has_usr && !names_root && o->volatile_mode == VOLATILE_YES;
+	o->has_state = o->has_usr && !o->root_is_tmpfs;
+	if (o->has_state && (o->volatile_mode == VOLATILE_YES || o->volatile_mode == VOLATILE_OVERLAY))
+		return err_set(e, ERR_UNSUPPORTED, 0,
+			       "a root partition beside /usr is for what stays, and 'systemd.volatile=' "
+			       "is not: 'root=tmpfs' needs no partition");
+	if (o->has_usr && o->volatile_mode == VOLATILE_OVERLAY)
+		log_warning("'systemd.volatile=overlay' is ignored: the root is a tmpfs already");
 	return 0;
 }
 

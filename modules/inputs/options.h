@@ -27,6 +27,7 @@ struct device_name {
 struct options {
 	struct device_name root;  /* root=, empty if discovery decides */
 	bool root_is_tmpfs;       /* root=tmpfs: empty but for /usr */
+	bool has_state;           /* has_usr, and the root is a partition beside it */
 	char root_type[16];       /* rootfstype=, "" to probe */
 	char root_flags[512];     /* rootflags=, all of them, joined by commas */
 	bool has_usr;             /* mount.usr=, usrhash=: the system is a /usr without a root */

@@ -18,14 +18,36 @@
 #define SYSTEMD "/usr/lib/systemd/systemd"
 #define SBIN_INIT "/sbin/init"
 
-static int check_os_release(int root, struct root_tree *tree, struct err *e)
+static bool mount_of(int root, const char *path, uint64_t *ret)
 {
-	SCOPED(fd_close) int fd = path_open_inside(root, "etc/os-release", O_RDONLY | O_NONBLOCK);
+	SCOPED(fd_close) int fd = path_open_inside(root, path, O_PATH);
+	struct statx stx;
+
+	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0 ||
+	    !(stx.stx_mask & STATX_MNT_ID))
+		return false;
+	*ret = stx.stx_mnt_id;
+	return true;
+}
+
+/* Wherever links of the path lead. */
+static bool is_in_usr(int root, const char *path)
+{
+	uint64_t usr, other;
+
+	return mount_of(root, "usr", &usr) && mount_of(root, path, &other) && usr == other;
+}
+
+static int check_os_release(int root, bool usr_only, struct root_tree *tree, struct err *e)
+{
+	SCOPED(fd_close) int fd = usr_only ? -1 : path_open_inside(root, "etc/os-release", O_RDONLY | O_NONBLOCK);
 	char text[OS_RELEASE_MAX_BYTES + 1];
 	struct stat st;
 
 	if (fd < 0)
 		fd = path_open_inside(root, "usr/lib/os-release", O_RDONLY | O_NONBLOCK);
+	if (fd >= 0 && usr_only && !is_in_usr(root, "usr/lib/os-release"))
+		return err_set(e, ERR_ROOT_NO_OS, 0, "'usr/lib/os-release' leads out of the proven /usr");
 	if (fd < 0)
 		return err_set(e, ERR_ROOT_NO_OS, errno,
 			       "open 'etc/os-release' or 'usr/lib/os-release' in the new root");
@@ -68,33 +90,49 @@ static bool is_systemd(int root, const struct stat *init)
 	       st.st_ino == init->st_ino;
 }
 
-static int check_init(int root, bool writable, const char *path, struct root_tree *tree,
-		      struct err *e)
+/* A link that the switch makes is not there yet. */
+static bool will_be_in_usr(int root, const char *path)
+{
+	char moved[PATH_MAX + 8];
+
+	snprintf(moved, sizeof(moved), "%s%s", path_exists_inside(root, path) ? "" : "/usr", path);
+	return is_in_usr(root, moved);
+}
+
+/* How a program of the new root is looked for. */
+struct search {
+	int root;
+	bool writable, usr_only;
+};
+
+static int check_init(const struct search *s, const char *path, struct root_tree *tree, struct err *e)
 {
 	struct stat st;
 	int rc;
 
 	if (*path != '/' || strlen(path) >= sizeof(tree->init))
 		return err_set(e, ERR_ROOT_NO_INIT, 0, "init='%s' is not an absolute path", path);
-	rc = root_program_check(root, writable, path, &st, e);
+	rc = root_program_check(s->root, s->writable, path, &st, e);
 	if (rc < 0)
 		return rc;
-	tree->init_is_systemd = is_systemd(root, &st);
+	if (s->usr_only && !will_be_in_usr(s->root, path))
+		return err_set(e, ERR_ROOT_NO_INIT, 0, "init '%s' is not in the proven /usr", path);
+	tree->init_is_systemd = is_systemd(s->root, &st);
 	snprintf(tree->init, sizeof(tree->init), "%s", tree->init_is_systemd ? SYSTEMD : path);
 	return 0;
 }
 
-static int check_default_init(int root, bool writable, struct root_tree *tree, struct err *e)
+static int check_default_init(const struct search *s, struct root_tree *tree, struct err *e)
 {
 	struct err other;
-	int rc = check_init(root, writable, SYSTEMD, tree, e);
+	int rc = check_init(s, SYSTEMD, tree, e);
 
-	if (rc == 0 || check_init(root, writable, SBIN_INIT, tree, &other) == 0)
+	if (rc == 0 || check_init(s, SBIN_INIT, tree, &other) == 0)
 		return 0;
 	/* What is wrong with one that is there says more than that one is missing. */
-	if (path_exists_inside(root, SYSTEMD))
+	if (path_exists_inside(s->root, SYSTEMD))
 		return rc;
-	if (path_exists_inside(root, SBIN_INIT))
+	if (path_exists_inside(s->root, SBIN_INIT))
 		*e = other;
 	else
 		rc = err_set(e, ERR_ROOT_NO_INIT, ENOENT, "'%s' and '%s' in the new root", SYSTEMD,
@@ -119,28 +157,28 @@ static int check_mount_points(int root, bool writable, struct err *e)
 	return 0;
 }
 
-int root_check_at(const char *sysroot, const char *wished_init, struct root_tree *ret,
-		  struct err *e)
+int root_check_at(const char *sysroot, const char *wished_init, bool usr_only,
+		  struct root_tree *ret, struct err *e)
 {
 	SCOPED(fd_close) int root = open(sysroot, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct search search = { .root = root, .usr_only = usr_only };
 	struct root_tree tree = { 0 };
 	struct statvfs vfs;
-	bool writable;
 	int rc;
 
 	if (root < 0)
 		return err_set(e, ERR_ROOT_NO_OS, errno, "open the new root '%s'", sysroot);
 	if (fstatvfs(root, &vfs) < 0)
 		return err_set(e, ERR_SYSTEM, errno, "ask for the mount flags of the new root");
-	writable = !(vfs.f_flag & ST_RDONLY);
+	search.writable = !(vfs.f_flag & ST_RDONLY);
 	rc = check_usr(root, e);
 	if (rc == 0)
-		rc = check_os_release(root, &tree, e);
+		rc = check_os_release(root, usr_only, &tree, e);
 	if (rc == 0)
-		rc = check_mount_points(root, writable, e);
+		rc = check_mount_points(root, search.writable, e);
 	if (rc == 0)
-		rc = wished_init ? check_init(root, writable, wished_init, &tree, e) :
-				   check_default_init(root, writable, &tree, e);
+		rc = wished_init ? check_init(&search, wished_init, &tree, e) :
+				   check_default_init(&search, &tree, e);
 	if (rc < 0)
 		return rc;
 	tree.has_dm_rules = path_exists_inside(root, "usr/lib/udev/rules.d/10-dm.rules") ||
@@ -149,7 +187,7 @@ int root_check_at(const char *sysroot, const char *wished_init, struct root_tree
 	return 0;
 }
 
-int root_check(const char *wished_init, struct root_tree *ret, struct err *e)
+int root_check(const char *wished_init, bool usr_only, struct root_tree *ret, struct err *e)
 {
 	struct statx stx;
 
@@ -157,5 +195,5 @@ int root_check(const char *wished_init, struct root_tree *ret, struct err *e)
 		return err_set(e, ERR_SWITCH, errno, "look at '%s'", SYSROOT);
 	if (!(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT))
 		return err_set(e, ERR_SWITCH, 0, "nothing is mounted at '%s'", SYSROOT);
-	return root_check_at(SYSROOT, wished_init, ret, e);
+	return root_check_at(SYSROOT, wished_init, usr_only, ret, e);
 }

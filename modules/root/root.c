@@ -15,6 +15,7 @@
 #include "init/core/file.h"
 #include "init/core/log.h"
 #include "modules/root/options.h"
+#include "modules/root/state.h"
 
 #define SYSROOT "/sysroot"
 /* Where the parts of a volatile root lie until they are one tree. */
@@ -138,6 +139,30 @@ static int lay_overlay(const struct root_request *r, struct err *e)
 	return 0;
 }
 
+/* The volume over the /usr of a root partition that nothing proves. */
+static int lay_state(const struct root_request *r, struct err *e)
+{
+	const struct root_state *s = r->state;
+	SCOPED(fd_close) int root = -1;
+	struct root_options o;
+	int rc = root_options_parse(s->filesystem, s->options, s->writable, &o, e);
+
+	if (rc == 0)
+		rc = make_dir(SYSROOT, e);
+	if (rc < 0)
+		return rc;
+	if (mount(s->path, SYSROOT, s->filesystem, o.flags, o.data) < 0)
+		return err_set(e, ERR_ROOT_MOUNT, errno, "mount the root partition '%s' (%s)", s->path,
+			       s->filesystem);
+	root = open(SYSROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return err_set(e, ERR_SYSTEM, errno, "open '%s'", SYSROOT);
+	rc = root_state_check(root, s->writable, e);
+	if (rc < 0)
+		return err_in(e, "the root partition '%s'", s->path);
+	return mount_volume(r, SYSROOT "/usr", e);
+}
+
 /* A tmpfs with nothing of the volume but its /usr. The bind mount inherits that the
  * volume is mounted read-only, nodev. */
 static int lay_usr(const struct root_request *r, struct err *e)
@@ -199,6 +224,8 @@ static int lay_root(const struct root_request *r, struct err *e)
 {
 	int rc;
 
+	if (r->state)
+		return lay_state(r, e);
 	if (r->tmpfs) {
 		rc = mount_tmpfs(SYSROOT, r->tmpfs, e);
 		return rc < 0 ? rc : mount_volume(r, SYSROOT "/usr", e);

@@ -13,6 +13,14 @@
 #include "modules/root/purpose.h"
 #include "modules/verity/volume.h"
 
+/* A root partition beside /usr, which nothing proves. */
+struct root_state {
+	char path[64];          /* of the device */
+	const char *filesystem; /* as probed and allowed */
+	const char *options;    /* rootflags= */
+	bool writable;
+};
+
 struct root_request {
 	const struct volume *volume; /* proven; or, as the policy allows, */
 	const struct luks_volume *unlocked;
@@ -22,12 +30,14 @@ struct root_request {
 	enum volatile_mode volatile_mode; /* of a root */
 	bool writable; /* what is proven never is */
 	struct purpose *ret_purpose; /* what the file system says it is for; checked by the caller */
+	const struct root_state *state; /* not NULL: the volume is /usr, on this */
 };
 
 /* Mounts the volume nodev and, unless it is an unlocked one that shall be writable, read-only at
  * /sysroot, and lays the volatile layer over it, with /run/systemd/volatile-root; or a volume that
- * is /usr on a new tmpfs.
- * On failure everything is unmounted. Errors: ERR_ROOT_MOUNT, ERR_CMDLINE (the options). */
+ * is /usr on a new tmpfs, or on a root partition, mounted nodev as well, of which nothing may stand
+ * in its way (state.h). On failure everything is unmounted. Errors: ERR_ROOT_MOUNT,
+ * ERR_CMDLINE (the options), ERR_ROOT_SHADOWED, ERR_SWITCH. */
 int root_mount(const struct root_request *request, struct err *e);
 
 /* What a checked tree is; filled by root_check(). */
@@ -42,12 +52,13 @@ struct root_tree {
 /* Checks all before anything is destroyed: os-release, a non-empty /usr, an init
  * that the kernel can execute (wished or NULL for the default; its loader or interpreter
  * is looked for), the mount points for the switch; every path is resolved inside /sysroot.
+ * usr_only: nothing but /usr is proven, so os-release and init must be files of that mount.
  * Errors: ERR_ROOT_NO_OS, ERR_ROOT_NO_INIT, ERR_SWITCH (a directory is missing and cannot be made). */
-int root_check(const char *wished_init, struct root_tree *ret, struct err *e);
+int root_check(const char *wished_init, bool usr_only, struct root_tree *ret, struct err *e);
 
 /* The same for a tree elsewhere, which need not be a mount. */
-int root_check_at(const char *sysroot, const char *wished_init, struct root_tree *ret,
-		  struct err *e);
+int root_check_at(const char *sysroot, const char *wished_init, bool usr_only,
+		  struct root_tree *ret, struct err *e);
 
 /* Unmounts /sysroot, lazily if busy; for the failure path. */
 void root_unmount(void);

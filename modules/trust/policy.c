@@ -304,6 +304,15 @@ void policy_floor_for(struct policy *floor, enum policy_designator d)
 	}
 }
 
+void policy_floor_beside(struct policy *floor)
+{
+	if (floor->rule[POLICY_ROOT] == RULE_EXPLICIT)
+		return;
+	floor->use[POLICY_ROOT] &= USE_VERITY | USE_SIGNED | USE_IGNORE;
+	if (!floor->use[POLICY_ROOT])
+		floor->use[POLICY_ROOT] = USE_IGNORE;
+}
+
 /* Leaves in *a what both allow; false if they contradict each other. */
 static bool narrow_attribute(int8_t *a, int8_t floor)
 {

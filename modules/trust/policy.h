@@ -68,6 +68,10 @@ const char *policy_floor(const char *configured, enum policy_designator d, bool 
  * usr, and the floor has no rule for usr, it gets those of the root. */
 void policy_floor_for(struct policy *floor, enum policy_designator d);
 
+/* Of a floor for a system in /usr with a root partition beside it: nothing proves that one, so only
+ * a rule of its own lets it be anything else than proven. */
+void policy_floor_beside(struct policy *floor);
+
 /* Narrows *p by the floor: what either forbids is forbidden. Errors:
  * ERR_POLICY_REFUSED if nothing at all remains for a designator. */
 int policy_narrow(struct policy *p, const struct policy *floor, struct err *e);

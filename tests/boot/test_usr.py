@@ -71,7 +71,7 @@ class Case:
 
 CASES = [
     Case("volatile-yes", "systemd.volatile=yes mount.usr=dissect"),
-    Case("root-beside-it", "mount.usr=dissect", "UNSUPPORTED", "inputs", "would not be proven"),
+    Case("root-beside-it", "mount.usr=dissect", "ROOT_MISSING", says="no root partition"),
     Case("tmpfs-alone", "root=tmpfs", "UNSUPPORTED", "inputs", "needs 'mount.usr=dissect'"),
     Case("no-usr-on-the-disk", "root=dissect", "ROOT_MISSING", says="no root partition"),
     Case("unsigned", code="SIGNATURE_MISSING", kinds=("data", "hash")),

@@ -179,11 +179,11 @@ static void unmount(const void *arg)
 	fill();
 	REQUIRE(root_mount(&r, &e) == 0);
 	/* A tree without an os-release, but a mount: the check gets past that. */
-	printf("%s\n", err_name((enum err_code)-root_check(NULL, &tree, &e)));
+	printf("%s\n", err_name((enum err_code)-root_check(NULL, false, &tree, &e)));
 	REQUIRE(chdir("/sysroot/usr") == 0);
 	root_unmount();
 	REQUIRE(chdir("/") == 0);
-	printf("%s\n", err_name((enum err_code)-root_check(NULL, &tree, &e)));
+	printf("%s\n", err_name((enum err_code)-root_check(NULL, false, &tree, &e)));
 	print_link();
 	sandbox_print_mounts();
 }

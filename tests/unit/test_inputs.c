@@ -80,12 +80,12 @@ static void refusals(void **state)
 		{ "roothash=" HASH " roothash=" OTHER, ERR_CMDLINE },
 		{ "roothash=abcd", ERR_CMDLINE },
 		{ "roothash=xyz", ERR_CMDLINE },
-		{ "usrhash=" HASH, ERR_UNSUPPORTED },
-		{ "mount.usr=dissect", ERR_UNSUPPORTED },
-		{ "mount.usrflags=nosuid", ERR_UNSUPPORTED },
+		{ "usrhash=" HASH, ERR_NONE },
+		{ "mount.usr=dissect", ERR_NONE },
+		{ "mount.usrflags=nosuid", ERR_NONE },
 		{ "mount.usr=dissect root=tmpfs", ERR_NONE },
-		{ "mount.usr=dissect root=dissect", ERR_UNSUPPORTED },
-		{ "mount.usr=dissect root=tmpfs root=dissect", ERR_UNSUPPORTED },
+		{ "mount.usr=dissect root=dissect", ERR_NONE },
+		{ "mount.usr=dissect root=tmpfs root=dissect", ERR_NONE },
 		{ "mount.usr=dissect systemd.volatile=yes", ERR_NONE },
 		{ "mount.usr=dissect systemd.volatile=overlay", ERR_UNSUPPORTED },
 		{ "mount.usr=dissect systemd.volatile root=PARTUUID=" ID, ERR_UNSUPPORTED },
@@ -173,7 +173,13 @@ static void values(void **state)
 	assert_int_equal(parse("mount.usr=/dev/vda3 mount.usrflags=a mount.usrflags=b usrhash=" HASH
 			       " mount.usrfstype=erofs rootflags=size=1G systemd.volatile",
 			       &o, &e), 0);
-	assert_true(o.has_usr && o.root_is_tmpfs);
+	assert_true(o.has_usr && o.root_is_tmpfs && !o.has_state);
+	assert_int_equal(parse("usrhash=" HASH " root=/dev/vda4", &o, &e), 0);
+	assert_true(o.has_usr && o.has_state && !o.root_is_tmpfs);
+	assert_int_equal(parse("root=/dev/vda4", &o, &e), 0);
+	assert_false(o.has_state);
+	assert_int_equal(parse("mount.usr=/dev/vda3 mount.usrflags=a mount.usrflags=b usrhash=" HASH
+			       " mount.usrfstype=erofs rootflags=size=1G systemd.volatile", &o, &e), 0);
 	assert_string_equal(o.usr.node, "vda3");
 	assert_string_equal(o.usr_type, "erofs");
 	assert_string_equal(o.usr_flags, "a,b");

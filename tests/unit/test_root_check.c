@@ -122,7 +122,7 @@ static void check_case(const struct tree_case *c)
 	int rc;
 
 	tree_make(c->lines, root);
-	rc = root_check_at(root, c->wished, &tree, &e);
+	rc = root_check_at(root, c->wished, false, &tree, &e);
 	tree_remove(root);
 	assert_code(rc, &e, c->code, c->name);
 	if (strcmp(tree.init, c->init ? c->init : "untouched") != 0)
@@ -250,10 +250,10 @@ static void os_release_size(void **state)
 	snprintf(path, sizeof(path), "%s/usr/lib/os-release", root);
 	memset(text, '\n', sizeof(text));
 	assert_int_equal(file_write(path, 0644, text, sizeof(text) - 1, &e), 0);
-	assert_int_equal(root_check_at(root, NULL, &tree, &e), 0);
+	assert_int_equal(root_check_at(root, NULL, false, &tree, &e), 0);
 	assert_string_equal(tree.os, "Linux");
 	assert_int_equal(file_write(path, 0644, text, sizeof(text), &e), 0);
-	assert_int_equal(root_check_at(root, NULL, &tree, &e), -ERR_ROOT_NO_OS);
+	assert_int_equal(root_check_at(root, NULL, false, &tree, &e), -ERR_ROOT_NO_OS);
 	tree_remove(root);
 }
 
