@@ -62,6 +62,7 @@ class Spec:
     append: str = ""
     tpm: str = "none"  # "none", "on", or "dead": there, but its driver gets no answer
     banks: tuple[str, ...] = ("sha256",)
+    tpm_state: Path | None = None  # a folder of swtpm's to copy, instead of that of a new TPM
     with_tpm: Callable[[Swtpm], None] | None = None  # called with it, the machine being gone
     memory: int = 1024  # MiB
     cpus: int = 1
