@@ -51,6 +51,9 @@ int tpm_failed(struct err *e, TSS2_RC rc, const char *doing);
 /* The same for what a lock-out can stop: then it says how long that lasts. */
 int tpm_refused(struct tpm *t, struct err *e, TSS2_RC rc, const char *doing);
 
+/* That it takes no password of which it counts wrong tries. */
+bool tpm_is_locked_out(struct tpm *t);
+
 /* True while the answer to a command that was sent has to be waited for. The
  * library itself sends five times what the TPM is too busy for. */
 bool tpm_must_wait(TSS2_RC rc, uint64_t deadline_ms);

@@ -29,3 +29,15 @@ int tpm_refused(struct tpm *t, struct err *e, TSS2_RC rc, const char *doing)
 		return tpm_failed(e, rc, doing);
 	return say_how_long(e, answer.bytes + VALUES_AT, rc, doing);
 }
+
+bool tpm_is_locked_out(struct tpm *t)
+{
+	/* TPM_PT_PERMANENT, and in it inLockout */
+	static const uint8_t get_permanent[] = { 0x80, 1, 0, 0, 0, 22, 0, 0, 1, 0x7a, 0, 0, 0, 6, 0, 0, 2, 0,
+						 0, 0, 0, 1 };
+	enum { VALUE_AT = COUNT_AT + 4 + 4, IN_LOCKOUT = 0x200 };
+	struct tpm_answer answer;
+
+	return tpm_run(t, get_permanent, sizeof(get_permanent), TPM_COMMAND_MS, &answer) == TSS2_RC_SUCCESS &&
+	       answer.n == VALUE_AT + 4 && be32(answer.bytes + VALUE_AT) & IN_LOCKOUT;
+}

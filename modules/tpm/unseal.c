@@ -43,27 +43,28 @@ static bool is_one_of(TSS2_RC rc, TSS2_RC a, TSS2_RC b)
 	return tpm_bare_code(rc) == a || tpm_bare_code(rc) == b;
 }
 
-/* A TPM that refuses a value, a handle or a policy works, and has or is something else. */
-static enum unseal_verdict judge(struct work *w, TSS2_RC rc, const char *doing)
-{
-	if (rc == TSS2_RC_SUCCESS)
-		return UNSEALED;
-	(void)tpm_refused(w->t, w->e, rc, doing);
-	if (rc == TSS2_TCTI_RC_NOT_SUPPORTED)
-		return UNSEAL_NOT_HERE;
-	if (rc & TSS2_RC_LAYER_MASK)
-		return UNSEAL_FAILED;
-	if (tpm_bare_code(rc) == TPM2_RC_LOCKOUT)
-		return UNSEAL_LOCKED_OUT;
-	return rc & TPM2_RC_FMT1 || is_one_of(rc, TPM2_RC_POLICY, TPM2_RC_EXPIRED) ? UNSEAL_NOT_HERE : UNSEAL_FAILED;
-}
-
 /* Of what could not be used although it is not the TPM's fault. */
 static enum unseal_verdict skip(int rc)
 {
 	if (rc >= 0)
 		return UNSEALED;
 	return rc == -ERR_MEMORY || rc == -ERR_SYSTEM ? UNSEAL_FAILED : UNSEAL_NOT_HERE;
+}
+
+/* A TPM that refuses a value, a handle or a policy works, and has or is something else. */
+static enum unseal_verdict judge(struct work *w, TSS2_RC rc, const char *doing)
+{
+	if (rc == TSS2_RC_SUCCESS)
+		return UNSEALED;
+	if (rc == TSS2_TCTI_RC_NOT_SUPPORTED)
+		return skip(err_set(w->e, ERR_UNSUPPORTED, 0,
+				    "the storage root key is of a kind that is not understood"));
+	(void)tpm_refused(w->t, w->e, rc, doing);
+	if (rc & TSS2_RC_LAYER_MASK)
+		return UNSEAL_FAILED;
+	if (tpm_bare_code(rc) == TPM2_RC_LOCKOUT)
+		return UNSEAL_LOCKED_OUT;
+	return rc & TPM2_RC_FMT1 || is_one_of(rc, TPM2_RC_POLICY, TPM2_RC_EXPIRED) ? UNSEAL_NOT_HERE : UNSEAL_FAILED;
 }
 
 /* ---- the policy ---- */
@@ -161,6 +162,15 @@ static enum unseal_verdict show_and_compare(struct work *w, const struct session
 
 /* ---- a shard ---- */
 
+/* Nobody need type a PIN that will not be taken. */
+static enum unseal_verdict ask_for_pin(struct work *w)
+{
+	if (tpm_is_locked_out(w->t))
+		return judge(w, TPM2_RC_LOCKOUT, "take a PIN");
+	(void)!err_set(w->e, ERR_UNSUPPORTED, 0, "the secret is given out for a PIN only");
+	return UNSEAL_NEEDS_PIN;
+}
+
 /* Before the state is known to be right no PIN is stretched, and none is tried. */
 static enum unseal_verdict prepare_pin(struct work *w)
 {
@@ -168,10 +178,11 @@ static enum unseal_verdict prepare_pin(struct work *w)
 
 	if (!w->sealed->has_pin || w->has_pin)
 		return UNSEALED;
-	rc = w->q->pin ? pin_prepare(w->sealed, w->q->pin, &w->pin, w->e)
-		       : err_set(w->e, ERR_UNSUPPORTED, 0, "the secret is given out for a PIN only");
+	if (!w->q->pin)
+		return ask_for_pin(w);
+	rc = pin_prepare(w->sealed, w->q->pin, &w->pin, w->e);
 	w->has_pin = rc == 0;
-	return w->q->pin ? skip(rc) : UNSEAL_NEEDS_PIN;
+	return skip(rc);
 }
 
 /* The secret comes through a session that is bound to its password. Sets rc to the TPM's answer. */

@@ -18,7 +18,7 @@ enum unseal_verdict {
 	UNSEAL_NOT_HERE,   /* it is of another TPM, policy or state of this machine: the next token */
 	UNSEAL_NEEDS_PIN,  /* all but the PIN is right: ask for it, and come again */
 	UNSEAL_WRONG_PIN,  /* the TPM counted one wrong try: ask again */
-	UNSEAL_LOCKED_OUT, /* the TPM takes no PIN for a time, which e says: leave the TPM alone */
+	UNSEAL_LOCKED_OUT, /* the TPM takes no PIN for a time, which e says: do not ask for one */
 	UNSEAL_FAILED,     /* the TPM does not work, or there is too little memory */
 };
 

@@ -49,10 +49,14 @@ static int parse_object(const char *text, struct json_object **ret, struct err *
 
 static int get_string(struct json_object *object, const char *key, const char **ret, struct err *e)
 {
-	const char *text = json_text(json_object_object_get(object, key));
+	struct json_object *value = json_object_object_get(object, key);
+	const char *text = json_text(value);
 
 	if (!text)
-		return err_set(e, ERR_SIGNATURE_MALFORMED, 0, "signature has no text '%s'", key);
+		return err_set(e, ERR_SIGNATURE_MALFORMED, 0,
+			       json_object_is_type(value, json_type_string) ? "'%s' of the signature has a NUL"
+									     : "signature has no text '%s'",
+			       key);
 	*ret = text;
 	return 0;
 }

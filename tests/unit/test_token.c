@@ -153,6 +153,10 @@ static const struct {
 	{ "no blob in a list", HEAD "\"tpm2-blob\":[]," POLICY "," PCRS "}", ERR_UNSUPPORTED, 0 },
 	{ "three blobs", HEAD "\"tpm2-blob\":[\"Zm9v\",\"Zm9v\",\"Zm9v\"]," POLICY "," PCRS "}", ERR_UNSUPPORTED, 0 },
 	{ "two blobs, one policy", HEAD "\"tpm2-blob\":" TWO "," POLICY "," PCRS "}", ERR_UNSUPPORTED, 0 },
+	{ "two blobs, one policy, with reason", HEAD "\"tpm2-blob\":" TWO "," POLICY "," PCRS
+	  ",\"tpm2_pcrlock\":true," PEM "}", ERR_UNSUPPORTED, 0 },
+	{ "one blob, two policies", HEAD BLOB ",\"tpm2-policy-hash\":[\"" HASH "\",\"" HASH "\"]," PCRS "}",
+	  ERR_UNSUPPORTED, 0 },
 	{ "shards without reason", TWO_SHARDS "}", ERR_UNSUPPORTED, 0 },
 	{ "shards without key", TWO_SHARDS ",\"tpm2_pcrlock\":true}", ERR_UNSUPPORTED, 0 },
 	{ "one shard with both", WITH("\"tpm2_pcrlock\":true," PEM), ERR_UNSUPPORTED, 0 },

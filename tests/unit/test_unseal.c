@@ -252,8 +252,9 @@ static void tries_are_not_wasted(void **state)
 		skip();
 	t = connect_to(&em, TPM_BANK_SHA256);
 	allow_wrong_passwords(t, 1, 1000);
-	measure(t, GOOD);
+	measure(t, GOOD | OTHER_7);
 	for (int i = 0; i < 3; i++) {
+		assert_int_equal(unseal(t, DATA, "pin", "wrong", NULL, NULL, passphrase, &e), UNSEAL_NOT_HERE);
 		assert_int_equal(unseal(t, DATA, "signed-pin", "wrong", "other-signature", NULL, passphrase, &e),
 				 UNSEAL_NOT_HERE);
 		assert_int_equal(unseal(t, DATA, "signed-pin", NULL, "signature", NULL, passphrase, &e),
@@ -271,8 +272,8 @@ static void tries_are_not_wasted(void **state)
 /* Then no PIN is right; what needs none is given out all the same. */
 static void locked_out_after_wrong_pins(void **state)
 {
-	static const char expected[] = "the TPM cannot unseal: it is locked out after 3 wrong passwords, and "
-				       "takes the next in 7000 s at the latest, if it stays on (0x00000921)";
+	static const char expected[] = "it is locked out after 3 wrong passwords, and takes the next in 7000 s "
+				       "at the latest, if it stays on (0x00000921)";
 	char passphrase[UNSEAL_MAX_PASSPHRASE];
 	struct emulator em;
 	struct err e = { 0 };
@@ -287,7 +288,10 @@ static void locked_out_after_wrong_pins(void **state)
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(unseal(t, DATA, "pin", "wrong", NULL, NULL, passphrase, &e), UNSEAL_WRONG_PIN);
 	assert_int_equal(unseal(t, DATA, "pin", PIN, NULL, NULL, passphrase, &e), UNSEAL_LOCKED_OUT);
-	assert_string_equal(e.what, expected);
+	assert_non_null(strstr(e.what, expected));
+	e.what[0] = '\0';
+	assert_int_equal(unseal(t, DATA, "pin", NULL, NULL, NULL, passphrase, &e), UNSEAL_LOCKED_OUT);
+	assert_non_null(strstr(e.what, expected));
 	assert_int_equal(unseal(t, DATA, "literal", PIN, NULL, NULL, passphrase, &e), UNSEALED);
 	tpm_close(t);
 	emulator_stop(&em);
