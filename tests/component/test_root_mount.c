@@ -134,7 +134,8 @@ static void mount_in_sandbox(const void *arg)
 	const struct mount_case *c = arg;
 	struct volume v = { "/dev/mapper/root", makedev(253, 7) };
 	struct purpose purpose;
-	struct root_request r = { &v, c->filesystem, c->options, c->tmpfs, c->mode, &purpose };
+	struct root_request r = { .volume = &v, .filesystem = c->filesystem, .options = c->options, .tmpfs = c->tmpfs,
+					  .volatile_mode = c->mode, .ret_purpose = &purpose };
 	struct err e = { 0 };
 	struct statvfs vfs;
 
@@ -170,7 +171,8 @@ static void unmount(const void *arg)
 	const enum volatile_mode *mode = arg;
 	struct volume v = { "/dev/mapper/root", makedev(253, 7) };
 	struct purpose purpose;
-	struct root_request r = { &v, "overlay", FLAGS, NULL, *mode, &purpose };
+	struct root_request r = { .volume = &v, .filesystem = "overlay", .options = FLAGS, .tmpfs = NULL,
+					  .volatile_mode = *mode, .ret_purpose = &purpose };
 	struct root_tree tree;
 	struct err e;
 
