@@ -93,7 +93,7 @@ build/init.debug build/init-luks.debug:
 
 # At most as large as it is worth.
 build/init: MAX_BYTES := 737280
-build/init-luks: MAX_BYTES := 921600
+build/init-luks: MAX_BYTES := 851968
 
 build/init build/init-luks: build/%: build/%.debug
 	$(say) STRIP $@

@@ -324,7 +324,7 @@ static int set_failure_delay(struct options *o, const char *value, struct err *e
 
 #define NO_OPTIONS "dm-verity options are not supported by this initrd"
 #define BY_HASH "the partitions are found by the root hash"
-#define NO_LUKS "only the root that discovery finds is opened by this initrd"
+#define NO_LUKS "of encrypted volumes only the root that discovery finds is opened"
 #define NO_SHELL "no word opens a shell; it is ignored"
 
 static const struct rule rules[] = {

@@ -8,7 +8,7 @@
 #include "init/core/cleanup.h"
 #include "init/core/json.h"
 
-enum { MAX_DEPTH = 16, SECTOR = 512, AT_VERSION = 6, AT_SIZE = 8, AT_OFFSET = 256 };
+enum { SECTOR = 512, AT_VERSION = 6, AT_SIZE = 8, AT_OFFSET = 256 };
 
 static const char magic_first[] = "LUKS\xba\xbe", magic_second[] = "SKUL\xba\xbe";
 
@@ -202,20 +202,16 @@ static int check_rest(struct json_object *top, struct err *e)
 /* Text, then NULs up to the end. */
 static int parse_json(struct bytes area, struct json_object **ret, struct err *e)
 {
-	SCOPED(tokener_drop) struct json_tokener *tokener = json_tokener_new_ex(MAX_DEPTH);
 	const uint8_t *end = memchr(area.p, 0, area.n);
-	SCOPED(json_drop) struct json_object *top = NULL;
+	const char *why = NULL;
 
-	if (!tokener)
-		return err_set(e, ERR_MEMORY, 0, "no memory to parse a LUKS header");
 	if (!end || !bytes_are_zero(end, area.n - (size_t)(end - area.p)))
 		return err_set(e, ERR_LUKS_HEADER, 0, "something follows the text of the LUKS header");
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-	top = json_tokener_parse_ex(tokener, (const char *)area.p, (int)(end - area.p) + 1);
-	if (!top || !json_object_is_type(top, json_type_object))
-		return err_set(e, ERR_LUKS_HEADER, 0, "the text of the LUKS header is no JSON: %s",
-			       json_tokener_error_desc(json_tokener_get_error(tokener)));
-	*ret = ptr_take(&top);
+	*ret = json_parse_object((const char *)area.p, &why);
+	if (!*ret && !why)
+		return err_set(e, ERR_MEMORY, 0, "no memory to parse a LUKS header");
+	if (!*ret)
+		return err_set(e, ERR_LUKS_HEADER, 0, "the text of the LUKS header %s", why);
 	return 0;
 }
 

@@ -204,8 +204,10 @@ static int find_key(struct opening *o, struct err *e)
 	static int (*const ways[])(struct opening *o, struct err *e) = {
 		unlock_by_file, unlock_by_credential, unlock_by_person,
 	};
-	int rc = 0;
+	int rc = unlock_by_tpm(o, e);
 
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
 	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways) && rc == 0; i++)
 		rc = ways[i](o, e);
 	if (rc != 0)

@@ -48,7 +48,12 @@ int opening_try(struct opening *o, int slot, const struct luks_secret *s);
 __attribute__((format(printf, 2, 3)))
 void opening_note(struct opening *o, const char *fmt, ...);
 
+/* Reads a file whole, a newline at its end included. False if there is none, or none of at most
+ * LUKS_MAX_SECRET bytes: then errno says why. */
+bool secret_read(const char *path, struct luks_secret *ret);
+
 /* Each tries one kind of key: 1 if the volume's key is known, 0 if not, or what must end the boot. */
+int unlock_by_tpm(struct opening *o, struct err *e);
 int unlock_by_file(struct opening *o, struct err *e);
 int unlock_by_credential(struct opening *o, struct err *e);
 int unlock_by_person(struct opening *o, struct err *e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The keys that are not the TPM's. */
+/* The keys that the TPM does not keep. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,23 +14,22 @@
 
 enum { TRIES = 3 };
 
-/* Returns 1, or 0 if there is none: then errno says why. All bytes count, also a newline. */
-static int read_secret(const char *path, struct luks_secret *ret)
+bool secret_read(const char *path, struct luks_secret *ret)
 {
 	SCOPED(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
 	ssize_t n;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return 0;
+		return false;
 	n = S_ISREG(st.st_mode) ? read_upto(fd, ret->p, sizeof(ret->p)) : -1;
 	if (n <= 0 || n > LUKS_MAX_SECRET) {
 		errno = n < 0 ? errno : n ? EFBIG : ENODATA;
-		return 0;
+		return false;
 	}
 	ret->n = (size_t)n;
 	ret->p[n] = '\0';
-	return 1;
+	return true;
 }
 
 /* Returns as opening_try(), or -1 if there is no such file. */
@@ -39,7 +38,7 @@ static int try_file(struct opening *o, const char *path, const char *by)
 	SCOPED(secret_wipe) struct luks_secret s = { .n = 0 };
 	int fits;
 
-	if (!read_secret(path, &s)) {
+	if (!secret_read(path, &s)) {
 		if (errno != ENOENT && errno != ENOTDIR)
 			opening_note(o, "'%s' cannot be read (%m)", path);
 		return -1;

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import hmac
+import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +18,7 @@ import pytest
 import lab
 from expect import QUICKLY, boots, direct, measured, refused
 from lab import luks, paths
-from lab.tpm import extend
+from lab.tpm import extend, word_digest
 
 pytestmark = pytest.mark.xdist_group("luks")
 POLICY = "image-policy=root=encrypted:=open\n"
@@ -83,7 +87,7 @@ def test_key_is_measured(root, boot, tmp_path):
 
 def test_same_uuid_another_key(root, boot, tmp_path):
     """The attacker's volume looks the same, but PCR 15 tells it from the owner's."""
-    other = luks.empty(tmp_path / "other.luks", "--uuid", luks.uuid(root.file))
+    other = luks.empty(tmp_path / "other-luks.img", "--uuid", luks.uuid(root.file))
     got = boot(opened(replace(root, file=other), tmp_path, tpm=True))
     assert got.failure == "ROOT_MOUNT", got.explain()
     measured(got, ["enter-initrd", CAP, "slipway-failed"])
@@ -120,7 +124,7 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_stays_locked(case, boot, root, tmp_path):
-    part = replace(root, file=luks.empty(tmp_path / "root.luks"))
+    part = replace(root, file=luks.empty(tmp_path / "root-luks.img"))
     name = case.name if case.conf != POLICY else "plain"
     spec = opened(part, tmp_path, passphrase=case.passphrase, words=case.words, tpm=case.tpm,
                   image=initrd(name, case.conf))
@@ -129,14 +133,14 @@ def test_stays_locked(case, boot, root, tmp_path):
 
 def test_init_without_luks(boot, root, tmp_path):
     """The smaller program says what is missing."""
-    part = replace(root, file=luks.empty(tmp_path / "root.luks"))
+    part = replace(root, file=luks.empty(tmp_path / "root-luks.img"))
     image = lab.initrd(paths.LAB / "initrd-no-luks.zst", conf=QUICKLY + POLICY)
     refused(boot(opened(part, tmp_path, image=image)), "LUKS_ABSENT", "prove", "cannot open it")
 
 
 def test_plain_root_in_its_place(boot, root, tmp_path):
     """Nobody gets by without encryption where the policy asks for it."""
-    plain = tmp_path / "plain.ext4"
+    plain = tmp_path / "plain-ext4.img"
     with plain.open("wb") as f:
         f.truncate(8 << 20)
     lab.tool("mke2fs", "-q", "-t", "ext4", f"/host{plain}")
@@ -168,13 +172,13 @@ HEADERS: list[tuple[str, Callable[[dict], None], str]] = [
 @pytest.mark.parametrize("name,change,says", HEADERS, ids=[row[0] for row in HEADERS])
 def test_header_asks_for_what_is_never_opened(name, change, says, boot, root, tmp_path):
     """Whoever holds the disk writes the header: with the right passphrase it is refused."""
-    image = luks.empty(tmp_path / "root.luks")
+    image = luks.empty(tmp_path / "root-luks.img")
     luks.edit(image, change)
     refused(boot(opened(replace(root, file=image), tmp_path)), "LUKS_HEADER", "prove", says)
 
 
 def test_header_that_claims_ten_megabytes(boot, root, tmp_path):
-    image = luks.empty(tmp_path / "root.luks")
+    image = luks.empty(tmp_path / "root-luks.img")
     with image.open("r+b") as f:
         f.seek(8)
         f.write((10 << 20).to_bytes(8, "big"))
@@ -185,7 +189,7 @@ def test_header_that_claims_ten_megabytes(boot, root, tmp_path):
 
 def test_second_copy_of_the_header(boot, root, tmp_path):
     """A power cut while the first one is written costs a warning, and both of them the boot."""
-    image = tmp_path / "root.luks"
+    image = tmp_path / "root-luks.img"
     shutil.copyfile(root.file, image)
     luks.spoil(image, 0)
     boots(boot(opened(replace(root, file=image), tmp_path)), warning="second copy")
@@ -205,7 +209,7 @@ def test_passphrase_is_typed(boot, root, tmp_path):
 
 
 def test_three_wrong_passphrases(boot, root, tmp_path):
-    part = replace(root, file=luks.empty(tmp_path / "root.luks"))
+    part = replace(root, file=luks.empty(tmp_path / "root-luks.img"))
     spec = opened(part, tmp_path, passphrase="", image=initrd("asking", ASKING))
     spec.when = [lab.When(QUESTION % n, type="\x03\x1a\x04\n" if n == 2 else "wrong\n") for n in (1, 2, 3)]
     refused(boot(spec), "LUKS_LOCKED", "prove", "3 wrong answers")
@@ -221,7 +225,7 @@ def test_volume_key_that_is_named(boot, root, tmp_path):
     """With the right key it boots; the attacker's volume is refused, whatever opens it."""
     image = initrd("named", POLICY + f"luks-volume-key={'12' * 32}\nluks-volume-key={key_id(root)}\n")
     boots(boot(opened(root, tmp_path, image=image)))
-    other = luks.empty(tmp_path / "other.luks", "--uuid", luks.uuid(root.file))
+    other = luks.empty(tmp_path / "other-luks.img", "--uuid", luks.uuid(root.file))
     got = boot(opened(replace(root, file=other), tmp_path, image=image, tpm=True))
     assert got.failure == "LUKS_KEY", got.explain()
     measured(got, ["enter-initrd", CAP, "slipway-failed"])
@@ -240,7 +244,7 @@ def test_key_file(boot, root, tmp_path):
 def test_recovery_key_is_typed(boot, root, tmp_path):
     """As people type it: capitals, blanks in place of dashes."""
     key = "-".join(["cbdefghi", "jklnrtuv"] * 4)
-    image = tmp_path / "root.luks"
+    image = tmp_path / "root-luks.img"
     shutil.copyfile(root.file, image)
     luks.cryptsetup("luksAddKey", *luks.CHEAP, image, "NEWKEY", more=key)
     spec = opened(replace(root, file=image), tmp_path, passphrase="", image=initrd("asking", ASKING))
@@ -260,3 +264,174 @@ def test_header_is_overwritten_while_a_person_is_asked(boot, root, tmp_path):
                           qmp=("human-monitor-command", {"command-line": gone})),
                  lab.When(QUESTION % 2, type=luks.PASSPHRASE + "\n")]
     boots(boot(spec))
+
+
+# ---- the TPM ----
+
+ENTERED = extend("sha256", "00" * 32, word_digest("sha256", "enter-initrd"))
+LITERAL = f"--tpm2-pcrs=11:sha256={ENTERED}"
+ELSEWHERE = f"--tpm2-pcrs=11:sha256={'12' * 32}"
+PIN_QUESTION = r"PIN of the TPM for 'root' \(%d of 5\): $"
+BY_TPM = ("enter-initrd", "leave-initrd")
+
+
+def sealed(root, tmp_path, *words: str, pin: str = "", state: Path | None = None) -> lab.Part:
+    """The root with one more key slot, by systemd-cryptenroll."""
+    image = tmp_path / "root-luks.img"
+    shutil.copyfile(root.file, image)
+    with luks.tpm(state) as device:
+        luks.enroll(image, *words, device=device, pin=pin)
+    return replace(root, file=image)
+
+
+def by_tpm(got: lab.Result) -> None:
+    """It booted, nothing was capped, and the record says how it was opened."""
+    boots(got, words=BY_TPM)
+    assert got.record["root"]["luks"]["unlocked_by"] == "tpm2"
+    assert got.record["root"]["luks"]["keyslot"] == 1
+    assert got.pcrs["sha256"][15] != "00" * 32
+
+
+def test_tpm_in_this_state(boot, root, tmp_path):
+    part = sealed(root, tmp_path, LITERAL)
+    by_tpm(boot(opened(part, tmp_path, passphrase="", tpm=True)))
+
+
+def test_tpm_in_another_state(boot, root, tmp_path):
+    """Neither this one nor, with what a person knows, without a cap."""
+    part = sealed(root, tmp_path, ELSEWHERE)
+    refused(boot(opened(part, tmp_path, passphrase="", tpm=True)), "LUKS_LOCKED", "prove", "token 0")
+    got = boot(opened(part, tmp_path, tpm=True))
+    boots(got, words=("enter-initrd", CAP, "leave-initrd"), warning="token 0 of 'root'")
+    assert got.record["root"]["luks"]["unlocked_by"] == "credential"
+
+
+def test_tpm_of_another_machine(boot, root, tmp_path):
+    state = tmp_path / "tpm"
+    state.mkdir()
+    lab_run("swtpm_setup", "--tpm2", "--tpmstate", state, "--pcr-banks", "sha256")
+    part = sealed(root, tmp_path, LITERAL, state=state)
+    refused(boot(opened(part, tmp_path, passphrase="", tpm=True)), "LUKS_LOCKED", "prove", "token 0")
+
+
+def test_tpm_of_a_boot_that_is_not_measured(boot, root, tmp_path):
+    """It is not asked: what it gives out then is worth nothing."""
+    part = sealed(root, tmp_path, LITERAL)
+    refused(boot(opened(part, tmp_path, passphrase="")), "LUKS_LOCKED", "prove", "not measured")
+
+
+def test_rsa_storage_root_key(boot, root, tmp_path):
+    """A TPM whose storage root key is one: the token names it, and it is found again."""
+    state = tmp_path / "tpm"
+    shutil.copytree(lab.firmware.tpm_state(), state)
+    with luks.tpm(state) as device:
+        lab.tool("env", f"TPM2TOOLS_TCTI={device}", "sh", "-euc", """
+            tpm2 createprimary -Q -C o -G rsa2048 -c /tmp/srk \\
+                -a 'restricted|decrypt|fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda'
+            tpm2 evictcontrol -Q -C o -c /tmp/srk 0x81000001""")
+    part = sealed(root, tmp_path, LITERAL, state=state)
+    by_tpm(boot(opened(part, tmp_path, passphrase="", tpm=True, tpm_state=state)))
+
+
+def lab_run(*words: object) -> bytes:
+    return subprocess.run([str(word) for word in words], check=True, capture_output=True).stdout
+
+
+@pytest.fixture(scope="module")
+def signer(tmp_path_factory) -> Path:
+    """A key that signs policies; its public half is beside it."""
+    key = tmp_path_factory.mktemp("signer") / "signer.key"
+    lab_run("openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048",
+            "-out", key)
+    lab_run("openssl", "pkey", "-in", key, "-pubout", "-out", key.with_suffix(".pub"))
+    return key
+
+
+def signature(key: Path, pcr11: str, folder: Path) -> Path:
+    """A tpm2-pcr-signature.json for PCR 11 with this value."""
+    digest = hashlib.sha256(bytes.fromhex(pcr11)).digest()
+    policy = hashlib.sha256(bytes(32) + bytes.fromhex("0000017f00000001000b03000800") + digest).digest()
+    (folder / "policy").write_bytes(policy)
+    signed = lab_run("openssl", "dgst", "-sha256", "-sign", key, folder / "policy")
+    public = lab_run("openssl", "rsa", "-in", key, "-RSAPublicKey_out", "-outform", "DER")
+    out = folder / "tpm2-pcr-signature.json"
+    out.write_text(json.dumps({"sha256": [{
+        "pcrs": [11], "pkfp": hashlib.sha256(public).hexdigest(), "pol": policy.hex(),
+        "sig": base64.b64encode(signed).decode()}]}))
+    return out
+
+
+@pytest.mark.parametrize("value, opens", [(ENTERED, True), ("12" * 32, False)],
+                         ids=["this-image", "another-image"])
+def test_signed_policy(value, opens, boot, root, signer, tmp_path):
+    """The signature is the image's: with that of another one the key slot stays shut."""
+    part = sealed(root, tmp_path, "--tpm2-pcrs=", "--tpm2-public-key-pcrs=11",
+                  f"--tpm2-public-key=/host{signer.with_suffix('.pub')}")
+    said = signature(signer, value, tmp_path)
+    image = tmp_path / "initrd-signed.img"
+    lab.initrd(image, conf=QUICKLY + POLICY, compress="zstd:3",
+               more=("--luks", "--init", paths.INIT_LUKS, "--include",
+                     f"{said}:/etc/systemd/tpm2-pcr-signature.json"))
+    got = boot(opened(part, tmp_path, passphrase="", image=image, tpm=True))
+    if opens:
+        by_tpm(got)
+    else:
+        refused(got, "LUKS_LOCKED", "prove", "token 0")
+
+
+def test_pin_is_typed(boot, root, tmp_path):
+    """Wrong once, which the TPM counts, then right."""
+    part = sealed(root, tmp_path, LITERAL, "--tpm2-with-pin=yes", pin="4711")
+    spec = opened(part, tmp_path, passphrase="", image=initrd("asking", ASKING), tpm=True)
+    spec.when = [lab.When(PIN_QUESTION % 1, type="0815\n"), lab.When(PIN_QUESTION % 2, type="4711\n")]
+    got = boot(spec)
+    by_tpm(got)
+    assert got.seen("the TPM says that the PIN of 'root' is wrong") and "4711" not in got.serial
+
+
+def test_pin_as_a_credential(boot, root, tmp_path):
+    """Where nobody may be asked; a wrong one is tried once, and the recovery costs the phases."""
+    part = sealed(root, tmp_path, LITERAL, "--tpm2-with-pin=yes", pin="4711")
+    spec = opened(part, tmp_path, tpm=True)
+    spec.smbios = ["io.systemd.credential:cryptsetup.tpm2-pin=4711"]
+    by_tpm(boot(spec))
+    spec.smbios = ["io.systemd.credential:cryptsetup.tpm2-pin=0815"]
+    refused(boot(spec), "LUKS_LOCKED", "prove", "token 0")
+
+
+def test_pin_until_the_tpm_locks_itself(boot, root, tmp_path):
+    """It says so, and no further PIN is asked for; the passphrase still opens."""
+    state = tmp_path / "tpm"
+    shutil.copytree(lab.firmware.tpm_state(), state)
+    part = sealed(root, tmp_path, LITERAL, "--tpm2-with-pin=yes", pin="4711", state=state)
+    with luks.tpm(state) as device:
+        lab.tool("tpm2_dictionarylockout", "--tcti", device, "--setup-parameters", "--max-tries=2",
+                 "--recovery-time=600", "--lockout-recovery-time=600")
+    spec = opened(part, tmp_path, passphrase="", image=initrd("asking", ASKING), tpm=True,
+                  tpm_state=state)
+    spec.when = [lab.When(PIN_QUESTION % 1, type="1\n"), lab.When(PIN_QUESTION % 2, type="2\n"),
+                 lab.When(PIN_QUESTION % 3, type="3\n"),
+                 lab.When(QUESTION % 1, type=luks.PASSPHRASE + "\n")]
+    got = boot(spec)
+    boots(got, words=("enter-initrd", CAP, "leave-initrd"), warning="lock")
+    assert not got.seen(PIN_QUESTION % 4), got.explain()
+
+
+HOSTILE = {
+    "no-blob": lambda token: token.pop("tpm2-blob"),
+    "blob-of-noise": lambda token: token.update({"tpm2-blob": base64.b64encode(b"x" * 200).decode()}),
+    "policy-of-noise": lambda token: token.update({"tpm2-policy-hash": "00" * 32}),
+}
+
+
+@pytest.mark.parametrize("name", list(HOSTILE))
+def test_hostile_token(name, boot, root, tmp_path):
+    """It is skipped with a reason, and the next one opens the volume."""
+    part = sealed(root, tmp_path, LITERAL)
+    token: dict = {}
+    luks.edit(part.file, lambda text: token.update(text["tokens"]["0"]), copies=(0,))
+    HOSTILE[name](bad := dict(token))
+    luks.edit(part.file, lambda text: text["tokens"].update({"0": bad, "1": token}))
+    got = boot(opened(part, tmp_path, passphrase="", tpm=True))
+    by_tpm(got)
+    assert got.seen(r"token 0.*(of 'root'|does not fit)"), got.explain()

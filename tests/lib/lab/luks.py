@@ -6,15 +6,18 @@ Keys are derived cheaply, as an emulated machine has to do it as well.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import demoroot, gpt, paths, tools, tree
+from . import demoroot, firmware, gpt, paths, tools, tree
 from .ddi import Part
 from .steps import digest, once
+from .swtpm import Swtpm
 
 PASSPHRASE = "open sesame"
 ROOT_UUID = "1e5c0000-51b1-4a7e-9d3a-6f1b6e3c1d0e"
@@ -99,3 +102,28 @@ def spoil(image: Path, copy: int) -> None:
         size = int.from_bytes(f.read(16)[8:], "big")
         f.seek(copy * size + 4096 + 1)
         f.write(b"#")
+
+
+@contextlib.contextmanager
+def tpm(state: Path | None = None) -> Iterator[str]:
+    """A TPM as boots have it, or with this state, which is kept then: as `--tpm2-device=` takes it."""
+    with tempfile.TemporaryDirectory() as folder:
+        swtpm = Swtpm(Path(folder), state or firmware.tpm_state())
+        try:
+            with swtpm.served() as path:
+                yield f"swtpm:path={tree.host(path)}"
+        finally:
+            swtpm.kill()
+        if state:
+            shutil.rmtree(state)
+            shutil.copytree(Path(folder) / "tpm", state, ignore=shutil.ignore_patterns(".lock"))
+
+
+def enroll(image: Path, *words: str, device: str = "", pin: str = "") -> None:
+    """Let systemd-cryptenroll add a key slot that this TPM opens."""
+    with tempfile.TemporaryDirectory(dir=paths.LAB) as folder:
+        key = Path(folder) / "key"
+        key.write_text(PASSPHRASE)
+        tools.tool("env", f"NEWPIN={pin}", "systemd-cryptenroll",
+                   f"--unlock-key-file={tree.host(key)}",
+                   *([f"--tpm2-device={device}"] if device else []), *words, tree.host(image))

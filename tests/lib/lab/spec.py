@@ -66,6 +66,7 @@ class Spec:
     banks: tuple[str, ...] = ("sha256",)
     deaf: str = ""  # a bank of those that the firmware leaves as it is
     prepare_tpm: Callable[[Swtpm], None] | None = None  # called with it, before the machine is on
+    tpm_state: Path | None = None  # a folder of swtpm's to copy, instead of that of a new TPM
     with_tpm: Callable[[Swtpm], None] | None = None  # called with it, the machine being gone
     memory: int = 1024  # MiB
     cpus: int = 1

@@ -15,7 +15,7 @@ from .steps import LabError, digest, once, run
 
 PACKAGES = [
     "systemd", "systemd-ukify", "systemd-boot-efi", "systemd-boot-tools", "systemd-repart",
-    "systemd-container", "cryptsetup-bin", "dmsetup", "kmod", "erofs-utils", "squashfs-tools",
+    "systemd-container", "systemd-cryptsetup", "cryptsetup-bin", "dmsetup", "kmod", "erofs-utils", "squashfs-tools",
     "dosfstools", "mtools", "openssl", "sbsigntool", "ovmf", "python3-virt-firmware",
     "tpm2-tools", "zstd", "xz-utils", "cpio", "e2fsprogs",
 ]

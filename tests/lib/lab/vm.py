@@ -59,7 +59,7 @@ def _boot_once(spec: Spec) -> Result:
         stack.callback(shutil.rmtree, sockets, ignore_errors=True)
         tpm = None
         if spec.tpm != "none":
-            tpm = Swtpm(sockets, firmware.tpm_state(spec.banks))
+            tpm = Swtpm(sockets, spec.tpm_state or firmware.tpm_state(spec.banks))
             stack.callback(tpm.kill)
             if spec.prepare_tpm:
                 spec.prepare_tpm(tpm)
