@@ -10,7 +10,7 @@ import pytest
 import lab
 import verified
 from expect import HANDING_OVER, QUICKLY, boots, direct, measured, no_shell, prompts, refused
-from lab import paths
+from lab import hermetic, paths
 from variants import variant
 
 
@@ -85,7 +85,7 @@ WORDS = [
     Words("root-label", "root=LABEL=root", "UNSUPPORTED", says="proves nothing"),
     Words("root-network", "root=nfs:10.0.0.1:/export", "UNSUPPORTED", says="nfs"),
     Words("luks", "rd.luks.name=0-0=root", "UNSUPPORTED", says="encrypted", tpm=True),
-    Words("usr", "mount.usr=/dev/vda9", "UNSUPPORTED", says="needs .root=tmpfs."),
+    Words("usr", "mount.usr=/dev/vda9", "ROOT_MISSING", "choose", "no usr partition"),
     Words("known-and-left-alone", "resume=/dev/vda9 rd.systemd.unit=x.target "
           "systemd.factory_reset=1 rd.systemd.pull=a:b:c",
           warnings=("'resume'", "'rd.systemd.unit'", "factory reset", "no network")),
@@ -118,6 +118,20 @@ def test_volatile_root(mode, seen, unseen, demo, boot):
     got = boot(direct(demo.disk, f"systemd.volatile={mode}", until="Queued start job"))
     boots(got)
     assert got.seen(seen) and not got.seen(unseen), got.explain()
+
+
+@pytest.mark.parametrize("mode,fstype", [("overlay", "overlay"), ("yes", "tmpfs")])
+def test_debian_runs_on_a_volatile_root(mode, fstype, boot, tmp_path):
+    """To 'running', with no failed unit and no slow wait; with `yes` of a /usr that makes its own /etc."""
+    parts = hermetic.root_parts() if mode == "yes" else None
+    disk = lab.make_disk(tmp_path / "disk.img", parts=parts)
+    got = boot(direct(disk.path, f"systemd.volatile={mode}", until=""))
+    boots(got)
+    report = got.report
+    assert got.end == "poweroff" and report.state == "running", got.explain()
+    assert not report.failed_units and not report.slow_waits(), got.explain()
+    assert report.mount("/")["fstype"] == fstype, report.mount("/")
+    assert report.text("root_device") == "active"
 
 
 SHELL_WORDS = ("rd.break rd.break=pre-mount rd.emergency rd.rescue rd.shell break=top shell "

@@ -28,23 +28,32 @@ d /var/lib/dpkg
 
 def usr_parts(key: Key | None = None) -> list[Part]:
     """The partitions of the DDI with this /usr, signed; made once for each key."""
-    signer = key or keys.key("verity")
-    folder = paths.LAB / f"hermetic-{signer.cert.stem}"
+    return _parts(key or keys.key("verity"), "usr")
+
+
+def root_parts() -> list[Part]:
+    """Those of a root DDI that has nothing but this /usr."""
+    return _parts(keys.key("verity"), "root")
+
+
+def _parts(signer: Key, designator: str) -> list[Part]:
+    suffix = "" if designator == "usr" else f"-{designator}"
+    folder = paths.LAB / f"hermetic-{signer.cert.stem}{suffix}"
 
     def make(new: Path) -> None:
         stage = Path(tempfile.mkdtemp(prefix="hermetic-", dir=paths.LAB))
         image = stage.with_suffix(".img")
-        _fill(stage)
-        ddi.cut(image, ddi.repart(stage, image, key=signer, designator="usr"), new)
+        _fill(stage, designator)
+        ddi.cut(image, ddi.repart(stage, image, key=signer, designator=designator), new)
         shutil.rmtree(stage)
         image.unlink()
 
     once(folder, digest("hermetic 1", demoroot.key(), FACTORY, TMPFILES, signer.cert),
-         "usr DDI, hermetic", make)
+         f"{designator} DDI, hermetic", make)
     return ddi.load_parts(folder)
 
 
-def _fill(stage: Path) -> None:
+def _fill(stage: Path, designator: str) -> None:
     source = demoroot.root_tree()
     shutil.copytree(source / "usr", stage / "usr", symlinks=True)
     factory = stage / "usr/share/factory/etc"
@@ -57,13 +66,13 @@ def _fill(stage: Path) -> None:
             shutil.copy2(source / "etc" / name, factory / name)
     tmpfiles = stage / "usr/lib/tmpfiles.d/00-hermetic.conf"
     tmpfiles.write_text(TMPFILES)
-    _units(stage / "usr/lib/systemd/system")
+    _units(stage / "usr/lib/systemd/system", designator)
     for folder, dirs, files in os.walk(stage):
         for name in [*dirs, *files, "."]:
             os.utime(Path(folder) / name, (demoroot.EPOCH, demoroot.EPOCH), follow_symlinks=False)
 
 
-def _units(units: Path) -> None:
+def _units(units: Path, designator: str) -> None:
     """What the demo says in /etc: which units are masked, and who reports."""
     for unit in demoroot.MASKED:
         remove(units / unit)
@@ -72,4 +81,4 @@ def _units(units: Path) -> None:
     wants.mkdir(exist_ok=True)
     (wants / "slipway-report.service").symlink_to("../slipway-report.service")
     report = units / "slipway-report.service"
-    report.write_text(report.read_text().replace("dev-mapper-root", "dev-mapper-usr"))
+    report.write_text(report.read_text().replace("dev-mapper-root", f"dev-mapper-{designator}"))
