@@ -18,6 +18,7 @@
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
 #include "init/core/log.h"
+#include "modules/handover/mountinfo.h"
 
 #define EXITRD "/run/initramfs"
 #define OLDROOT "/oldroot"
@@ -51,27 +52,11 @@ bool exitrd_entered(const char *argv0)
 	       stx.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }
 
-/* The kernel writes blanks and the like as \ooo. */
-static void unescape(char *path)
-{
-	char *to = path;
-
-	for (const char *from = path; *from; to++) {
-		if (*from == '\\' && strspn(from + 1, "01234567") >= 3) {
-			*to = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
-			from += 4;
-		} else {
-			*to = *from++;
-		}
-	}
-	*to = '\0';
-}
-
 static bool unmount(char *path, bool lazily)
 {
 	static const size_t n = sizeof(OLDROOT) - 1;
 
-	unescape(path);
+	mountinfo_unescape(path);
 	if (strncmp(path, OLDROOT, n) != 0 || (path[n] != '/' && path[n] != '\0'))
 		return false;
 	if (umount2(path, UMOUNT_NOFOLLOW | (lazily ? MNT_DETACH : 0)) < 0) {

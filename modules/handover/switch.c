@@ -16,6 +16,7 @@
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
 #include "init/core/log.h"
+#include "modules/handover/mountinfo.h"
 #include "modules/handover/remove.h"
 
 enum { MOUNTINFO_MAX_BYTES = 1024 * 1024 };
@@ -56,7 +57,10 @@ static int detach_others(const char *sysroot, struct err *e)
 	if (file_read(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX_BYTES, &table, &n, e) < 0)
 		return err_in(e, "switch root");
 	for (char *line = strtok_r(table, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-		if (sscanf(line, "%*s %*s %*s %*s %4095s", path) != 1 || is_kept(path, sysroot))
+		if (sscanf(line, "%*s %*s %*s %*s %4095s", path) != 1)
+			continue;
+		mountinfo_unescape(path);
+		if (is_kept(path, sysroot))
 			continue;
 		/* Gone already if it was below another. */
 		if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL &&
