@@ -12,15 +12,6 @@ enum { SECTOR = 512, AT_VERSION = 6, AT_SIZE = 8, AT_OFFSET = 256 };
 
 static const char magic_first[] = "LUKS\xba\xbe", magic_second[] = "SKUL\xba\xbe";
 
-static uint64_t be64(const uint8_t *p)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < 8; i++)
-		n = n << 8 | p[i];
-	return n;
-}
-
 int luks_header_size(struct bytes b, uint64_t at, uint64_t *ret, struct err *e)
 {
 	unsigned version;
@@ -28,7 +19,7 @@ int luks_header_size(struct bytes b, uint64_t at, uint64_t *ret, struct err *e)
 
 	if (b.n < LUKS_BINARY_BYTES || memcmp(b.p, at ? magic_second : magic_first, 6) != 0)
 		return err_set(e, ERR_LUKS_HEADER, 0, "there is no LUKS header");
-	version = (unsigned)b.p[AT_VERSION] << 8 | b.p[AT_VERSION + 1];
+	version = be16(b.p + AT_VERSION);
 	if (version != 2)
 		return err_set(e, ERR_LUKS_HEADER, 0, "the LUKS header has version %u, not 2", version);
 	n = be64(b.p + AT_SIZE);

@@ -156,12 +156,12 @@ static void read_handle(struct reader *r, const char *key, uint8_t kind, struct 
 	if (n == 0)
 		return;
 	if (good)
-		n_name = (size_t)b[4] << 8 | b[5];
+		n_name = be16(b + 4);
 	if (n_name < MIN_NAME_BYTES || n_name > SEALED_MAX_NAME_BYTES || HANDLE_HEAD_BYTES + n_name > n) {
 		refuse(r, key, "a handle of the TPM with its name");
 		return;
 	}
-	ret->handle = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+	ret->handle = be32(b);
 	ret->n_name = n_name;
 	memcpy(ret->name, b + HANDLE_HEAD_BYTES, n_name);
 }

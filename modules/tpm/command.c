@@ -119,6 +119,16 @@ TSS2_RC command_do(struct tpm *t, struct command *c)
 	return command_run(t, c, COMMAND_HEADER_BYTES, &ignored);
 }
 
+size_t command_copy_sized(const struct tpm_answer *a, size_t at, uint8_t *ret, size_t max)
+{
+	size_t n = at + 2 <= a->n ? 2u + be16(a->bytes + at) : SIZE_MAX;
+
+	if (n > max || at + n > a->n)
+		return 0;
+	memcpy(ret, a->bytes + at, n);
+	return n;
+}
+
 void command_flush(struct tpm *t, uint32_t handle)
 {
 	/* The handle is no handle here but a parameter, which looks the same. */

@@ -60,5 +60,9 @@ TSS2_RC command_run_within(struct tpm *t, struct command *c, unsigned limit_ms, 
 /* For what has no answer but a code. */
 TSS2_RC command_do(struct tpm *t, struct command *c);
 
+/* Copies what stands there in the answer with its size before it (TPM2B), and with that, into at most
+ * max bytes. Returns how many, 0 if it is not whole or too large. */
+size_t command_copy_sized(const struct tpm_answer *a, size_t at, uint8_t *ret, size_t max);
+
 /* Has the TPM forget a key or a session. */
 void command_flush(struct tpm *t, uint32_t handle);

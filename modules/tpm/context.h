@@ -71,11 +71,6 @@ int tpm_extend_logged(struct tpm *t, const struct measurement *m, const char *ev
 				    struct err *e),
 		      const void *arg, struct err *e);
 
-static inline uint32_t be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 /* For what the library allocated. */
 static inline void tpm_esys_free(void *p)
 {

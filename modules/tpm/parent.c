@@ -14,13 +14,8 @@ enum {
 /* Takes TPM2B_PUBLIC at a place of an answer. */
 static bool take_public(const struct tpm_answer *a, size_t at, struct salt_key *ret)
 {
-	size_t n = at + 2 <= a->n ? 2u + (a->bytes[at] << 8 | a->bytes[at + 1]) : SIZE_MAX;
-
-	if (n > sizeof(ret->public) || at + n > a->n)
-		return false;
-	memcpy(ret->public, a->bytes + at, n);
-	ret->n_public = n;
-	return true;
+	ret->n_public = command_copy_sized(a, at, ret->public, sizeof(ret->public));
+	return ret->n_public > 0;
 }
 
 static TSS2_RC read_kept(struct tpm *t, const struct sealed_handle *h, struct parent *ret)
@@ -87,7 +82,7 @@ void parent_put(struct tpm *t, struct parent *p)
 /* What has its size before it, with that. */
 static struct bytes take_sized(struct bytes *left)
 {
-	size_t n = left->n >= 2 ? 2u + (left->p[0] << 8 | left->p[1]) : SIZE_MAX;
+	size_t n = left->n >= 2 ? 2u + be16(left->p) : SIZE_MAX;
 	struct bytes taken = { left->p, n };
 
 	if (n > left->n)

@@ -53,9 +53,7 @@ static uint16_t take_16(struct reader *r)
 {
 	struct bytes b = take(r, 2);
 
-	if (!b.p)
-		return 0;
-	return (uint16_t)(b.p[0] << 8 | b.p[1]);
+	return b.p ? be16(b.p) : 0;
 }
 
 static uint32_t take_32(struct reader *r)

@@ -74,7 +74,7 @@ static struct bytes nonce_of(const struct session *s)
 /* Takes the TPM's nonce at a place; how many bytes it has there, 0 if it is none. */
 static size_t take_nonce(struct session *s, const struct tpm_answer *a, size_t at)
 {
-	size_t n = at + 2 <= a->n ? (size_t)a->bytes[at] << 8 | a->bytes[at + 1] : 0;
+	size_t n = at + 2 <= a->n ? be16(a->bytes + at) : 0;
 
 	if (n == 0 || n > sizeof(s->nonce) || at + 2 + n > a->n)
 		return 0;
@@ -268,7 +268,7 @@ TSS2_RC session_unseal(struct tpm *t, struct session *policy, bool with_password
 	rc = command_run(t, &c, AT, &a);
 	if (rc != TSS2_RC_SUCCESS)
 		return rc;
-	n = (size_t)a.bytes[AT - 2] << 8 | a.bytes[AT - 1];
+	n = be16(a.bytes + AT - 2);
 	if (be32(a.bytes + COMMAND_HEADER_BYTES) != 2 + n || n > max || AT + n > a.n ||
 	    !check_answer(&u, &a, 2 + n) || !decrypt(&u.cipher, a.bytes + AT, n, ret))
 		return TSS2_TCTI_RC_MALFORMED_RESPONSE;

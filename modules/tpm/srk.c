@@ -44,12 +44,9 @@ _Static_assert(sizeof(keep) == 35 && sizeof(flush) == 14 && sizeof(read_public) 
 /* Takes the TPM2B_PUBLIC that stands there. */
 static int take_public(const struct tpm_answer *a, size_t at, struct srk *ret, struct err *e)
 {
-	size_t n = at + 2 <= a->n ? 2u + (a->bytes[at] << 8 | a->bytes[at + 1]) : SIZE_MAX;
-
-	if (n > sizeof(ret->public) || at + n > a->n)
+	ret->n_public = command_copy_sized(a, at, ret->public, sizeof(ret->public));
+	if (!ret->n_public)
 		return err_set(e, ERR_TPM_FAILED, 0, "the TPM shows a storage root key of no size");
-	memcpy(ret->public, a->bytes + at, n);
-	ret->n_public = n;
 	return 0;
 }
 
