@@ -78,7 +78,7 @@ static int find_signature(const struct prediction *p, const struct pcr_key *k, s
 	for (size_t i = 0; i < PCR_N_BANKS && rc < 0; i++) {
 		if (!(entered.banks & 1u << i))
 			continue;
-		pcr_policy(pcr_bank_tpm_id(i), (struct bytes){ entered.value[i], pcr_bank_bytes(i) }, policy);
+		pcr_phase_policy(pcr_bank_tpm_id(i), (struct bytes){ entered.value[i], pcr_bank_bytes(i) }, policy);
 		rc = pcr_signature_find(json, k, pcr_bank_name(i), policy, NVPCR_REF, signature, e);
 	}
 	return rc;

@@ -43,7 +43,7 @@ static int find_signature(const struct tpm *t, const struct measurement *now, st
 		const struct tpm_digest *d = &now->digests[i];
 
 		p->bank = t->used.at[i]->algorithm;
-		pcr_policy(p->bank, (struct bytes){ d->bytes, d->n_bytes }, p->policy);
+		pcr_phase_policy(p->bank, (struct bytes){ d->bytes, d->n_bytes }, p->policy);
 		rc = pcr_signature_find(signatures, &p->key, d->bank, p->policy, NVPCR_REF, ret, e);
 	}
 	return rc;

@@ -56,16 +56,33 @@ int pcr_key_parse(struct bytes pem, struct pcr_key *ret, struct err *e)
 	return 0;
 }
 
-void pcr_policy(uint16_t tpm_id, struct bytes value, uint8_t ret[static PCR_DIGEST_BYTES])
+void pcr_select(uint16_t tpm_id, uint32_t pcrs, uint8_t ret[static PCR_SELECTION_BYTES])
 {
-	uint8_t text[PCR_DIGEST_BYTES + 14 + PCR_DIGEST_BYTES] = {
-		[PCR_DIGEST_BYTES] = 0, 0, 0x01, 0x7f,                /* TPM2_PolicyPCR */
-		0, 0, 0, 1, (uint8_t)(tpm_id >> 8), (uint8_t)tpm_id,  /* one bank */
-		3, 0, 1 << (PHASE_PCR - 8), 0,
+	const uint8_t selection[] = {
+		0, 0, 0, 1, (uint8_t)(tpm_id >> 8), (uint8_t)tpm_id,
+		3, (uint8_t)pcrs, (uint8_t)(pcrs >> 8), (uint8_t)(pcrs >> 16),
 	};
 
-	pcr_sha256(value.p, value.n, text + PCR_DIGEST_BYTES + 14);
+	memcpy(ret, selection, sizeof(selection));
+}
+
+void pcr_policy(const uint8_t now[static PCR_DIGEST_BYTES], uint16_t tpm_id, unsigned pcr,
+		struct bytes value, uint8_t ret[static PCR_DIGEST_BYTES])
+{
+	enum { SELECTION_AT = PCR_DIGEST_BYTES + 4, VALUE_AT = SELECTION_AT + PCR_SELECTION_BYTES };
+	uint8_t text[VALUE_AT + PCR_DIGEST_BYTES] = { [PCR_DIGEST_BYTES] = 0, 0, 0x01, 0x7f /* TPM2_PolicyPCR */ };
+
+	memcpy(text, now, PCR_DIGEST_BYTES);
+	pcr_select(tpm_id, 1u << pcr, text + SELECTION_AT);
+	pcr_sha256(value.p, value.n, text + VALUE_AT);
 	pcr_sha256(text, sizeof(text), ret);
+}
+
+void pcr_phase_policy(uint16_t tpm_id, struct bytes value, uint8_t ret[static PCR_DIGEST_BYTES])
+{
+	static const uint8_t beginning[PCR_DIGEST_BYTES];
+
+	pcr_policy(beginning, tpm_id, PHASE_PCR, value, ret);
 }
 
 /* ---- signatures ---- */

@@ -31,9 +31,16 @@ void pcr_sha256(const void *p, size_t n, uint8_t ret[static PCR_DIGEST_BYTES]);
  * Errors: ERR_UNSUPPORTED. */
 int pcr_key_parse(struct bytes pem, struct pcr_key *ret, struct err *e);
 
-/* What a policy session comes to when it has seen that PCR 11 of a bank, which the TPM knows by
- * tpm_id, has this value. */
-void pcr_policy(uint16_t tpm_id, struct bytes value, uint8_t ret[static PCR_DIGEST_BYTES]);
+enum { PCR_SELECTION_BYTES = 10 };
+
+/* TPML_PCR_SELECTION of one bank, which the TPM knows by tpm_id. Bit N of pcrs: PCR N. */
+void pcr_select(uint16_t tpm_id, uint32_t pcrs, uint8_t ret[static PCR_SELECTION_BYTES]);
+
+/* What a policy session that is at now comes to when it has seen that one PCR of a bank has this value.
+ * Policies of a phase begin with it, at zeros. */
+void pcr_policy(const uint8_t now[static PCR_DIGEST_BYTES], uint16_t tpm_id, unsigned pcr,
+		struct bytes value, uint8_t ret[static PCR_DIGEST_BYTES]);
+void pcr_phase_policy(uint16_t tpm_id, struct bytes value, uint8_t ret[static PCR_DIGEST_BYTES]);
 
 /* Looks for the signature by this key over this policy of this bank ("sha256") that has the
  * reference ref, or none if that is NULL. It is not checked. Errors: ERR_UNSUPPORTED if there is none. */

@@ -5,27 +5,14 @@
 
 #include "modules/tpm/context.h"
 
-enum { SHA256 = 0x0b, SELECTION_BYTES = 4 + 2 + 1 + 3 };
-
-/* TPML_PCR_SELECTION of one bank. */
-static void select_pcrs(uint16_t bank, uint32_t pcrs, uint8_t ret[static SELECTION_BYTES])
-{
-	const uint8_t selection[] = {
-		0, 0, 0, 1, (uint8_t)(bank >> 8), (uint8_t)bank,
-		3, (uint8_t)pcrs, (uint8_t)(pcrs >> 8), (uint8_t)(pcrs >> 16),
-	};
-
-	memcpy(ret, selection, sizeof(selection));
-}
-
 TSS2_RC policy_pcr(struct tpm *t, uint32_t session, uint16_t bank, uint32_t pcrs)
 {
-	uint8_t selection[SELECTION_BYTES];
+	uint8_t selection[PCR_SELECTION_BYTES];
 	struct command c;
 
 	if (!pcrs)
 		return TSS2_RC_SUCCESS;
-	select_pcrs(bank, pcrs, selection);
+	pcr_select(bank, pcrs, selection);
 	command_begin_with(&c, false, TPM2_CC_PolicyPCR, session);
 	command_put_16(&c, 0); /* whatever the values are */
 	command_put(&c, selection, sizeof(selection));
@@ -93,7 +80,7 @@ static TSS2_RC verify(struct tpm *t, uint32_t key, const uint8_t digest[static P
 	command_begin_with(&c, false, TPM2_CC_VerifySignature, key);
 	command_put_sized(&c, digest, PCR_DIGEST_BYTES);
 	command_put_16(&c, TPM2_ALG_RSASSA);
-	command_put_16(&c, SHA256);
+	command_put_16(&c, TPM2_ALG_SHA256);
 	command_put_sized(&c, signature, PCR_KEY_BYTES);
 	rc = command_run(t, &c, COMMAND_HEADER_BYTES + 1, &answer);
 	if (rc != TSS2_RC_SUCCESS)
@@ -128,7 +115,7 @@ TSS2_RC policy_authorize(struct tpm *t, uint32_t session, const struct pcr_key *
 			 const uint8_t policy[static PCR_DIGEST_BYTES], struct bytes ref,
 			 const struct policy_ticket *ticket)
 {
-	uint8_t name[2 + PCR_DIGEST_BYTES] = { 0, SHA256 };
+	uint8_t name[2 + PCR_DIGEST_BYTES] = { 0, TPM2_ALG_SHA256 };
 	struct command c;
 
 	pcr_sha256(k->public, sizeof(k->public), name + 2);
@@ -142,21 +129,6 @@ TSS2_RC policy_authorize(struct tpm *t, uint32_t session, const struct pcr_key *
 
 /* ---- pcrlock ---- */
 
-/* What the session would come to, from what it comes to now, if this PCR had this value. */
-static void predict(const uint8_t now[static PCR_DIGEST_BYTES], const struct pcrlock *p, unsigned pcr,
-		    const uint8_t *value, uint8_t ret[static PCR_DIGEST_BYTES])
-{
-	enum { SELECTION_AT = PCR_DIGEST_BYTES + 4, VALUE_AT = SELECTION_AT + SELECTION_BYTES };
-	uint8_t text[VALUE_AT + PCR_DIGEST_BYTES] = { 0 };
-
-	memcpy(text, now, PCR_DIGEST_BYTES);
-	text[PCR_DIGEST_BYTES + 2] = TPM2_CC_PolicyPCR >> 8;
-	text[PCR_DIGEST_BYTES + 3] = TPM2_CC_PolicyPCR & 0xff;
-	select_pcrs(p->bank, 1u << pcr, text + SELECTION_AT);
-	pcr_sha256(value, p->n_digest, text + VALUE_AT);
-	pcr_sha256(text, sizeof(text), ret);
-}
-
 /* A PCR that may have several values. */
 static TSS2_RC show_one_of(struct tpm *t, uint32_t session, const struct pcrlock *p, unsigned pcr)
 {
@@ -169,7 +141,7 @@ static TSS2_RC show_one_of(struct tpm *t, uint32_t session, const struct pcrlock
 	if (rc != TSS2_RC_SUCCESS)
 		return rc;
 	for (size_t i = 0; i < v->n; i++)
-		predict(now, p, pcr, v->at[i], branches[i]);
+		pcr_policy(now, p->bank, pcr, (struct bytes){ v->at[i], p->n_digest }, branches[i]);
 	return policy_or(t, session, branches, v->n);
 }
 

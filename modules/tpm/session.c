@@ -12,11 +12,6 @@
 #include "modules/tpm/salt.h"
 
 enum {
-	SHA256 = 0x0b,
-	AES = 0x06,
-	CFB = 0x43,
-	CONTINUE = 0x01, /* attributes of a session */
-	ENCRYPT = 0x40,
 	DIGEST = SESSION_DIGEST_BYTES,
 	NONCE = SESSION_DIGEST_BYTES,
 	KEY_BYTES = 16,
@@ -116,10 +111,10 @@ TSS2_RC session_start(struct tpm *t, enum session_kind kind, const struct salt_k
 	command_put_sized(&c, nonce, NONCE);
 	command_put_sized(&c, s.encrypted, s.n_encrypted);
 	command_put_8(&c, kind);
-	command_put_16(&c, AES);
+	command_put_16(&c, TPM2_ALG_AES);
 	command_put_16(&c, KEY_BYTES * 8);
-	command_put_16(&c, CFB);
-	command_put_16(&c, SHA256);
+	command_put_16(&c, TPM2_ALG_CFB);
+	command_put_16(&c, TPM2_ALG_SHA256);
 	rc = command_run(t, &c, COMMAND_HEADER_BYTES + 4, &a);
 	if (rc != TSS2_RC_SUCCESS)
 		return rc;
@@ -160,7 +155,7 @@ static void uses_wipe(struct uses *u)
 static bool use_begin(struct use *u, struct session *s, unsigned attributes, const struct session_object *o)
 {
 	u->session = s;
-	u->attributes = (uint8_t)(attributes | CONTINUE);
+	u->attributes = (uint8_t)(attributes | TPMA_SESSION_CONTINUESESSION);
 	memcpy(u->key, s->key, DIGEST);
 	if (o)
 		memcpy(u->key + DIGEST, o->auth, o->n_auth);
@@ -236,7 +231,7 @@ static bool check_answer(struct uses *u, const struct tpm_answer *a, size_t n)
 		return false;
 	policy = check_use(&u->policy, a, at, hash);
 	cipher = policy ? check_use(&u->cipher, a, at + policy, hash) : 0;
-	return cipher && at + policy + cipher == a->n && u->cipher.attributes & ENCRYPT;
+	return cipher && at + policy + cipher == a->n && u->cipher.attributes & TPMA_SESSION_ENCRYPT;
 }
 
 static bool decrypt(const struct use *u, const uint8_t *p, size_t n, uint8_t *ret)
@@ -263,7 +258,7 @@ TSS2_RC session_unseal(struct tpm *t, struct session *policy, bool with_password
 	TSS2_RC rc;
 
 	if (!use_begin(&u.policy, policy, 0, with_password ? object : NULL) ||
-	    !use_begin(&u.cipher, cipher, ENCRYPT, NULL) || !put_unseal(&c, &u, object))
+	    !use_begin(&u.cipher, cipher, TPMA_SESSION_ENCRYPT, NULL) || !put_unseal(&c, &u, object))
 		return TSS2_TCTI_RC_GENERAL_FAILURE;
 	rc = command_run(t, &c, AT, &a);
 	if (rc != TSS2_RC_SUCCESS)

@@ -156,7 +156,7 @@ static void policy_of(const char *word, const char *bank, uint8_t ret[static PCR
 	while (strcmp(pcr_bank_name(i), bank) != 0)
 		i++;
 	assert_code(pcr_extend_text(&pcr, word, &e), &e, ERR_NONE, word);
-	pcr_policy(pcr_bank_tpm_id(i), (struct bytes){ pcr.value[i], pcr_bank_bytes(i) }, ret);
+	pcr_phase_policy(pcr_bank_tpm_id(i), (struct bytes){ pcr.value[i], pcr_bank_bytes(i) }, ret);
 }
 
 static void finds_the_signature(void **state)
