@@ -6,32 +6,21 @@
 #include <mbedtls/md.h>
 
 #include "init/core/cleanup.h"
-
-static const struct bank {
-	const char *name;
-	mbedtls_md_type_t type;
-	size_t bytes;
-	uint16_t tpm_id; /* TPM_ALG_ID */
-} banks[PCR_N_BANKS] = {
-	{ "sha1", MBEDTLS_MD_SHA1, 20, 0x04 },
-	{ "sha256", MBEDTLS_MD_SHA256, 32, 0x0b },
-	{ "sha384", MBEDTLS_MD_SHA384, 48, 0x0c },
-	{ "sha512", MBEDTLS_MD_SHA512, 64, 0x0d },
-};
+#include "modules/tpm/bank.h"
 
 const char *pcr_bank_name(size_t bank)
 {
-	return bank < PCR_N_BANKS ? banks[bank].name : NULL;
+	return bank < PCR_N_BANKS ? tpm_banks[bank].name : NULL;
 }
 
 size_t pcr_bank_bytes(size_t bank)
 {
-	return banks[bank].bytes;
+	return tpm_banks[bank].n_bytes;
 }
 
 uint16_t pcr_bank_tpm_id(size_t bank)
 {
-	return banks[bank].tpm_id;
+	return tpm_banks[bank].algorithm;
 }
 
 static int digest(const struct bank *bank, const struct bytes parts[], size_t n,
@@ -41,7 +30,7 @@ static int digest(const struct bank *bank, const struct bytes parts[], size_t n,
 	int rc;
 
 	mbedtls_md_init(&c);
-	rc = mbedtls_md_setup(&c, mbedtls_md_info_from_type(bank->type), 0);
+	rc = mbedtls_md_setup(&c, mbedtls_md_info_from_type((mbedtls_md_type_t)bank->md), 0);
 	if (rc == 0)
 		rc = mbedtls_md_starts(&c);
 	for (size_t i = 0; i < n && rc == 0; i++)
@@ -57,10 +46,10 @@ static int digest(const struct bank *bank, const struct bytes parts[], size_t n,
 static int extend_bank(struct pcr *pcr, size_t bank, const uint8_t event[static PCR_MAX_BYTES],
 		       struct err *e)
 {
-	const struct bytes both[] = { { pcr->value[bank], banks[bank].bytes },
-				      { event, banks[bank].bytes } };
+	const struct bytes both[] = { { pcr->value[bank], tpm_banks[bank].n_bytes },
+				      { event, tpm_banks[bank].n_bytes } };
 
-	return digest(&banks[bank], both, 2, pcr->value[bank], e);
+	return digest(&tpm_banks[bank], both, 2, pcr->value[bank], e);
 }
 
 int pcr_extend(struct pcr *pcr, const struct bytes parts[], size_t n, struct err *e)
@@ -71,7 +60,7 @@ int pcr_extend(struct pcr *pcr, const struct bytes parts[], size_t n, struct err
 	for (size_t i = 0; i < PCR_N_BANKS && rc == 0; i++) {
 		if (!(pcr->banks & 1u << i))
 			continue;
-		rc = digest(&banks[i], parts, n, event, e);
+		rc = digest(&tpm_banks[i], parts, n, event, e);
 		if (rc == 0)
 			rc = extend_bank(pcr, i, event, e);
 	}
@@ -86,11 +75,11 @@ int pcr_extend_keyed(struct pcr *pcr, struct bytes key, const char *text, struct
 	for (size_t i = 0; i < PCR_N_BANKS && rc == 0; i++) {
 		if (!(pcr->banks & 1u << i))
 			continue;
-		rc = mbedtls_md_hmac(mbedtls_md_info_from_type(banks[i].type), key.p, key.n,
+		rc = mbedtls_md_hmac(mbedtls_md_info_from_type((mbedtls_md_type_t)tpm_banks[i].md), key.p, key.n,
 				     (const uint8_t *)text, strlen(text), event);
 		if (rc != 0)
 			return err_set(e, ERR_SYSTEM, 0, "compute an HMAC by %s (mbedTLS %d)",
-				       banks[i].name, rc);
+				       tpm_banks[i].name, rc);
 		rc = extend_bank(pcr, i, event, e);
 	}
 	return rc;
@@ -103,6 +92,6 @@ int pcr_extend_text(struct pcr *pcr, const char *text, struct err *e)
 
 char *pcr_format(const struct pcr *pcr, size_t bank, char ret[static PCR_MAX_TEXT])
 {
-	hex_encode(pcr->value[bank], banks[bank].bytes, ret);
+	hex_encode(pcr->value[bank], tpm_banks[bank].n_bytes, ret);
 	return ret;
 }

@@ -8,8 +8,9 @@
 
 #include "init/core/bytes.h"
 #include "init/core/err.h"
+#include "modules/tpm/tpm.h"
 
-enum { PCR_N_BANKS = 4, PCR_MAX_BYTES = 64, PCR_MAX_TEXT = 2 * PCR_MAX_BYTES + 1 };
+enum { PCR_N_BANKS = TPM_MAX_BANKS, PCR_MAX_BYTES = TPM_MAX_DIGEST_BYTES, PCR_MAX_TEXT = 2 * PCR_MAX_BYTES + 1 };
 
 /* Zeroed but for banks, it is a PCR after power-on. */
 struct pcr {

@@ -7,6 +7,7 @@
 
 #include "init/core/cleanup.h"
 #include "init/core/json.h"
+#include "modules/tpm/bank.h"
 
 enum {
 	MAX_HANDLE_BYTES = 1024,
@@ -96,6 +97,16 @@ static size_t read_base64(struct reader *r, const char *key, uint8_t *ret, size_
 		return (size_t)n;
 	refuse(r, key, "base64 of some bytes");
 	return 0;
+}
+
+/* Its TPM_ALG_ID, 0 if it is not there. */
+static uint16_t read_bank(struct reader *r, const char *key)
+{
+	const struct bank *bank = tpm_bank_by_name(json_text(member(r, key)));
+
+	if (has(r, key) && !bank)
+		refuse(r, key, "a word that is known");
+	return bank ? bank->algorithm : 0;
 }
 
 /* The index of a word in a list that ends with NULL; that of the default where there is none. */
@@ -215,15 +226,13 @@ static void read_pcrlock(struct reader *r, struct sealed *s)
 
 static void read_tpm2(struct reader *r, struct sealed *s)
 {
-	static const char *const banks[] = { "sha1", "sha256", "sha384", "sha512", NULL };
-	static const uint16_t numbers[] = { 0x04, 0x0b, 0x0c, 0x0d, 0 }; /* TPM_ALG_ID */
 	static const char *const primaries[] = { "ecc", "rsa", NULL };
 	size_t n_policies;
 
 	s->n_blobs = read_shards(r, "tpm2-blob", s, take_blob);
 	n_policies = read_shards(r, "tpm2-policy-hash", s, take_policy);
 	read_pcrs(r, "tpm2-pcrs", &s->pcrs);
-	s->bank = numbers[read_word(r, "tpm2-pcr-bank", banks, 4)];
+	s->bank = read_bank(r, "tpm2-pcr-bank");
 	s->primary = read_word(r, "tpm2-primary-alg", primaries, 0) ? SEALED_RSA : SEALED_ECC;
 	read_handle(r, "tpm2_srk", PERSISTENT, &s->srk);
 	read_bool(r, "tpm2-pin", &s->has_pin);

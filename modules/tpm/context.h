@@ -6,6 +6,7 @@
 #include <tss2/tss2_esys.h>
 
 #include "init/core/clock.h"
+#include "modules/tpm/bank.h"
 #include "modules/tpm/command.h"
 #include "modules/tpm/tpm.h"
 
@@ -13,14 +14,6 @@
  * once for a command, then every further command fails at once. The kernel's driver has
  * its own limit for each command, so closing the device does not hang either. */
 enum { TPM_COMMAND_MS = 30000 };
-
-struct bank {
-	uint32_t bit;
-	TPM2_ALG_ID algorithm;
-	int md; /* mbedtls_md_type_t */
-	const char *name;
-	size_t n_bytes;
-};
 
 struct banks {
 	const struct bank *at[TPM_MAX_BANKS];

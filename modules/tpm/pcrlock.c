@@ -5,16 +5,9 @@
 
 #include "init/core/cleanup.h"
 #include "init/core/json.h"
+#include "modules/tpm/bank.h"
 
 enum { FIRST_INDEX = 0x01000000, LAST_INDEX = 0x01ffffff };
-
-static const struct bank {
-	const char *name;
-	uint16_t number;
-	uint8_t n_digest;
-} banks[] = {
-	{ "sha1", 0x04, 20 }, { "sha256", 0x0b, 32 }, { "sha384", 0x0c, 48 }, { "sha512", 0x0d, 64 },
-};
 
 /* -1 if it is no number. */
 static int64_t number_of(struct json_object *object, const char *key)
@@ -31,16 +24,13 @@ static size_t length_of(struct json_object *list)
 
 static bool take_bank(struct json_object *object, struct pcrlock *p)
 {
-	const char *name = json_text(json_object_object_get(object, "pcrBank"));
+	const struct bank *bank = tpm_bank_by_name(json_text(json_object_object_get(object, "pcrBank")));
 
-	for (size_t i = 0; name && i < sizeof(banks) / sizeof(*banks); i++) {
-		if (strcmp(name, banks[i].name) != 0)
-			continue;
-		p->bank = banks[i].number;
-		p->n_digest = banks[i].n_digest;
-		return true;
-	}
-	return false;
+	if (!bank)
+		return false;
+	p->bank = bank->algorithm;
+	p->n_digest = bank->n_bytes;
+	return true;
 }
 
 static bool take_values(struct json_object *entry, struct pcrlock *p)

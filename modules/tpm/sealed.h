@@ -41,7 +41,7 @@ struct sealed {
 	struct sealed_blob blobs[SEALED_MAX_SHARDS];
 	uint8_t policies[SEALED_MAX_SHARDS][SEALED_DIGEST_BYTES]; /* one for each blob */
 	uint32_t pcrs;    /* bit N: PCR N as it was at the enrolment */
-	uint16_t bank;    /* TPM_ALG_ID; 0: sha256 if the TPM has it, else sha1 */
+	uint16_t bank;    /* TPM_ALG_ID of a known one; 0: sha256 if the TPM has it, else sha1 */
 	enum sealed_primary primary; /* only where srk has no handle */
 	struct sealed_handle srk;
 	bool has_pin;

@@ -19,13 +19,6 @@ enum {
 	PROBE_MS = 1000, /* the library waits no longer when it opens the device */
 };
 
-static const struct bank known_banks[TPM_MAX_BANKS] = {
-	{ TPM_BANK_SHA1, TPM2_ALG_SHA1, MBEDTLS_MD_SHA1, "sha1", 20 },
-	{ TPM_BANK_SHA256, TPM2_ALG_SHA256, MBEDTLS_MD_SHA256, "sha256", 32 },
-	{ TPM_BANK_SHA384, TPM2_ALG_SHA384, MBEDTLS_MD_SHA384, "sha384", 48 },
-	{ TPM_BANK_SHA512, TPM2_ALG_SHA512, MBEDTLS_MD_SHA512, "sha512", 64 },
-};
-
 static void tpm_drop(struct tpm **t)
 {
 	tpm_close(*t);
@@ -141,7 +134,7 @@ static int take_given(struct tpm *t, const TPML_PCR_SELECTION *assigned, uint32_
 		      struct err *e)
 {
 	for (size_t i = 0; i < TPM_MAX_BANKS; i++) {
-		const struct bank *bank = &known_banks[i];
+		const struct bank *bank = &tpm_banks[i];
 
 		if (!(banks & bank->bit))
 			continue;
@@ -163,8 +156,8 @@ static int find_good(struct tpm *t, const TPML_PCR_SELECTION *assigned, unsigned
 	struct banks full = { .n = 0 };
 
 	for (size_t i = 0; i < TPM_MAX_BANKS; i++)
-		if (is_full(assigned, known_banks[i].algorithm))
-			full.at[full.n++] = &known_banks[i];
+		if (is_full(assigned, tpm_banks[i].algorithm))
+			full.at[full.n++] = &tpm_banks[i];
 	for (size_t i = 0; i < full.n; i++) {
 		struct tpm_digest d;
 		int rc = read_bank(t, full.at[i], pcr, &d, e);
@@ -203,8 +196,8 @@ static int choose_banks(struct tpm *t, uint32_t banks, unsigned pcr, struct err 
 	if (t->used.n == 0)
 		return err_set(e, ERR_TPM_FAILED, 0, "the TPM has no PCR bank that can be used");
 	for (size_t i = 0; i < TPM_MAX_BANKS; i++)
-		if (is_full(&assigned, known_banks[i].algorithm) && !has_bank(&t->used, &known_banks[i]))
-			t->unused.at[t->unused.n++] = &known_banks[i];
+		if (is_full(&assigned, tpm_banks[i].algorithm) && !has_bank(&t->used, &tpm_banks[i]))
+			t->unused.at[t->unused.n++] = &tpm_banks[i];
 	return 0;
 }
 

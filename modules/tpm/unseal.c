@@ -19,7 +19,7 @@ struct work {
 	struct tpm *t;
 	const struct unseal_request *q;
 	const struct sealed *sealed;
-	uint16_t bank;
+	const struct bank *bank;
 	struct pcrlock lock;
 	struct pcr_key key;
 	bool has_pin; /* it is prepared */
@@ -69,24 +69,19 @@ static enum unseal_verdict judge(struct work *w, TSS2_RC rc, const char *doing)
 
 /* ---- the policy ---- */
 
-static const char *bank_name(uint16_t bank)
-{
-	static const char *const names[] = { "sha256", "sha384", "sha512" };
-
-	return bank >= TPM2_ALG_SHA256 && bank <= TPM2_ALG_SHA512 ? names[bank - TPM2_ALG_SHA256] : "sha1";
-}
-
 /* That of tokens which do not name one. */
-static uint16_t best_bank(const struct tpm *t)
+static const struct bank *best_bank(const struct tpm *t)
 {
+	const struct bank *best = tpm_bank_by_algorithm(TPM2_ALG_SHA256);
+
 	for (int used = 0; used < 2; used++) {
 		const char *name;
 
 		for (size_t i = 0; (name = tpm_bank(t, used, i)); i++)
-			if (strcmp(name, bank_name(TPM2_ALG_SHA256)) == 0)
-				return TPM2_ALG_SHA256;
+			if (strcmp(name, best->name) == 0)
+				return best;
 	}
-	return TPM2_ALG_SHA1;
+	return tpm_bank_by_algorithm(TPM2_ALG_SHA1);
 }
 
 /* What the key signed about the PCRs as they are. */
@@ -97,7 +92,7 @@ static enum unseal_verdict find_signature(struct work *w, const uint8_t policy[s
 	int rc = err_set(w->e, ERR_UNSUPPORTED, 0, "there is no tpm2-pcr-signature.json");
 
 	for (size_t i = 0; i < w->q->n_signatures && rc < 0; i++)
-		rc = pcr_signature_find(w->q->signatures[i], &w->key, bank_name(w->bank), policy,
+		rc = pcr_signature_find(w->q->signatures[i], &w->key, w->bank->name, policy,
 					s->has_ref ? s->ref : NULL, ret, w->e);
 	return skip(rc);
 }
@@ -109,7 +104,7 @@ static enum unseal_verdict show_signed(struct work *w, const struct session *ses
 	struct bytes ref = { digest, s->has_ref ? PCR_DIGEST_BYTES : 0 };
 	struct policy_ticket ticket;
 	enum unseal_verdict v;
-	TSS2_RC rc = policy_pcr(w->t, session->handle, w->bank, s->signed_pcrs);
+	TSS2_RC rc = policy_pcr(w->t, session->handle, w->bank->algorithm, s->signed_pcrs);
 
 	if (rc == TSS2_RC_SUCCESS)
 		rc = policy_digest(w->t, session->handle, policy);
@@ -141,7 +136,7 @@ static enum unseal_verdict show(struct work *w, const struct session *session, s
 		v = judge(w, policy_pcrlock(w->t, session->handle, &w->lock), "find its state in pcrlock.json");
 	if (v != UNSEALED)
 		return v;
-	rc = policy_pcr(w->t, session->handle, w->bank, s->pcrs);
+	rc = policy_pcr(w->t, session->handle, w->bank->algorithm, s->pcrs);
 	if (rc == TSS2_RC_SUCCESS && s->has_pin)
 		rc = policy_auth_value(w->t, session->handle);
 	if (rc == TSS2_RC_SUCCESS)
@@ -332,7 +327,7 @@ enum unseal_verdict tpm_unseal(struct tpm *t, const struct unseal_request *q,
 	w->q = q;
 	w->e = e;
 	w->sealed = q->sealed;
-	w->bank = q->sealed->bank ? q->sealed->bank : best_bank(t);
+	w->bank = q->sealed->bank ? tpm_bank_by_algorithm(q->sealed->bank) : best_bank(t);
 	v = prepare_pcrlock(w);
 	for (size_t i = 0; i < w->sealed->n_blobs && v == UNSEALED; i++)
 		v = unseal_shard(w, i);
