@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "modules/inputs/config.h"
 
+#include <stddef.h>
 #include <string.h>
 
 static bool set_policy(struct config *c, const char *value)
@@ -35,11 +36,6 @@ static bool set_flag(bool *flag, const char *value)
 {
 	*flag = strcmp(value, "yes") == 0;
 	return *flag || strcmp(value, "no") == 0;
-}
-
-static bool set_srk(struct config *c, const char *value)
-{
-	return set_flag(&c->srk, value);
 }
 
 static bool set_failure(struct config *c, const char *value)
@@ -144,39 +140,9 @@ static bool set_lockdown(struct config *c, const char *value)
 	return lockdown_parse(value, &c->lockdown);
 }
 
-static bool set_root_extensions(struct config *c, const char *value)
-{
-	return set_flag(&c->root_extensions, value);
-}
-
-static bool set_luks_prompt(struct config *c, const char *value)
-{
-	return set_flag(&c->luks_prompt, value);
-}
-
 static bool set_luks_key(struct config *c, const char *value)
 {
 	return digests_add(&c->luks_keys, value, 32, 32);
-}
-
-static bool set_exitrd(struct config *c, const char *value)
-{
-	return set_flag(&c->exitrd, value);
-}
-
-static bool set_hook_scripts(struct config *c, const char *value)
-{
-	return set_flag(&c->hook_scripts, value);
-}
-
-static bool set_hook_extensions(struct config *c, const char *value)
-{
-	return set_flag(&c->hook_extensions, value);
-}
-
-static bool set_hook_measure(struct config *c, const char *value)
-{
-	return set_flag(&c->hook_measure, value);
 }
 
 /* "$6$SALT$" or "$6$rounds=N$SALT$", and 86 characters: crypt(3) with a salted SHA-512. */
@@ -209,7 +175,6 @@ static const struct {
 	{ "image-policy", set_policy },
 	{ "tpm", set_tpm },
 	{ "pcr-scheme", set_pcr_scheme },
-	{ "srk", set_srk },
 	{ "failure", set_failure },
 	{ "failure-delay", set_failure_delay },
 	{ "keep-failure", set_keep_failure },
@@ -223,14 +188,22 @@ static const struct {
 	{ "minimum-version", set_minimum_version },
 	{ "secure-boot", set_secure_boot },
 	{ "lockdown", set_lockdown },
-	{ "luks-prompt", set_luks_prompt },
 	{ "luks-volume-key", set_luks_key },
-	{ "exitrd", set_exitrd },
-	{ "root-extensions", set_root_extensions },
-	{ "hook-scripts", set_hook_scripts },
-	{ "hook-extensions", set_hook_extensions },
-	{ "hook-measure", set_hook_measure },
 	{ "debug-key", set_debug_key },
+};
+
+/* "yes" or "no", and where that goes in struct config. */
+static const struct {
+	const char *key;
+	size_t at;
+} flags[] = {
+	{ "srk", offsetof(struct config, srk) },
+	{ "luks-prompt", offsetof(struct config, luks_prompt) },
+	{ "exitrd", offsetof(struct config, exitrd) },
+	{ "root-extensions", offsetof(struct config, root_extensions) },
+	{ "hook-scripts", offsetof(struct config, hook_scripts) },
+	{ "hook-extensions", offsetof(struct config, hook_extensions) },
+	{ "hook-measure", offsetof(struct config, hook_measure) },
 };
 
 static bool apply(struct config *c, const char *key, const char *value)
@@ -240,6 +213,9 @@ static bool apply(struct config *c, const char *key, const char *value)
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		if (strcmp(key, keys[i].key) == 0)
 			return keys[i].set(c, value);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++)
+		if (strcmp(key, flags[i].key) == 0)
+			return set_flag((bool *)((char *)c + flags[i].at), value);
 	return false;
 }
 

@@ -47,7 +47,8 @@ def words_in_page(page: str) -> Facts:
 
 
 def keys_in_code() -> Facts:
-    return dict.fromkeys(re.findall(r"\{ \"([a-z-]+)\", set_", text_of("modules/inputs/config.c")))
+    return dict.fromkeys(re.findall(r"\{ \"([a-z-]+)\", (?:set_|offsetof)",
+                                    text_of("modules/inputs/config.c")))
 
 
 def keys_in_page(page: str) -> Facts:
