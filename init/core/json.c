@@ -53,6 +53,24 @@ struct json_object *json_parse_object(const char *text, const char **ret_why)
 	return *ret_why ? NULL : ptr_take(&object);
 }
 
+int json_parse_bytes(struct bytes text, size_t max, const char *what, struct json_object **ret,
+		     struct err *e)
+{
+	SCOPED(mem_free) char *copy = NULL;
+	const char *why = NULL;
+
+	if (text.n > max || (text.n && memchr(text.p, '\0', text.n)))
+		return err_set(e, ERR_UNSUPPORTED, 0, "%s has '%zu' bytes, and is no text of at most %zu KiB",
+			       what, text.n, max / 1024);
+	copy = strndup((const char *)text.p, text.n);
+	*ret = copy ? json_parse_object(copy, &why) : NULL;
+	if (*ret)
+		return 0;
+	if (!why)
+		return err_set(e, ERR_MEMORY, 0, "no memory to parse %s", what);
+	return err_set(e, ERR_UNSUPPORTED, 0, "%s is no JSON: %s", what, why);
+}
+
 const char *json_text(struct json_object *value)
 {
 	const char *text;

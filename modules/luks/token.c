@@ -284,18 +284,8 @@ static int read_all(struct json_object *object, struct token *t, struct err *e)
 int token_parse(struct bytes json, struct token *ret, struct err *e)
 {
 	SCOPED(json_drop) struct json_object *object = NULL;
-	SCOPED(mem_free) char *text = NULL;
-	const char *why;
+	int rc = json_parse_bytes(json, TOKEN_MAX_BYTES, "a token", &object, e);
 
 	*ret = (struct token){ 0 };
-	if (json.n > TOKEN_MAX_BYTES || (json.n && memchr(json.p, '\0', json.n)))
-		return err_set(e, ERR_UNSUPPORTED, 0, "a token of '%zu' bytes is no text of at most 64 KiB",
-			       json.n);
-	text = strndup((const char *)json.p, json.n);
-	object = text ? json_parse_object(text, &why) : NULL;
-	if (!object && (!text || !why))
-		return err_set(e, ERR_MEMORY, 0, "no memory to parse a token");
-	if (!object)
-		return err_set(e, ERR_UNSUPPORTED, 0, "a token is no JSON: %s", why);
-	return read_all(object, ret, e);
+	return rc < 0 ? rc : read_all(object, ret, e);
 }

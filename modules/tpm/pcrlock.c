@@ -67,18 +67,11 @@ static bool take_all(struct json_object *object, struct pcrlock *p)
 int pcrlock_parse(struct bytes json, struct pcrlock *ret, struct err *e)
 {
 	SCOPED(json_drop) struct json_object *object = NULL;
-	SCOPED(mem_free) char *text = NULL;
-	const char *why;
+	int rc = json_parse_bytes(json, PCRLOCK_MAX_BYTES, "pcrlock.json", &object, e);
 
 	*ret = (struct pcrlock){ 0 };
-	if (json.n > PCRLOCK_MAX_BYTES || (json.n && memchr(json.p, '\0', json.n)))
-		return err_set(e, ERR_UNSUPPORTED, 0, "pcrlock.json is no text of at most 128 KiB");
-	text = strndup((const char *)json.p, json.n);
-	object = text ? json_parse_object(text, &why) : NULL;
-	if (!object && (!text || !why))
-		return err_set(e, ERR_MEMORY, 0, "no memory to parse pcrlock.json");
-	if (!object)
-		return err_set(e, ERR_UNSUPPORTED, 0, "pcrlock.json is no JSON: %s", why);
+	if (rc < 0)
+		return rc;
 	if (!take_all(object, ret))
 		return err_set(e, ERR_UNSUPPORTED, 0,
 			       "pcrlock.json has no index, bank and values of PCRs that can be used");
