@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lab import Result, Spec, appliance, key
 from lab.tpm import extend, word_digest
+from lab.vm import KERNEL_SAYS
 
 # The first words of the root's own systemd; also where these tests end a machine.
 RUNNING = r"systemd\[1\]: systemd \d+\S* running in system mode"
@@ -19,7 +20,6 @@ QUICKLY = "failure-delay=0\n"  # slipway.conf, for failures before the command l
 # What was typed and echoed by then stands before it.
 _STAMP = r"^.*?\[ *\d+\.\d+\] "
 _STAMP_COLUMNS = len("[    2.407533] ")
-_KERNEL_SAYS = re.compile(r"\[ *\d+\.\d+\].*")
 _PROMPT = re.compile(r"^\S*[#$](?: |$)|login: ?$|\(initramfs\)|^dracut:|"
                      r"Press Enter for maintenance|Give root password|emergency (?:mode|shell)")
 # What PCR 11 has been told when a stage fails; before `enter`, nothing.
@@ -93,7 +93,7 @@ def block(got: Result, failure: dict) -> None:
 
 def prompts(got: Result) -> list[float]:
     """When something that looks like a shell's prompt, or leads to one, was on the console."""
-    return [at for at, text in got.lines if _PROMPT.search(_KERNEL_SAYS.sub("", text))]
+    return [at for at, text in got.lines if _PROMPT.search(KERNEL_SAYS.sub("", text))]
 
 
 def no_shell(got: Result) -> None:

@@ -5,10 +5,11 @@ import hashlib
 import json
 import struct
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
-from lab import disk, gpt, judge, tpm
+from lab import When, disk, gpt, judge, tpm, vm
 
 
 def specs(tmp_path):
@@ -93,3 +94,14 @@ def test_firmware_log_replays():
     events = tpm.firmware_events(log)
     assert [(e.pcr, e.text) for e in events] == [(4, "x")]
     assert tpm.replay("sha256", events)[4] == hashlib.sha256(bytes(32) + digest).hexdigest()
+
+
+@pytest.mark.parametrize("text, due", [
+    ("Passphrase: ", True), ("Passphrase: [    3.181] clocksource: tsc", True),
+    ("[    3.181] says Passphrase: ", True), ("Passphrase: typed", False), ("Pass", False)])
+def test_a_prompt_is_one_although_the_kernel_speaks_behind_it(text, due):
+    """It ends in no newline, so that what comes next on the console is on the same line."""
+    machine = SimpleNamespace(spec=SimpleNamespace(until=""), waiting=[When(r"Passphrase: $")],
+                              due=[], now=lambda: 0.0)
+    vm._Machine._line(machine, text)
+    assert bool(machine.due) == due

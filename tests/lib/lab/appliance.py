@@ -114,7 +114,7 @@ def initrd(out: Path | None = None, *, modules: tuple[str, ...] = (),
     sysroot = sysroot or tools.kernel()
     versions = sorted(path.name for path in (sysroot / "usr/lib/modules").iterdir())
     key = digest("initrd 1", paths.INIT, paths.MKINITRD, paths.DEBUG, versions, modules, *certs, conf,
-                 os_release, compress, more)
+                 os_release, compress, more, *[word for word in more if isinstance(word, Path)])
 
     def make(new: Path) -> None:
         inputs = Path(tempfile.mkdtemp(prefix="initrd-", dir=paths.LAB))

@@ -23,6 +23,7 @@ from .steps import LabError
 from .swtpm import Door, Swtpm
 
 # A machine in these states says so only on its console.
+KERNEL_SAYS = re.compile(r"\[ *\d+\.\d+\].*")  # from where it begins in a line
 _CONSOLE_ENDS = ((re.compile(r"reboot: System halted"), "halted"),
                  (re.compile(r"BdsDxe: No bootable option"), "refused"),
                  (re.compile(r"end Kernel panic - not syncing"), "panic"))
@@ -192,7 +193,9 @@ class _Machine:
         return self._line(self.buffer.decode("utf-8", "replace")) if self.buffer else ""
 
     def _line(self, text: str) -> str:
-        for when in [w for w in self.waiting if re.search(w.pattern, text)]:
+        others = KERNEL_SAYS.sub("", text)  # behind a prompt, which ends in no newline
+        for when in [w for w in self.waiting
+                     if re.search(w.pattern, text) or re.search(w.pattern, others)]:
             self.waiting.remove(when)
             self.due.append((self.now() + when.after, when))
         if self.spec.until and re.search(self.spec.until, text):
