@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* point.h - where hooks run: between which rows of the sequence, and at its bad end. Spec: slipway-hooks(7). */
+/* point.h - where hooks run: between which rows of the sequence, and at its bad end.
+ * Spec: slipway-hooks(7). */
 #pragma once
 
 #include <stdbool.h>

@@ -15,6 +15,6 @@ void fail_wait(const struct boot *b);
  * anything else runs. b->capped says whether it is, or there is no TPM. */
 void fail_cap(struct boot *b);
 
-/* Writes the record, lets a debug image ask for its key, waits so that a person can read, then reboots, powers off or halts.
- * Does not return. */
+/* Writes the record, lets a debug image ask for its key, waits so that a person can read, then
+ * reboots, powers off or halts. Does not return. */
 _Noreturn void fail(struct boot *b, const char *stage, const struct err *e);

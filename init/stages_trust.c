@@ -189,7 +189,6 @@ void undo_extend(struct boot *b)
 		log_warning("%s", e.what);
 }
 
-
 /* ---- extend-root ---- */
 
 int stage_extend_root(struct boot *b, struct err *e)

@@ -66,10 +66,10 @@ struct prediction {
 enum { PREDICT_N_PHASES = 5 };
 extern const char *const predict_phases[PREDICT_N_PHASES];
 
-/* initrd is that of in->uki, opened. Errors: ERR_CONFIG if something is no UKI, addon, or nothing that the stub would take,
- * ERR_UNSUPPORTED if all the values depend on more than the files, or the stub's version
- * is another; ERR_CMDLINE if init would refuse the command line; if the scheme
- * is that of the initrd, those of image_parse(); ERR_MEMORY, ERR_SYSTEM. */
+/* initrd is that of in->uki, opened. Errors: ERR_CONFIG if something is no UKI, addon, or nothing
+ * that the stub would take, ERR_UNSUPPORTED if all the values depend on more than the files, or the
+ * stub's version is another; ERR_CMDLINE if init would refuse the command line; if the scheme is that
+ * of the initrd, those of image_parse(); ERR_MEMORY, ERR_SYSTEM. */
 int predict(struct predict_input *in, const struct predict_initrd *initrd, struct prediction *ret,
 	    struct err *e);
 

@@ -131,15 +131,20 @@ int verify_set(struct verify *v, const struct verity_set *set, const struct veri
 
 /* ---- the root ---- */
 
+/* What the kernel calls a partition is not known here. */
+static struct dps_wish wish_for(const struct device_name *named)
+{
+	return (struct dps_wish){
+		.uuid = named->has_uuid ? &named->uuid : NULL,
+		.label = *named->label ? named->label : NULL,
+	};
+}
+
 static int read_set(struct verify *v, struct verify_medium *m, struct verity_set *ret, struct err *e)
 {
 	const struct options *o = &v->options;
-	const struct device_name *named = o->has_usr ? &o->usr : &o->root;
 	const struct verity_set_wish wish = {
-		.data = {
-			.uuid = named->has_uuid ? &named->uuid : NULL,
-			.label = *named->label ? named->label : NULL,
-		},
+		.data = wish_for(o->has_usr ? &o->usr : &o->root),
 		.root_hash = o->root_hash_bytes ? o->root_hash : NULL,
 		.root_hash_bytes = o->root_hash_bytes,
 	};
@@ -233,9 +238,7 @@ static void explain_policy(struct verify *v, const struct verify_medium *m,
 /* What is in its file system changes while the system runs, so that is not looked at. */
 static void check_state(struct verify *v, struct verify_medium *m, struct verity_set *set)
 {
-	const struct device_name *named = &v->options.root;
-	const struct dps_wish wish = { .uuid = named->has_uuid ? &named->uuid : NULL,
-				       .label = *named->label ? named->label : NULL };
+	const struct dps_wish wish = wish_for(&v->options.root);
 	const struct partition *p = NULL;
 	uint8_t start[LUKS_MAGIC_BYTES];
 	struct err e = { 0 };

@@ -40,13 +40,13 @@ struct extension_request {
 bool extensions_present(const struct extension_class *class, bool sysroot);
 
 /* Takes every extension from the folders of the wanted classes. Directories of the initrd itself
- * are as proven as this program, and those of a proven root as that. An image is attached to a loop device; then it
- * proves its verity set with volume_prove(), mounts it (read-only, nodev, nosuid, and noexec
- * for configuration) and only then reads its extension-release. What passes is merged by one
- * overlay each over /usr and /opt, or over /etc, newest name on top. A bad extension is
- * skipped with a warning and a verdict; the rest merge. Errors: ERR_EXTENSION_MERGE
- * if the overlay itself cannot be made, ERR_SYSTEM and ERR_MEMORY if not even the
- * search can; everything is undone then. */
+ * are as proven as this program, and those of a proven root as that. An image is attached to a
+ * loop device; then it proves its verity set with volume_prove(), mounts it (read-only, nodev,
+ * nosuid unless it is for the new root, and noexec for configuration) and only then reads its
+ * extension-release. What passes is merged by one overlay each over /usr and /opt, or over /etc,
+ * newest name on top. A bad extension is skipped with a warning and a verdict; the rest merge.
+ * Errors: ERR_EXTENSION_MERGE if the overlay itself cannot be made, ERR_SYSTEM and ERR_MEMORY if
+ * not even the search can; everything is undone then. */
 int extensions_merge(const struct extension_request *request, struct extensions **ret,
 		     struct err *e);
 

@@ -80,7 +80,7 @@ def test_key_is_measured(root, boot, tmp_path):
     text = f"cryptsetup:root:{luks.uuid(root.file)}"
     assert got.record["root"]["luks"]["unlocked_by"] == "credential"
     for bank, values in got.pcrs.items():
-        told = hmac.digest(luks.volume_key(root.file), text.encode(), bank).hex()
+        told = key_id(root, bank)
         assert values[15] == extend(bank, "00" * (len(told) // 2), told)
     assert [m["text"] for m in got.record["measurements"] if m.get("pcr") == 15] == [text]
 
@@ -91,9 +91,7 @@ def test_same_uuid_another_key(root, boot, tmp_path):
     got = boot(opened(replace(root, file=other), tmp_path, tpm=True))
     assert got.failure == "ROOT_MOUNT", got.explain()
     measured(got, ["enter-initrd", CAP, "slipway-failed"])
-    told = hmac.digest(luks.volume_key(root.file), f"cryptsetup:root:{luks.uuid(root.file)}".encode(),
-                       "sha256").hex()
-    assert got.pcrs["sha256"][15] not in ("00" * 32, extend("sha256", "00" * 32, told))
+    assert got.pcrs["sha256"][15] not in ("00" * 32, extend("sha256", "00" * 32, key_id(root)))
 
 
 @dataclass(frozen=True)
@@ -215,10 +213,10 @@ def test_three_wrong_passphrases(boot, root, tmp_path):
     refused(boot(spec), "LUKS_LOCKED", "prove", "3 wrong answers")
 
 
-def key_id(root) -> str:
-    """What slipway.conf calls the key of the volume."""
+def key_id(root, hashed: str = "sha256") -> str:
+    """What PCR 15 is told of the volume's key; by SHA-256 it is what slipway.conf calls it."""
     text = f"cryptsetup:root:{luks.uuid(root.file)}".encode()
-    return hmac.digest(luks.volume_key(root.file), text, "sha256").hex()
+    return hmac.digest(luks.volume_key(root.file), text, hashed).hex()
 
 
 def test_volume_key_that_is_named(boot, root, tmp_path):
