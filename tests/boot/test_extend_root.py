@@ -4,15 +4,13 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
 
 import pytest
 
 import lab
 from expect import boots, direct, refused
-from lab import ddi, demoroot, keys, paths
-from lab.steps import digest, once, run
+from lab import appliance, keys
 
 pytestmark = pytest.mark.xdist_group("extend-root")
 
@@ -58,13 +56,8 @@ def images(folder: Path) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def parts() -> list[lab.Part]:
     """The demo's Debian with extensions in its folders, and one as a directory."""
-    folder = paths.LAB / "extended-root"
-
-    def fill(new: Path) -> None:
-        stage = Path(tempfile.mkdtemp(prefix="extended-", dir=paths.LAB))
-        tree, image = stage / "tree", stage / "root.img"
-        run(["cp", "-a", demoroot.root_tree(), tree])  # with its devices
-        made = images(stage)
+    def change(tree: Path) -> None:
+        made = images(tree.parent)
         for place, names in FOLDERS.items():
             (tree / place).mkdir(parents=True, exist_ok=True)
             for name in names:
@@ -72,12 +65,8 @@ def parts() -> list[lab.Part]:
         release = tree / "var/lib/extensions/plain/usr/lib/extension-release.d/extension-release.plain"
         release.parent.mkdir(parents=True)
         release.write_text("ID=debian\nVERSION_ID=13\n")
-        ddi.cut(image, ddi.repart(tree, image, key=keys.key("verity")), new)
-        shutil.rmtree(stage)
 
-    once(folder, digest("extended 1", demoroot.key(), keys.key("verity").cert, Path(__file__)),
-         "root DDI with extensions", fill)
-    return ddi.load_parts(folder)
+    return appliance.altered_root("extended", Path(__file__).read_text(), change)
 
 
 def verdicts(got: lab.Result) -> dict[str, str]:

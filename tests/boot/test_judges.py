@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from pathlib import Path
 
 import chain
 import lab
 import pytest
 from expect import boots, direct, refused
-from lab import ddi, demoroot, paths
-from lab.steps import digest, once, run
+from lab import appliance, paths
 
 # Of the image tools' tree, which is of the same Debian.
 PROGRAMS = ("usr/bin/systemd-nspawn", "usr/bin/systemd-dissect",
@@ -60,28 +58,22 @@ pytestmark = pytest.mark.xdist_group("judges")
 
 def judging() -> list[lab.Part]:
     """The demo's root with the judges in it, who trust the demo's certificate."""
-    folder, key = paths.LAB / "root-judging", lab.key("verity")
+    key = lab.key("verity")
 
-    def make(new: Path) -> None:
-        stage = Path(tempfile.mkdtemp(prefix="judging-", dir=paths.LAB))
-        run(["cp", "-a", demoroot.root_tree(), stage / "tree"])
+    def change(tree: Path) -> None:
         for name in PROGRAMS:
-            shutil.copy(paths.TOOLS_TREE / name, stage / "tree" / name)
-        usr = stage / "tree/usr/lib"
+            shutil.copy(paths.TOOLS_TREE / name, tree / name)
+        usr = tree / "usr/lib"
         (usr / "verity.d").mkdir()
         shutil.copy(key.cert, usr / "verity.d/demo.crt")
         (usr / "judge").write_text(TOOLS)
         (usr / "judge").chmod(0o755)
         (usr / "systemd/system/judge.service").write_text(UNIT)
-        wants = stage / "tree/etc/systemd/system/multi-user.target.wants"
+        wants = tree / "etc/systemd/system/multi-user.target.wants"
         (wants / "judge.service").symlink_to("/usr/lib/systemd/system/judge.service")
         (wants / "slipway-report.service").unlink()
-        ddi.cut(stage / "root.img", lab.repart(stage / "tree", stage / "root.img", key=key), new)
-        shutil.rmtree(stage)
 
-    once(folder, digest("judging 1", lab.root_parts()[0].roothash, key.cert, TOOLS, UNIT),
-         "root DDI, with systemd's judges", make)
-    return ddi.load_parts(folder)
+    return appliance.altered_root("judging", TOOLS + UNIT, change)
 
 
 def extension(folder: Path, key: str, kind: str) -> Path:

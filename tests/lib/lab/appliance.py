@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +85,22 @@ def root_parts(suite: str = tree.SUITE) -> list[Part]:
         image.unlink()
 
     once(folder, digest("ddi 1", demoroot.key(suite), key.cert), "root DDI, signed", make)
+    return ddi.load_parts(folder)
+
+
+def altered_root(name: str, mark: str, change: Callable[[Path], None]) -> list[Part]:
+    """The demo's root DDI after its tree was changed; made once for each mark."""
+    key = keys.key("verity")
+    folder = paths.LAB / f"root-{name}"
+
+    def make(new: Path) -> None:
+        stage = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=paths.LAB))
+        run(["cp", "-a", demoroot.root_tree(), stage / "tree"])  # with its devices
+        change(stage / "tree")
+        ddi.cut(stage / "root.img", ddi.repart(stage / "tree", stage / "root.img", key=key), new)
+        shutil.rmtree(stage)
+
+    once(folder, digest("altered 1", demoroot.key(), key.cert, mark), f"root DDI, {name}", make)
     return ddi.load_parts(folder)
 
 
