@@ -15,6 +15,7 @@
 #include "init/core/bytes.h"
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
+#include "modules/tpm/command.h"
 #include "modules/tpm/tcti.h"
 #include "tests/unit/tree.h"
 
@@ -235,4 +236,17 @@ static inline struct tpm *connect_with(const struct emulator *em, uint32_t banks
 static inline struct tpm *connect_to(const struct emulator *em, uint32_t banks)
 {
 	return connect_with(em, banks, false);
+}
+
+/* So many, and so long until one of them is forgotten; those that there were count on. */
+static inline void allow_wrong_passwords(struct tpm *t, unsigned n, unsigned interval_s)
+{
+	struct command c;
+
+	command_begin_with(&c, true, TPM2_CC_DictionaryAttackParameters, TPM2_RH_LOCKOUT);
+	command_put_authorization(&c, COMMAND_PASSWORD);
+	command_put_32(&c, n);
+	command_put_32(&c, interval_s);
+	command_put_32(&c, 9);
+	assert_int_equal(command_do(t, &c), TSS2_RC_SUCCESS);
 }

@@ -42,18 +42,6 @@ static TSS2_RC unseal(struct tpm *t, uint32_t handle, const char *password)
 	return command_do(t, &c);
 }
 
-static void allow_wrong_passwords(struct tpm *t, unsigned n, unsigned interval_s)
-{
-	struct command c;
-
-	command_begin_with(&c, true, TPM2_CC_DictionaryAttackParameters, TPM2_RH_LOCKOUT);
-	command_put_authorization(&c, COMMAND_PASSWORD);
-	command_put_32(&c, n);
-	command_put_32(&c, interval_s);
-	command_put_32(&c, 9);
-	assert_int_equal(command_do(t, &c), TSS2_RC_SUCCESS);
-}
-
 /* One that really is locked out says for how long, and measures all the same: whoever guesses
  * passwords on the running system cannot stop the next boot. */
 static void locked_out_for_a_time(void **state)

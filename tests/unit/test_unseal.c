@@ -191,19 +191,26 @@ static bool start(struct emulator *em, const char *tpm)
 }
 
 /* From now on; a TPM that lost its power has one on its account. */
-static void allow_wrong_passwords(struct tpm *t, unsigned n, unsigned interval_s)
+static void allow_again(struct tpm *t, unsigned n, unsigned interval_s)
 {
 	struct command c;
 
 	command_begin_with(&c, true, TPM2_CC_DictionaryAttackLockReset, TPM2_RH_LOCKOUT);
 	command_put_authorization(&c, COMMAND_PASSWORD);
 	assert_int_equal(command_do(t, &c), TSS2_RC_SUCCESS);
-	command_begin_with(&c, true, TPM2_CC_DictionaryAttackParameters, TPM2_RH_LOCKOUT);
-	command_put_authorization(&c, COMMAND_PASSWORD);
-	command_put_32(&c, n);
-	command_put_32(&c, interval_s);
-	command_put_32(&c, 9);
-	assert_int_equal(command_do(t, &c), TSS2_RC_SUCCESS);
+	allow_wrong_passwords(t, n, interval_s);
+}
+
+/* One of the TPMs that sealed the tokens, in this state. */
+static struct tpm *connect_in(struct emulator *em, const char *which, unsigned measured)
+{
+	struct tpm *t;
+
+	if (!start(em, which))
+		skip();
+	t = connect_to(em, TPM_BANK_SHA256);
+	measure(t, measured);
+	return t;
 }
 
 /* All again and again on the same TPM: neither keys nor sessions are left in it. */
@@ -216,11 +223,8 @@ static void each_kind_in_each_state(void **state)
 		struct emulator em;
 		struct tpm *t;
 
-		if (!start(&em, cases[i].tpm))
-			skip();
-		t = connect_to(&em, TPM_BANK_SHA256);
-		allow_wrong_passwords(t, 32, 1000);
-		measure(t, cases[i].state);
+		t = connect_in(&em, cases[i].tpm, cases[i].state);
+		allow_again(t, 32, 1000);
 		for (int again = 0; again < 4; again++) {
 			enum unseal_verdict v = unseal(t, DATA, cases[i].token, cases[i].pin, cases[i].signatures,
 						       cases[i].pcrlock, passphrase, &e);
@@ -248,11 +252,8 @@ static void tries_are_not_wasted(void **state)
 	struct tpm *t;
 
 	(void)state;
-	if (!start(&em, "ecc"))
-		skip();
-	t = connect_to(&em, TPM_BANK_SHA256);
-	allow_wrong_passwords(t, 1, 1000);
-	measure(t, GOOD | OTHER_7);
+	t = connect_in(&em, "ecc", GOOD | OTHER_7);
+	allow_again(t, 1, 1000);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(unseal(t, DATA, "pin", "wrong", NULL, NULL, passphrase, &e), UNSEAL_NOT_HERE);
 		assert_int_equal(unseal(t, DATA, "signed-pin", "wrong", "other-signature", NULL, passphrase, &e),
@@ -280,11 +281,8 @@ static void locked_out_after_wrong_pins(void **state)
 	struct tpm *t;
 
 	(void)state;
-	if (!start(&em, "ecc"))
-		skip();
-	t = connect_to(&em, TPM_BANK_SHA256);
-	allow_wrong_passwords(t, 3, 7000);
-	measure(t, GOOD);
+	t = connect_in(&em, "ecc", GOOD);
+	allow_again(t, 3, 7000);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(unseal(t, DATA, "pin", "wrong", NULL, NULL, passphrase, &e), UNSEAL_WRONG_PIN);
 	assert_int_equal(unseal(t, DATA, "pin", PIN, NULL, NULL, passphrase, &e), UNSEAL_LOCKED_OUT);
@@ -338,10 +336,7 @@ static void tampered_tokens(void **state)
 	struct tpm *t;
 
 	(void)state;
-	if (!start(&em, "ecc"))
-		skip();
-	t = connect_to(&em, TPM_BANK_SHA256);
-	measure(t, GOOD);
+	t = connect_in(&em, "ecc", GOOD);
 	read_token(DATA, "literal.json", &good);
 	for (size_t i = 0; i < good.sealed.blobs[0].n; i++) {
 		bad = good;
@@ -385,10 +380,7 @@ static void tampered_pcrlock(void **state)
 	char hex[65];
 
 	(void)state;
-	if (!start(&em, "ecc"))
-		skip();
-	t = connect_to(&em, TPM_BANK_SHA256);
-	measure(t, SINGLE | WORD_C);
+	t = connect_in(&em, "ecc", SINGLE | WORD_C);
 	read_token(DATA, "locked.json", &k);
 	assert_code(tpm_read(t, 15, &now, &e), &e, ERR_NONE, "PCR 15");
 	hex_encode(now.digests[0].bytes, 32, hex);
@@ -593,10 +585,7 @@ static void nothing_is_left(void **state)
 	size_t n = hidden_secret("pin", hidden);
 
 	(void)state;
-	if (!start(&em, "ecc"))
-		skip();
-	t = connect_to(&em, TPM_BANK_SHA256);
-	measure(t, GOOD);
+	t = connect_in(&em, "ecc", GOOD);
 	assert_int_equal(unseal(t, DATA, "pin", PIN, NULL, NULL, passphrase, &e), UNSEALED);
 	assert_false(memory_holds(hidden, n));
 	for (size_t i = 0; i < n; i++) /* the search finds what is there */
