@@ -4,6 +4,7 @@
 #include <blkid/blkid.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "init/core/cleanup.h"
@@ -37,8 +38,25 @@ static bool prepare(blkid_probe probe, int fd, uint64_t at, uint64_t n_bytes)
 {
 	return blkid_probe_set_device(probe, fd, (blkid_loff_t)at, (blkid_loff_t)n_bytes) == 0 &&
 	       blkid_probe_enable_superblocks(probe, 1) == 0 &&
-	       blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE) == 0 &&
+	       blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_FSINFO) == 0 &&
 	       blkid_probe_filter_superblocks_usage(probe, BLKID_FLTR_NOTIN, BLKID_USAGE_RAID) == 0;
+}
+
+/* A volume that was cut short mounts, with some drivers, and errs only where its files are read: and the
+ * root hash of dm-verity says nothing of how many blocks there are. */
+static int check_fit(blkid_probe probe, const char *type, struct err *e)
+{
+	uint64_t has = (uint64_t)blkid_probe_get_size(probe), wants;
+	const char *text;
+
+	if (blkid_probe_lookup_value(probe, "FSSIZE", &text, NULL) < 0)
+		return 0;
+	wants = strtoull(text, NULL, 10);
+	if (wants <= has)
+		return 0;
+	return err_set(e, ERR_ROOT_MOUNT, 0,
+		       "the content, '%s', is cut short: the file system has %llu bytes, the volume %llu", type,
+		       (unsigned long long)wants, (unsigned long long)has);
 }
 
 int filesystem_probe(int fd, uint64_t at, uint64_t n_bytes,
@@ -63,6 +81,9 @@ int filesystem_probe(int fd, uint64_t at, uint64_t n_bytes,
 	if (!is_mountable(type))
 		return err_set(e, ERR_ROOT_MOUNT, 0,
 			       "the content is '%s', which is not mounted unasked", type);
+	rc = check_fit(probe, type, e);
+	if (rc < 0)
+		return rc;
 	snprintf(ret, FILESYSTEM_NAME_BYTES, "%s", type);
 	return 0;
 }

@@ -149,6 +149,12 @@ def cut_short(disk: lab.Disk) -> None:
     disk.rewrite_table()
 
 
+def claim_fewer_blocks(disk: lab.Disk) -> None:
+    """The superblock, of which nobody has signed anything, leaves the last block of the data out."""
+    n_blocks = lab.root_parts()[0].file.stat().st_size // 4096
+    disk.patch(HASH, 72, (n_blocks - 1).to_bytes(8, "little"))
+
+
 def claim_uuid(disk: lab.Disk) -> None:
     """The other image's hash partition pretends to be the right one."""
     roothash = lab.root_parts()[0].roothash
@@ -173,6 +179,7 @@ SPOILT = [
            says="block sizes '4097'"),
     Spoilt("block-size-doubled", "VERITY_SUPERBLOCK", "prove",
            lambda d: d.patch(HASH, 64, (8192).to_bytes(4, "little")), says="claims"),
+    Spoilt("blocks-fewer", "ROOT_MOUNT", "assemble", claim_fewer_blocks, says="cut short"),
     Spoilt("data-short", "VERITY_SUPERBLOCK", "prove", cut_short, says="data blocks"),
 ]
 

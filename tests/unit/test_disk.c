@@ -326,15 +326,17 @@ static void kernel_view(void **state)
 
 /* The first bytes of what mkfs and its like make; "squashfs+ext4" is one over the
  * other. */
-static const struct { const char *content, *name, *says; } contents[] = {
-	{ "ext4", "ext4", NULL },
-	{ "erofs", "erofs", NULL },
-	{ "squashfs", "squashfs", NULL },
-	{ "vfat", "vfat", NULL },
-	{ "swap", NULL, "'swap'" },
-	{ "luks", NULL, "'crypto_LUKS'" },
-	{ "", NULL, "no known file system" },
-	{ "squashfs+ext4", NULL, "several file systems" },
+static const struct { const char *content, *name, *says; off_t n_bytes; } contents[] = {
+	{ "ext4", "ext4", NULL, 4 << 20 },
+	{ "erofs", "erofs", NULL, 4 << 20 },
+	{ "squashfs", "squashfs", NULL, 4 << 20 },
+	{ "vfat", "vfat", NULL, 4 << 20 },
+	{ "ext4", NULL, "cut short", 96 << 10 },
+	{ "erofs", NULL, "cut short", 2 << 10 },
+	{ "swap", NULL, "'swap'", 4 << 20 },
+	{ "luks", NULL, "'crypto_LUKS'", 4 << 20 },
+	{ "", NULL, "no known file system", 4 << 20 },
+	{ "squashfs+ext4", NULL, "several file systems", 4 << 20 },
 };
 
 static void put_content(int fd, const char *list)
@@ -366,7 +368,7 @@ static void filesystems(void **state)
 		int rc;
 
 		put_content(fd, contents[i].content);
-		assert_int_equal(ftruncate(fd, 4 << 20), 0);
+		assert_int_equal(ftruncate(fd, contents[i].n_bytes), 0);
 		rc = filesystem_probe(fd, 0, 0, name, &e);
 		assert_code(rc, &e, contents[i].name ? ERR_NONE : ERR_ROOT_MOUNT,
 			    contents[i].content);

@@ -28,7 +28,7 @@ sed -i 's/^\t&evms_tp_idinfo$//' libblkid/src/topology/topology.c
 # Tracing that an environment variable switches on is dead weight in PID 1
 sed -i 's/if ((p ## m) & l ## _debug_mask)/if (0)/' include/debug.h
 
-./configure --host="$TRIPLET" --prefix="$PREFIX" --libdir="$PREFIX/lib" \
+./configure ${TRIPLET:+"--host=$TRIPLET"} --prefix="$PREFIX" --libdir="$PREFIX/lib" \
 	--sysconfdir=/etc --localstatedir=/var --runstatedir=/run --disable-shared --enable-static \
 	--disable-all-programs --enable-libblkid --enable-libuuid --disable-symvers --disable-nls --disable-rpath \
 	--disable-asciidoc --disable-poman --disable-bash-completion \
