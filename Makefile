@@ -150,7 +150,7 @@ check check-all: prepare
 	$(Q)ci/step build/log/unit.log "build the unit tests" $(sub) unit
 	$(Q)$(sub) check-unit
 	$(Q)ci/step build/log/fuzz.log "build the fuzz targets" $(sub) fuzz
-	$(Q)FUZZ_SECONDS=$${FUZZ_SECONDS:-10} $(sub) check-fuzz
+	$(Q)FUZZ_SECONDS=$${FUZZ_SECONDS:-10} FUZZ_SEED=$${FUZZ_SEED:-1} $(sub) check-fuzz
 	$(Q)$(sub) check-component
 	$(Q)tests/lib/slipway-lab demo
 	$(Q)$(sub) check-image

@@ -79,7 +79,7 @@ static int extend_point(const struct image *i, const struct archive_entry **sort
 			enum hook_point point, struct pcr *pcr, struct err *e)
 {
 	char folder[64];
-	size_t len = (size_t)snprintf(folder, sizeof(folder), "%s/%s/", HOOKS_FOLDER + 1,
+	size_t len = (size_t)snprintf(folder, sizeof(folder), "%s/%s/", &HOOKS_FOLDER[1],
 				      hook_point_name(point));
 	int rc = 0;
 
