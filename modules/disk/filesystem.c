@@ -2,6 +2,7 @@
 #include "modules/disk/filesystem.h"
 
 #include <blkid/blkid.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,12 +71,12 @@ int filesystem_probe(int fd, uint64_t at, uint64_t n_bytes,
 		return err_set(e, ERR_MEMORY, 0, "no memory to look for a file system");
 	if (!prepare(probe, fd, at, n_bytes))
 		return err_set(e, ERR_ROOT_MOUNT, 0, "libblkid cannot look for a file system");
-	/* 0: one; 1: none; -2: several. */
-	rc = blkid_do_safeprobe(probe);
-	if (rc == -2)
-		return err_set(e, ERR_ROOT_MOUNT, 0, "the content looks like several file systems");
+	errno = 0;
+	rc = blkid_do_safeprobe(probe); /* 0: one; 1: none; -2, and with libblkid 2.41 also -1: several */
+	if (rc < 0 && errno)
+		return err_set(e, ERR_ROOT_MOUNT, errno, "the content cannot be read");
 	if (rc < 0)
-		return err_set(e, ERR_ROOT_MOUNT, 0, "the content cannot be read");
+		return err_set(e, ERR_ROOT_MOUNT, 0, "the content looks like several file systems");
 	if (rc > 0 || blkid_probe_lookup_value(probe, "TYPE", &type, NULL) < 0)
 		return err_set(e, ERR_ROOT_MOUNT, 0, "the content is no known file system");
 	if (!is_mountable(type))

@@ -332,7 +332,7 @@ static const struct { const char *content, *name, *says; off_t n_bytes; } conten
 	{ "squashfs", "squashfs", NULL, 4 << 20 },
 	{ "vfat", "vfat", NULL, 4 << 20 },
 	{ "ext4", NULL, "cut short", 96 << 10 },
-	{ "erofs", NULL, "cut short", 2 << 10 },
+	{ "erofs", NULL, "cut short", 16 << 10 },
 	{ "swap", NULL, "'swap'", 4 << 20 },
 	{ "luks", NULL, "'crypto_LUKS'", 4 << 20 },
 	{ "", NULL, "no known file system", 4 << 20 },
