@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
+import chain
 import lab
+import nvpcrs
 from expect import QUICKLY, boots, direct, measured, refused
 from lab import luks, paths
 from lab.tpm import extend, word_digest
@@ -293,6 +295,22 @@ def by_tpm(got: lab.Result) -> None:
 def test_tpm_in_this_state(boot, root, tmp_path):
     part = sealed(root, tmp_path, LITERAL)
     by_tpm(boot(opened(part, tmp_path, passphrase="", tpm=True)))
+
+
+@pytest.mark.parametrize("way, slot", [("tpm2", 1), ("", 0)], ids=["tpm", "passphrase"])
+def test_key_slot_is_measured(way, slot, boot, root, tmp_path):
+    """Which slot, and whether the TPM opened it: into the NvPCR of that name, where there is one."""
+    found: list[str] = []
+    part = sealed(root, tmp_path, LITERAL) if way else root
+    files = nvpcrs.DEFINITIONS | nvpcrs.KEY | nvpcrs.SIGNED
+    image = chain.with_files(initrd("nvpcr", POLICY + nvpcrs.SCHEME), files, tmp_path / "initrd.img")
+    spec = opened(part, tmp_path, passphrase="" if way else luks.PASSPHRASE, image=image, tpm=True)
+    spec.with_tpm = lambda emulator: found.append(emulator.nvpcr(nvpcrs.CRYPTSETUP))
+    got = boot(spec)
+    boots(got, words=BY_TPM if way else ("enter-initrd", CAP, "leave-initrd"))
+    word = f"cryptsetup-keyslot:root:{luks.uuid(root.file)}:{way}:{slot}"
+    assert [m["text"] for m in got.record["measurements"] if m.get("nvpcr") == "cryptsetup"] == [word]
+    assert found == [nvpcrs.after(word)]
 
 
 def test_tpm_in_another_state(boot, root, tmp_path):

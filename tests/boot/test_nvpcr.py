@@ -13,20 +13,9 @@ import chain
 import predicted
 from expect import MEASURE, RUNNING, boots
 from lab import paths, steps, tpm
+from nvpcrs import BASE, CRYPTSETUP, DATA, DEFINITIONS, HARDWARE, KEY, SCHEME, SIGNED, VERITY, after
 
-SCHEME = "pcr-scheme=261\n"
-VERITY, HARDWARE, CRYPTSETUP = 0x1D10202, 0x1D10200, 0x1D10201
-BASE = tpm.extend("sha256", "00" * 32, "00" * 32)
-DEFINITIONS = {f"usr/lib/nvpcr/{d['name']}.nvpcr": json.dumps(d).encode() for d in [
-    {"name": "hardware", "algorithm": "sha256", "nvIndex": HARDWARE, "priority": 500, "orderly": False},
-    {"name": "cryptsetup", "algorithm": "sha256", "nvIndex": CRYPTSETUP, "priority": 700},
-    {"name": "verity", "algorithm": "sha256", "nvIndex": VERITY, "priority": 300}]}
 ORDER = ("verity", "hardware", "cryptsetup")
-# Without a stub PCR 11 starts at zero, and this was signed for it: enter-initrd, with the
-# reference 'initrd'.
-DATA = paths.REPO / "tests/data/pcrsig"
-KEY = {".extra/tpm2-pcr-public-key.pem": (DATA / "rsa2048.pub").read_bytes()}
-SIGNED = {".extra/tpm2-pcr-signature.json": (DATA / "signed.json").read_bytes()}
 
 
 def forged() -> dict[str, bytes]:
@@ -83,7 +72,7 @@ def test_they_are_begun_and_the_log_replays(lab, demo, indices, tmp_path):
     assert got.report.pcrs["sha256"][9] == replayed[9]
     word = root_word(got.record)
     assert found == tpm.nvpcrs(log, chain.authority(DATA / "rsa2048.pub")) == {
-        VERITY: tpm.extend("sha256", BASE, tpm.word_digest("sha256", word)),
+        VERITY: after(word),
         HARDWARE: BASE, CRYPTSETUP: BASE}
     for name in ORDER:
         assert re.search(rf"^-rw-r--r-- 0:0 65 /run/systemd/nvpcr/{name}.auth *$",
