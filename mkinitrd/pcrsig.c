@@ -15,6 +15,7 @@
 #include <mbedtls/x509_crt.h>
 
 #include "init/core/cleanup.h"
+#include "modules/tpm/pcrkey.h"
 
 enum {
 	MAX_PEM_BYTES = 32 * 1024,
@@ -23,7 +24,6 @@ enum {
 	DIGEST_BYTES = 32,
 	DIGEST_TEXT = 2 * DIGEST_BYTES + 1,
 	SIGNATURE_TEXT = MBEDTLS_PK_SIGNATURE_MAX_SIZE * 4 / 3 + 8,
-	MEASURED_PCR = 11,
 };
 
 struct pcrsig_key {
@@ -182,23 +182,6 @@ int pcrsig_key_matches(const struct pcrsig_key *k, struct bytes pem, const char 
 		       whose);
 }
 
-/* What a policy session of the TPM has come to after one TPM2_PolicyPCR. */
-static int policy_digest(const struct pcr *pcr, size_t bank, uint8_t ret[static DIGEST_BYTES])
-{
-	uint8_t text[DIGEST_BYTES + 4 + 10 + DIGEST_BYTES] = {
-		[DIGEST_BYTES] = 0, 0, 0x01, 0x7f,        /* TPM_CC_PolicyPCR */
-		0, 0, 0, 1,                               /* one selection */
-		0, 0, 3, 0, 1 << (MEASURED_PCR - 8), 0,   /* bank, size, bits */
-	};
-	uint8_t *selection = text + DIGEST_BYTES + 4;
-
-	selection[4] = (uint8_t)(pcr_bank_tpm_id(bank) >> 8);
-	selection[5] = (uint8_t)pcr_bank_tpm_id(bank);
-	if (mbedtls_sha256(pcr->value[bank], pcr_bank_bytes(bank), selection + 10, 0) != 0)
-		return -1;
-	return mbedtls_sha256(text, sizeof(text), ret, 0);
-}
-
 /* The signature is RSASSA-PKCS1-v1_5 with SHA-256: the same input gives the same bytes. With a
  * reference (NULL: none), the policy and its digest are signed. */
 static int sign(struct pcrsig_key *k, const uint8_t policy[static DIGEST_BYTES], const char *ref,
@@ -230,14 +213,13 @@ static int print_entry(FILE *f, struct pcrsig_key *k, const struct pcr *value, s
 	char key[DIGEST_TEXT], pol[DIGEST_TEXT], signature[SIGNATURE_TEXT];
 	int rc;
 
-	if (policy_digest(value, bank, policy) != 0)
-		return err_set(e, ERR_SYSTEM, 0, "compute the digest of a policy");
+	pcr_phase_policy(pcr_bank_tpm_id(bank), (struct bytes){ value->value[bank], pcr_bank_bytes(bank) }, policy);
 	rc = sign(k, policy, ref, signature, e);
 	if (rc < 0)
 		return rc;
 	hex_encode(k->fingerprint, sizeof(k->fingerprint), key);
 	hex_encode(policy, sizeof(policy), pol);
-	fprintf(f, "{\"pcrs\":[%d],\"pkfp\":\"%s\",", MEASURED_PCR, key);
+	fprintf(f, "{\"pcrs\":[%d],\"pkfp\":\"%s\",", PHASE_PCR, key);
 	if (ref)
 		fprintf(f, "\"ref\":\"%s\",", ref);
 	fprintf(f, "\"pol\":\"%s\",\"sig\":\"%s\"}", pol, signature);
