@@ -50,7 +50,7 @@ static int bind(const char *from, const char *to, unsigned long flags, unsigned 
 static int hide_secrets(void)
 {
 	static const char *const places[] = {
-		"root/.extra", "root/sys/firmware/dmi/entries", "root/sys/firmware/qemu_fw_cfg",
+		"root/.extra", "root/sys/firmware/dmi", "root/sys/firmware/qemu_fw_cfg",
 	};
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)

@@ -50,7 +50,7 @@ int last_failure_parse(const uint8_t *p, size_t n, struct last_failure *ret, str
 	    !take_line(&at, end, f.what, sizeof(f.what)) || at != end)
 		return err_set(e, ERR_EFI_VARIABLE, 0, "'" NAME "' is no failure of a boot");
 	if (strspn(f.code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != strlen(f.code) ||
-	    strspn(f.stage, "abcdefghijklmnopqrstuvwxyz") != strlen(f.stage))
+	    strspn(f.stage, "abcdefghijklmnopqrstuvwxyz-") != strlen(f.stage))
 		return err_set(e, ERR_EFI_VARIABLE, 0, "'" NAME "' has no code and stage");
 	text_sanitize(f.what);
 	*ret = f;

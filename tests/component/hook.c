@@ -221,6 +221,7 @@ int main(void)
 		fact_try("other_attribute", write_file("/sys/devices/led/trigger", "1", 0));
 		fact_try("other_device", access("/dev/other", F_OK));
 		fact_try("usr", write_file("/usr/planted", "x", 0644));
+		fact_file("smbios", "/sys/firmware/dmi/tables/DMI");
 	}
 	if (strcmp(name, "credential") == 0) {
 		fact_file("asked", "/run/credentials/asked");

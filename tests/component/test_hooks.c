@@ -68,7 +68,10 @@ static const struct hook_case cases[] = {
 	    "proc_sys No such file or directory", "secret No such file or directory" } },
 	{ "device", "device=/dev/given\ndevice=/sys/class/led/brightness\n", HOOK_CONTINUED, 0, .what = "",
 	  .facts = { "given done", "attribute done", "other_attribute Read-only file system",
-	    "other_device No such file or directory", "usr Read-only file system" } },
+	    "other_device No such file or directory", "usr Read-only file system",
+	    "smbios No such file or directory" } },
+	{ "device", "device=/sys/firmware/dmi/tables/DMI\n", HOOK_FAILED, ERR_HOOK_FAILED,
+	  .what = "make the view of hook" },
 	{ "device", NULL, HOOK_CONTINUED, 0, .what = "",
 	  .facts = { "given Read-only file system", "attribute Permission denied" } },
 	{ "device", "device=/dev/gone\n", HOOK_FAILED, ERR_HOOK_FAILED,
@@ -143,6 +146,8 @@ static void fill_initrd(void)
 	sandbox_write("/run/credentials/@system/other", "not asked for");
 	sandbox_mkdir("/sys/devices/led");
 	sandbox_mkdir("/sys/class");
+	sandbox_mkdir("/sys/firmware/dmi/tables");
+	sandbox_write("/sys/firmware/dmi/tables/DMI", "credentials of the machine, and more");
 	sandbox_write("/sys/devices/led/brightness", "0");
 	sandbox_write("/sys/devices/led/trigger", "0");
 	REQUIRE(symlink("../devices/led", "/sys/class/led") == 0);

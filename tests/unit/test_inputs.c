@@ -387,6 +387,7 @@ static void kept_failure(void **state)
 #define F(text) (const uint8_t *)"\7\0\0\0" text, sizeof("\7\0\0\0" text) - 1
 	static const struct { const uint8_t *p; size_t n; const char *what; } cases[] = {
 		{ F("ROOT_NO_OS\ncheck\nno os-release"), "no os-release" },
+		{ F("EXTENSION_MERGE\nextend-root\nno overlay"), "no overlay" },
 		{ F("A_LATER_1\nx\ny\033[2J"), "y?[2J" },
 		{ F("A_LATER_1\nx\ny\n"), "y" },
 		{ F(""), NULL }, { F("CODE"), NULL }, { F("CODE\nstage"), NULL }, { F("CODE\nstage\n"), NULL },
