@@ -12,12 +12,6 @@
 
 /* ---- trust ---- */
 
-static const char *floor_of(const struct boot *b)
-{
-	return policy_floor(b->config.image_policy, verity_policy(boot_designator(b)),
-			    anchors_count(b->anchors) > 0);
-}
-
 /* The keyring comes with dm_verity, and only since Linux 7.0: older kernels load it beside
  * what follows. */
 static int seal_kernel(struct boot *b, struct err *e)
@@ -34,17 +28,15 @@ int stage_trust(struct boot *b, struct err *e)
 {
 	const char *asked = *b->options.image_policy ? b->options.image_policy : "*";
 	enum policy_designator d = verity_policy(boot_designator(b));
+	bool has_certificates;
 	struct policy floor;
 	int rc = anchors_load("", &b->config.denied_certificates, &b->anchors, e);
 
 	if (rc >= 0)
 		rc = seal_kernel(b, e);
-	if (rc >= 0 && policy_parse(floor_of(b), &floor, e) < 0)
-		rc = err_in(e, "the floor of slipway.conf");
+	has_certificates = b->anchors && anchors_count(b->anchors) > 0;
 	if (rc >= 0)
-		policy_floor_for(&floor, d);
-	if (rc >= 0 && b->options.has_state)
-		policy_floor_beside(&floor);
+		rc = policy_floor(b->config.image_policy, d, has_certificates, b->options.has_state, &floor, e);
 	if (rc >= 0 && policy_parse(asked, &b->policy, e) < 0)
 		rc = err_in(e, "systemd.image_policy=");
 	if (rc >= 0 && *b->options.image_policy && policy_is_weak(&b->policy, &floor, d))
@@ -56,7 +48,8 @@ int stage_trust(struct boot *b, struct err *e)
 	if (rc >= 0 && filter_parse(b->options.image_filter, &b->filter, e) < 0)
 		rc = err_in(e, "systemd.image_filter=");
 	if (rc >= 0)
-		record_trust(b->record, anchors_count(b->anchors), floor_of(b));
+		record_trust(b->record, anchors_count(b->anchors),
+			     policy_floor_text(b->config.image_policy, d, has_certificates));
 	return rc;
 }
 

@@ -323,7 +323,8 @@ static void check_certificates(struct verify *v)
 		report_add(&v->report, VERDICT_OK, "certificates", "%zu can be used", n);
 	else
 		report_add(&v->report, VERDICT_NOTE, "certificates",
-			   "there are none: signatures must be by keys that the kernel trusts");
+			   "there are none: without image-policy= a root hash on the command line is enough, or a "
+			   "signature by a key that the kernel trusts");
 }
 
 enum designator verify_designator(const struct verify *v)
@@ -332,17 +333,15 @@ enum designator verify_designator(const struct verify *v)
 }
 
 /* As the stage trust does it. */
-static int read_policy(struct verify *v, const char *floor_text, struct err *e)
+static int read_policy(struct verify *v, bool has_certificates, struct err *e)
 {
 	const char *asked = *v->options.image_policy ? v->options.image_policy : "*";
 	enum policy_designator d = verity_policy(verify_designator(v));
 	struct policy floor, policy;
+	int rc = policy_floor(v->config.image_policy, d, has_certificates, v->options.has_state, &floor, e);
 
-	if (policy_parse(floor_text, &floor, e) < 0)
-		return err_in(e, "the floor of slipway.conf");
-	policy_floor_for(&floor, d);
-	if (v->options.has_state)
-		policy_floor_beside(&floor);
+	if (rc < 0)
+		return rc;
 	if (policy_parse(asked, &policy, e) < 0)
 		return err_in(e, "systemd.image_policy=");
 	if (*v->options.image_policy && policy_is_weak(&policy, &floor, d))
@@ -358,11 +357,12 @@ static int read_policy(struct verify *v, const char *floor_text, struct err *e)
 
 static void check_policy(struct verify *v)
 {
-	const char *floor = policy_floor(v->config.image_policy, verity_policy(verify_designator(v)),
-					 v->anchors && anchors_count(v->anchors) > 0);
+	bool has_certificates = v->anchors && anchors_count(v->anchors) > 0;
+	const char *floor = policy_floor_text(v->config.image_policy, verity_policy(verify_designator(v)),
+					      has_certificates);
 	struct err e = { 0 };
 
-	if (read_policy(v, floor, &e) < 0)
+	if (read_policy(v, has_certificates, &e) < 0)
 		report_error(&v->report, "image policy", &e);
 	else
 		report_add(&v->report, VERDICT_OK, "image policy", "is '%s'%s%s", floor,

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "modules/trust/policy_rules.h"
+
 enum { USE_PROTECTED = USE_VERITY | USE_SIGNED | USE_ENCRYPTED | USE_ENCRYPTED_INTEGRITY };
 
 static const char *const designator_names[POLICY_N_DESIGNATORS] = {
@@ -33,20 +35,9 @@ static const char *const filesystem_names[] = {
 
 #define N_OF(a) (sizeof(a) / sizeof(*(a)))
 
-/* Two bits for an attribute: both or none of them mean that either is fine. */
-enum { MAY_BE_OFF = 1, MAY_BE_ON = 2 };
-
-/* What one rule says, before anything is derived. */
-struct rule {
-	uint16_t use, filesystems;
-	uint8_t read_only, growfs; /* MAY_BE_* */
-	bool given;
-	uint8_t where; /* enum policy_rule */
-};
-
 static const struct flag_word {
 	const char *text;
-	struct rule adds;
+	struct policy_rule adds;
 } flag_words[] = {
 	{ "open", { .use = USE_OPEN } },
 	{ "ignore", { .use = USE_IGNORE } },
@@ -86,7 +77,7 @@ const char *policy_designator_name(enum policy_designator d)
 	return designator_names[d];
 }
 
-static bool add_flag(struct rule *r, struct word w)
+static bool add_flag(struct policy_rule *r, struct word w)
 {
 	int i = word_find(w, use_names, N_OF(use_names));
 
@@ -110,9 +101,9 @@ static bool add_flag(struct rule *r, struct word w)
 }
 
 /* Parses "flag+flag"; an empty text or "-" has no flags. */
-static int parse_flags(struct word text, struct rule *ret, struct err *e)
+static int parse_flags(struct word text, struct policy_rule *ret, struct err *e)
 {
-	struct rule r = { .given = true, .where = RULE_EXPLICIT };
+	struct policy_rule r = { .given = true, .where = RULE_EXPLICIT };
 
 	if (text.n && !word_is(text, "-"))
 		for (const char *p = text.p, *end = text.p + text.n;; p++) {
@@ -133,7 +124,7 @@ static int parse_flags(struct word text, struct rule *ret, struct err *e)
 }
 
 /* Parses "designator=flags" into its place; index POLICY_N_DESIGNATORS is the default. */
-static int parse_rule(struct word text, struct rule rules[static POLICY_N_DESIGNATORS + 1],
+static int parse_rule(struct word text, struct policy_rule rules[static POLICY_N_DESIGNATORS + 1],
 		      struct err *e)
 {
 	const char *equals = memchr(text.p, '=', text.n);
@@ -154,12 +145,12 @@ static int parse_rule(struct word text, struct rule rules[static POLICY_N_DESIGN
 	return parse_flags((struct word){ equals + 1, text.n - name.n - 1 }, &rules[d], e);
 }
 
-static int parse_rules(const char *text, struct rule rules[static POLICY_N_DESIGNATORS + 1],
+static int parse_rules(const char *text, struct policy_rule rules[static POLICY_N_DESIGNATORS + 1],
 		       struct err *e)
 {
-	struct rule *fallback = &rules[POLICY_N_DESIGNATORS];
+	struct policy_rule *fallback = &rules[POLICY_N_DESIGNATORS];
 
-	*fallback = (struct rule){ .use = USE_IGNORE, .where = RULE_DEFAULT };
+	*fallback = (struct policy_rule){ .use = USE_IGNORE, .where = RULE_DEFAULT };
 	if (!*text || strcmp(text, "-") == 0)
 		return 0;
 	if (strcmp(text, "*") == 0) {
@@ -208,21 +199,21 @@ static unsigned possible_uses(int d)
 }
 
 /* The rule for a partition that is not listed. */
-static struct rule implied_rule(const struct rule rules[static POLICY_N_DESIGNATORS + 1], int d)
+static struct policy_rule implied_rule(const struct policy_rule rules[static POLICY_N_DESIGNATORS + 1], int d)
 {
-	const struct rule *fallback = &rules[POLICY_N_DESIGNATORS];
-	struct rule r = *fallback;
+	const struct policy_rule *fallback = &rules[POLICY_N_DESIGNATORS];
+	struct policy_rule r = *fallback;
 	unsigned needs = 0;
 	int data = protected_by(d, &needs);
 
 	if (data >= 0) {
-		const struct rule *of = rules[data].given ? &rules[data] : fallback;
+		const struct policy_rule *of = rules[data].given ? &rules[data] : fallback;
 
 		if (of->use & needs) {
 			/* It must be there only if the data can be nothing else. */
 			unsigned otherwise = of->use & ~(needs | USE_IGNORE) ? USE_ABSENT : 0;
 
-			return (struct rule){
+			return (struct policy_rule){
 				.use = (uint16_t)(USE_UNPROTECTED | (of->use & USE_IGNORE) |
 						  otherwise),
 				.read_only = of->read_only,
@@ -243,127 +234,44 @@ static int8_t attribute_of(uint8_t may_be)
 	return may_be == MAY_BE_ON ? 1 : may_be == MAY_BE_OFF ? 0 : -1;
 }
 
+struct policy_rule policy_rule_for(const struct policy *p, int d)
+{
+	struct policy_rule r = p->rules[d].given ? p->rules[d] : implied_rule(p->rules, d);
+
+	r.use &= (uint16_t)possible_uses(d);
+	return r;
+}
+
+int policy_derive(struct policy *p)
+{
+	for (int d = 0; d < POLICY_N_DESIGNATORS; d++) {
+		struct policy_rule r = policy_rule_for(p, d);
+
+		p->use[d] = r.use;
+		p->filesystems[d] = r.filesystems;
+		p->read_only[d] = attribute_of(r.read_only);
+		p->growfs[d] = attribute_of(r.growfs);
+		p->rule[d] = r.where;
+		if (!r.use)
+			return d;
+	}
+	return -1;
+}
+
 int policy_parse(const char *text, struct policy *ret, struct err *e)
 {
-	struct rule rules[POLICY_N_DESIGNATORS + 1] = { 0 };
 	struct policy p = { 0 };
-	int rc = parse_rules(text, rules, e);
+	int rc = parse_rules(text, p.rules, e), d;
 
 	if (rc < 0)
 		return rc;
-	for (int d = 0; d < POLICY_N_DESIGNATORS; d++) {
-		struct rule r = rules[d].given ? rules[d] : implied_rule(rules, d);
-
-		p.use[d] = (uint16_t)(r.use & possible_uses(d));
-		p.filesystems[d] = r.filesystems;
-		p.read_only[d] = attribute_of(r.read_only);
-		p.growfs[d] = attribute_of(r.growfs);
-		p.rule[d] = r.where;
-		if (!p.use[d])
-			return err_set(e, ERR_POLICY_SYNTAX, 0,
-				       "image policy: rule for '%s' allows nothing it can be",
-				       designator_names[d]);
-	}
+	d = policy_derive(&p);
+	if (d >= 0)
+		return err_set(e, ERR_POLICY_SYNTAX, 0,
+			       "image policy: rule for '%s' allows nothing it can be",
+			       designator_names[d]);
 	*ret = p;
 	return 0;
-}
-
-/* Where certificates are built in, a root hash alone is not enough: words can be added
- * to the command line, certificates cannot. What the host may do with partitions that
- * we do not use is left to it: it reads systemd.image_policy= too. */
-const char *policy_floor(const char *configured, enum policy_designator d, bool has_certificates)
-{
-	if (*configured)
-		return configured;
-	if (d == POLICY_USR)
-		return has_certificates ? "usr=signed:=open" : "usr=verity+signed:=open";
-	return has_certificates ? "root=signed:=open" : "root=verity+signed:=open";
-}
-
-void policy_floor_for(struct policy *floor, enum policy_designator d)
-{
-	static const enum policy_designator pairs[][2] = {
-		{ POLICY_ROOT, POLICY_USR },
-		{ POLICY_ROOT_VERITY, POLICY_USR_VERITY },
-		{ POLICY_ROOT_VERITY_SIG, POLICY_USR_VERITY_SIG },
-	};
-
-	if (d != POLICY_USR || floor->rule[POLICY_USR] == RULE_EXPLICIT ||
-	    floor->rule[POLICY_ROOT] != RULE_EXPLICIT)
-		return;
-	for (size_t i = 0; i < N_OF(pairs); i++) {
-		enum policy_designator from = pairs[i][0], to = pairs[i][1];
-
-		if (floor->rule[to] == RULE_EXPLICIT)
-			continue;
-		floor->use[to] = floor->use[from];
-		floor->filesystems[to] = floor->filesystems[from];
-		floor->read_only[to] = floor->read_only[from];
-		floor->growfs[to] = floor->growfs[from];
-		floor->rule[to] = RULE_DERIVED;
-	}
-}
-
-void policy_floor_beside(struct policy *floor)
-{
-	if (floor->rule[POLICY_ROOT] == RULE_EXPLICIT)
-		return;
-	floor->use[POLICY_ROOT] &= USE_VERITY | USE_SIGNED | USE_IGNORE;
-	if (!floor->use[POLICY_ROOT])
-		floor->use[POLICY_ROOT] = USE_IGNORE;
-}
-
-/* Leaves in *a what both allow; false if they contradict each other. */
-static bool narrow_attribute(int8_t *a, int8_t floor)
-{
-	if (*a < 0)
-		*a = floor;
-	return floor < 0 || *a == floor;
-}
-
-static bool narrow_filesystems(uint16_t *a, uint16_t floor)
-{
-	if (!floor)
-		return true;
-	*a = *a ? *a & floor : floor;
-	return *a != 0;
-}
-
-int policy_narrow(struct policy *p, const struct policy *floor, struct err *e)
-{
-	struct policy n = *p;
-
-	for (int d = 0; d < POLICY_N_DESIGNATORS; d++) {
-		char asked[96], allowed[96];
-
-		n.use[d] &= floor->use[d];
-		if (!n.use[d])
-			return err_set(
-				e, ERR_POLICY_REFUSED, 0,
-				"image policy asks for '%s' as '%s', this initrd allows '%s'",
-				policy_uses(p->use[d], asked, sizeof(asked)), designator_names[d],
-				policy_uses(floor->use[d], allowed, sizeof(allowed)));
-		if (!narrow_filesystems(&n.filesystems[d], floor->filesystems[d]) ||
-		    !narrow_attribute(&n.read_only[d], floor->read_only[d]) ||
-		    !narrow_attribute(&n.growfs[d], floor->growfs[d]))
-			return err_set(e, ERR_POLICY_REFUSED, 0,
-				       "the image policy contradicts this initrd's own for '%s'",
-				       designator_names[d]);
-		n.is_floors[d] = n.use[d] == floor->use[d];
-		if (n.is_floors[d])
-			n.rule[d] = floor->rule[d];
-	}
-	*p = n;
-	return 0;
-}
-
-bool policy_is_weak(const struct policy *asked, const struct policy *floor,
-		    enum policy_designator d)
-{
-	unsigned demanded = floor->use[d] & ~(unsigned)USE_IGNORE;
-
-	return demanded == USE_SIGNED &&
-	       (asked->use[d] & ~(unsigned)(USE_SIGNED | USE_IGNORE)) != 0;
 }
 
 static int check_attribute(int8_t wanted, bool is_on, const char *what, const char *name,

@@ -34,18 +34,28 @@ enum policy_designator {
 };
 
 /* Where what a partition may be comes from. */
-enum policy_rule {
+enum policy_rule_kind {
 	RULE_DEFAULT,  /* that for all which are not listed */
 	RULE_DERIVED,  /* of a hash or signature partition, from that of its data */
 	RULE_EXPLICIT, /* its own */
 };
 
+/* One rule, as far as it says something. */
+struct policy_rule {
+	uint16_t use, filesystems;
+	uint8_t read_only, growfs; /* bit 0: may be off, bit 1: may be on; 0: either */
+	uint8_t where; /* enum policy_rule_kind */
+	bool given;
+};
+
 struct policy {
+	struct policy_rule rules[POLICY_N_DESIGNATORS + 1]; /* the listed ones; last that for all others */
+	/* What follows from them: */
 	uint16_t use[POLICY_N_DESIGNATORS]; /* USE_*: never 0 */
 	uint16_t filesystems[POLICY_N_DESIGNATORS]; /* bit per known type; 0: any */
 	int8_t read_only[POLICY_N_DESIGNATORS]; /* 1 must be on, 0 must be off, -1 either */
 	int8_t growfs[POLICY_N_DESIGNATORS];
-	uint8_t rule[POLICY_N_DESIGNATORS]; /* enum policy_rule, of use */
+	uint8_t rule[POLICY_N_DESIGNATORS]; /* enum policy_rule_kind, of use */
 	bool is_floors[POLICY_N_DESIGNATORS]; /* that rule, after policy_narrow() */
 };
 
@@ -60,17 +70,17 @@ const char *policy_designator_name(enum policy_designator d);
  * Errors: ERR_POLICY_SYNTAX, with the offending rule. */
 int policy_parse(const char *text, struct policy *ret, struct err *e);
 
-/* The floor under every policy: what slipway.conf says ("" if nothing), or the default, for
+/* The floor under every policy, as text: what slipway.conf says ("" if nothing), or the default, for
  * d, root or usr, which the system is in, by whether the initrd has certificates. */
-const char *policy_floor(const char *configured, enum policy_designator d, bool has_certificates);
+const char *policy_floor_text(const char *configured, enum policy_designator d, bool has_certificates);
 
-/* What a parsed floor says of the root alone is meant for the system: where that is in d, root or
- * usr, and the floor has no rule for usr, it gets those of the root. */
-void policy_floor_for(struct policy *floor, enum policy_designator d);
-
-/* Of a floor for a system in /usr with a root partition beside it: nothing proves that one, so only
- * a rule of its own lets it be anything else than proven. */
-void policy_floor_beside(struct policy *floor);
+/* The same, parsed. Where the system is in /usr, rules of the root alone are meant for it. Without
+ * any rule for d, the default holds beside what is said of all others: whoever lists other
+ * partitions has not opened this one. beside: there is a root partition beside the /usr. Nothing
+ * proves that one, so only a rule of its own lets it be anything else than proven.
+ * Errors: ERR_POLICY_SYNTAX; ERR_POLICY_REFUSED if all others and the default have nothing in common. */
+int policy_floor(const char *configured, enum policy_designator d, bool has_certificates, bool beside,
+		 struct policy *ret, struct err *e);
 
 /* Narrows *p by the floor: what either forbids is forbidden. Errors:
  * ERR_POLICY_REFUSED if nothing at all remains for a designator. */

@@ -302,6 +302,22 @@ def test_root_hash_without_certificates(words, disguise, code, stage, demo, boot
         assert got.record["trust"]["certificates"] == 0
 
 
+@pytest.mark.parametrize("floor, code", [
+    ("home=encrypted+absent:=open", "SIGNATURE_MISSING"),
+    ("home=encrypted+absent:root=verity+signed:=open", ""),
+], ids=["of-others", "its-own"])
+def test_floor(floor, code, demo, boot, tmp_path):
+    """Whoever lists other partitions has not opened the root: a root hash alone does not do there."""
+    disk = lab.make_disk(tmp_path / "disk.img", kinds=("data", "hash"))
+    image = lab.initrd(tmp_path / "initrd.zst", conf=f"{QUICKLY}image-policy={floor}\n")
+    got = boot(direct(disk.path, f"roothash={demo.roothash}", initrd=image))
+    if code:
+        refused(got, code, "choose")
+    else:
+        boots(got)
+        assert got.record["root"]["proven_by"] == "roothash"
+
+
 @dataclass(frozen=True)
 class Conf:
     """A slipway.conf that withdraws or demands something; no code: it boots all the same."""

@@ -252,6 +252,9 @@ static void intersects_as_systemd(void **state)
 		{ "root=verity+signed", "root=verity", "root=verity" },
 		{ "root=open", "root=verity", "root=verity" },
 		{ "root=open", "=verity+ignore", "root=verity+ignore:=ignore" },
+		{ "root=verity+signed:=open", "root=verity", "root=verity" },
+		{ "root=verity+signed:=open", "root=verity:=open", "root=verity:=open" },
+		{ "root=open:=ignore", "=verity+signed+ignore", "root=verity+signed+ignore:=ignore" },
 	};
 
 	(void)state;
@@ -263,8 +266,7 @@ static void intersects_as_systemd(void **state)
 		assert_int_equal(policy_parse(all[i][1], &floor, &e), 0);
 		assert_int_equal(policy_parse(all[i][2], &expected, &e), 0);
 		assert_code(policy_narrow(&p, &floor, &e), &e, ERR_NONE, all[i][0]);
-		assert_int_equal(p.use[POLICY_ROOT], expected.use[POLICY_ROOT]);
-		assert_int_equal(p.use[POLICY_HOME], expected.use[POLICY_HOME]);
+		assert_memory_equal(p.use, expected.use, sizeof(p.use));
 	}
 }
 
@@ -394,23 +396,48 @@ static void floors_hold_for_usr(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
-		struct policy floor, before;
+		struct policy floor;
 		struct err e;
 
-		assert_int_equal(policy_parse(all[i].floor, &floor, &e), 0);
-		before = floor;
-		policy_floor_for(&floor, POLICY_ROOT);
-		assert_memory_equal(&floor, &before, sizeof(floor));
-		policy_floor_for(&floor, POLICY_USR);
+		assert_int_equal(policy_floor(all[i].floor, POLICY_USR, true, false, &floor, &e), 0);
 		assert_string_equal(policy_words(&floor, POLICY_USR, words, sizeof(words)), all[i].usr);
 		assert_string_equal(policy_words(&floor, POLICY_USR_VERITY_SIG, words, sizeof(words)),
 				    all[i].signature);
 	}
 }
 
+/* Without a rule of its own the partition of the system has the default beside that for all others. */
+static void floors_have_a_rule_for_the_system(void **state)
+{
+	static const struct { const char *floor; bool certificates; const char *root; } all[] = {
+		{ "", true, "signed" }, { "", false, "verity+signed" },
+		{ "home=encrypted:=open", true, "signed" }, { "home=encrypted:=open", false, "verity+signed" },
+		{ "*", true, "signed" }, { "=signed", false, "signed" }, { "=verity+absent", false, "verity" },
+		{ "root=open", true, "open" }, { "root=encrypted:=open", true, "encrypted" },
+		{ "usr=open:=open", true, "signed" }, { "=open+read-only-on+erofs", true, "signed+read-only-on+erofs" },
+		{ "=encrypted", true, NULL }, { "home=encrypted", true, NULL }, { "~", true, NULL },
+		{ "=unprotected", false, NULL },
+	};
+	char words[POLICY_WORDS_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		struct policy floor;
+		struct err e = { 0 };
+		int rc = policy_floor(all[i].floor, POLICY_ROOT, all[i].certificates, false, &floor, &e);
+
+		assert_code(rc, &e, all[i].root ? ERR_NONE : ERR_POLICY_REFUSED, all[i].floor);
+		if (all[i].root)
+			assert_string_equal(policy_words(&floor, POLICY_ROOT, words, sizeof(words)), all[i].root);
+		else if (!strstr(e.where, "has no rule for 'root'"))
+			fail_msg("'%s' says '%s'", all[i].floor, e.where);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		UNIT_TEST(floors_have_a_rule_for_the_system),
 		UNIT_TEST(parses), UNIT_TEST(floors_hold_for_usr), UNIT_TEST(refuses_bad_syntax), UNIT_TEST(checks),
 		UNIT_TEST(says_what_is_missing), UNIT_TEST(narrows), UNIT_TEST(narrows_the_rest),
 		UNIT_TEST(agrees_with_systemd), UNIT_TEST(intersects_as_systemd),

@@ -131,10 +131,8 @@ static void policy_cases(void **state)
 		struct policy floor, policy;
 		struct err e = { 0 };
 
-		assert_int_equal(policy_parse(c->floor, &floor, &e), 0);
+		assert_int_equal(policy_floor(c->floor, POLICY_USR, true, true, &floor, &e), 0);
 		assert_int_equal(policy_parse(c->asked, &policy, &e), 0);
-		policy_floor_for(&floor, POLICY_USR);
-		policy_floor_beside(&floor);
 		assert_int_equal(policy_narrow(&policy, &floor, &e), 0);
 		assert_code(state_check(&p, (const uint8_t *)c->start, &policy, &e), &e, c->code, c->floor);
 	}
