@@ -224,6 +224,16 @@ build/fuzz/%: tests/fuzz/%.c build/fuzzobj/libslipway.a
 	$(Q)clang $(HOST_FLAGS) -Wno-missing-prototypes -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=undefined $< build/fuzzobj/libslipway.a $(HOST_LIBS) -o $@
 
+# A fuzz target with a bug in the parser behind the dot: tests/fuzz/planted.toml. The altered source
+# comes before the library, which then gives all but that one.
+build/planted/%: tests/fuzz/planted.toml tests/fuzz/planted.py $(wildcard tests/fuzz/*.c) build/fuzzobj/libslipway.a
+	$(say) PLANT $@
+	$(Q)mkdir -p $(@D)
+	$(Q)/usr/bin/python3 tests/fuzz/planted.py --source $* >$@.c
+	$(Q)clang $(HOST_FLAGS) -w -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=undefined tests/fuzz/$(basename $*).c $@.c build/fuzzobj/libslipway.a \
+		$(HOST_LIBS) -o $@
+
 # What the tests on the host reach. The counters live in a mapped file, so those of a process that ends
 # in another root count, too.
 COV := -Wno-error -fprofile-instr-generate -fcoverage-mapping -mllvm -runtime-counter-relocation
@@ -279,6 +289,10 @@ check-soak: all ## 500 boots in a row, none of which may fail or leave anything 
 check-fuzz-long: $(FUZZ) ## every fuzz target for ten minutes
 	$(Q)FUZZ_SECONDS=600 ci/run-fuzz $(FUZZ)
 
+check-planted: ## a bug in each parser, which its fuzz target must find in PLANTED_SECONDS (60)
+	$(Q)$(sub) fuzz $$(/usr/bin/python3 tests/fuzz/planted.py --names | sed 's,^,build/planted/,')
+	$(Q)/usr/bin/python3 tests/fuzz/planted.py
+
 lint: $(MANPAGES) $(HOST_DEPS)/lib/libmbedcrypto.a build/gen/libraries.def ## layers, C, scripts, man pages, spelling
 	$(Q)ci/lint $(MANPAGES)
 
@@ -316,7 +330,7 @@ install: all $(MANPAGES) ## into $(DESTDIR)$(PREFIX)
 	done
 
 clean: ## remove what was built, keep libraries and images
-	rm -rf build/obj build/host build/fuzzobj build/unit build/fuzz build/man build/gen build/init* build/slipway build/slipway.debug build/slipway-debug* build/slipway-mkinitrd*
+	rm -rf build/obj build/host build/fuzzobj build/unit build/fuzz build/planted build/man build/gen build/init* build/slipway build/slipway.debug build/slipway-debug* build/slipway-mkinitrd*
 
 distclean: ## remove everything that was built
 	rm -rf build
@@ -325,4 +339,4 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
 
 .PHONY: all prepare boot check check-all bench bench-mkinitrd unit fuzz check-unit check-fuzz check-component check-image \
-	check-boot coverage check-faults check-soak check-fuzz-long lint install clean distclean help
+	check-boot coverage check-faults check-soak check-fuzz-long check-planted lint install clean distclean help

@@ -107,6 +107,8 @@ int pkcs7_signers(struct bytes der, char *ret, size_t max, struct err *e)
 	rc = parse_any(der, &pkcs7, e);
 	if (rc < 0)
 		return rc;
+	if (!pkcs7.MBEDTLS_PRIVATE(signed_data).MBEDTLS_PRIVATE(no_of_signers))
+		return err_set(e, ERR_SIGNATURE_MALFORMED, 0, "PKCS#7 signature has no signer");
 	signer = &pkcs7.MBEDTLS_PRIVATE(signed_data).MBEDTLS_PRIVATE(signers);
 	for (; signer; signer = signer->MBEDTLS_PRIVATE(next)) {
 		int length = n + 1 < max ? print_signer(signer, ret + n + (n > 0), max - n - (n > 0)) : -1;

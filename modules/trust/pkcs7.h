@@ -24,6 +24,6 @@ int pkcs7_verify(struct bytes der, struct bytes content, const mbedtls_x509_crt 
 		 struct pkcs7_signer *ret, struct err *e);
 
 /* Writes SERIAL/ISSUER of each signer, joined by commas: the serial number in hex, the issuer in
- * base64, both of their DER. Checks nothing. Errors: ERR_SIGNATURE_MALFORMED, also if max bytes
- * do not suffice; ERR_MEMORY. */
+ * base64, both of their DER. Checks nothing. Errors: ERR_SIGNATURE_MALFORMED, also if there is
+ * none, or max bytes do not suffice; ERR_MEMORY. */
 int pkcs7_signers(struct bytes der, char *ret, size_t max, struct err *e);

@@ -14,9 +14,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	answer_parse((const char *)data, size, &a);
 	if (a.kind == ANSWER_CONTINUE && a.complaint)
 		abort();
-	for (size_t i = 0; i < a.n_facts; i++)
+	if (a.n_facts > ANSWER_MAX_FACTS)
+		abort();
+	for (size_t i = 0; i < a.n_facts; i++) {
+		if (!memchr(a.facts[i].key, '\0', ANSWER_KEY_BYTES) ||
+		    !memchr(a.facts[i].value, '\0', ANSWER_TEXT_BYTES))
+			abort();
 		for (const char *c = a.facts[i].value; *c; c += text_character(c))
 			if (!text_character(c))
 				abort();
+	}
 	return 0;
 }

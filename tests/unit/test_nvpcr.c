@@ -495,6 +495,24 @@ static void names_the_signers(void **state)
 	}
 }
 
+/* A PKCS#7 may be signed by nobody. That is no signature, and no text. */
+static void nobody_is_no_signer(void **state)
+{
+	static const uint8_t der[] = {
+		0x30, 0x30, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02, 0xa0, 0x23,
+		0x30, 0x21, 0x02, 0x01, 0x01,                                     /* version */
+		0x31, 0x0d, 0x30, 0x0b, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01,
+		0x30, 0x0b, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01, /* content */
+		0x31, 0x00,                                                       /* signers */
+	};
+	char text[64];
+	struct err e;
+
+	(void)state;
+	assert_code(pkcs7_signers((struct bytes){ der, sizeof(der) }, text, sizeof(text), &e), &e,
+		    ERR_SIGNATURE_MALFORMED, "signers");
+}
+
 /* Any buffer that is too small is noticed, and nothing is written behind it. */
 static void signers_need_their_room(void **state)
 {
@@ -533,6 +551,7 @@ int main(void)
 		UNIT_TEST(is_full),
 		UNIT_TEST(forged_signatures),
 		UNIT_TEST(names_the_signers),
+		UNIT_TEST(nobody_is_no_signer),
 		UNIT_TEST(signers_need_their_room),
 	};
 
