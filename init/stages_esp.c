@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 #include "init/core/cleanup.h"
 #include "init/core/log.h"
@@ -42,6 +43,17 @@ static const struct partition *find_esp(const struct boot *b, const struct gpt *
 	return NULL;
 }
 
+/* An eighth of the memory, unless slipway.conf knows better: what an initrd needs is far less, and
+ * whoever can write to the ESP must not be able to fill the rest. */
+static uint64_t max_bytes(const struct boot *b)
+{
+	struct sysinfo machine;
+
+	if (b->config.esp_max_mib)
+		return (uint64_t)b->config.esp_max_mib << 20;
+	return sysinfo(&machine) < 0 ? 0 : (uint64_t)machine.totalram * machine.mem_unit / 8;
+}
+
 static int read_esp(struct boot *b, const struct disk *disk, struct err *e)
 {
 	const struct esp_request request = {
@@ -49,6 +61,7 @@ static int read_esp(struct boot *b, const struct disk *disk, struct err *e)
 		.partition = find_esp(b, &disk->gpt),
 		.folders = b->config.esp_folders,
 		.n_folders = b->config.n_esp_folders,
+		.max_bytes = max_bytes(b),
 		.wanted = { [SYSEXT] = b->options.sysext, [CONFEXT] = b->options.confext },
 	};
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -18,6 +19,7 @@ struct copy {
 	const char *folder;
 	const struct fat *fat;
 	unsigned n_files;
+	uint64_t n_bytes;
 };
 
 static int read_device(void *arg, uint64_t at, void *ret, size_t n, struct err *e)
@@ -46,6 +48,24 @@ static int copy_file(const struct copy *c, const struct fat_file *file, const ch
 	return rc;
 }
 
+/* The size is the folder's word, and the most that is copied. */
+static int copy_within_bounds(struct copy *c, const struct fat_file *file, const char *to,
+			      struct err *e)
+{
+	uint64_t left = c->request->max_bytes - c->n_bytes;
+	int rc;
+
+	if (file->n_bytes > left)
+		return err_set(e, ERR_MEMORY, 0,
+			       "'%s' has %" PRIu32 " bytes, and of what may be copied (see "
+			       "esp-extensions-max in slipway.conf) %" PRIu64 " are left",
+			       file->name, file->n_bytes, left);
+	rc = copy_file(c, file, to, e);
+	if (rc == 0)
+		c->n_bytes += file->n_bytes;
+	return rc;
+}
+
 static int take(void *arg, const struct fat_file *file, struct err *e)
 {
 	const struct extension_class *class = extension_class_of(file->name);
@@ -64,7 +84,7 @@ static int take(void *arg, const struct fat_file *file, struct err *e)
 		log_warning("extension '%s' on the ESP skipped: more than %d", name, MAX_EXTENSIONS);
 		return 1;
 	}
-	if (copy_file(c, file, to, &why) < 0)
+	if (copy_within_bounds(c, file, to, &why) < 0)
 		log_warning("extension '%s' in '%s' of the ESP skipped: %s", name, c->folder, why.what);
 	return 0;
 }

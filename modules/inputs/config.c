@@ -101,6 +101,12 @@ static bool set_esp_folders(struct config *c, const char *value)
 	return good;
 }
 
+/* Up to a tebibyte. */
+static bool set_esp_max(struct config *c, const char *value)
+{
+	return number_parse(value, 1024 * 1024, &c->esp_max_mib) && c->esp_max_mib > 0;
+}
+
 static bool set_required_extensions(struct config *c, const char *value)
 {
 	return set_words(c->required_extensions, sizeof(c->required_extensions),
@@ -182,6 +188,7 @@ static const struct {
 	{ "corruption", set_corruption },
 	{ "modules", set_modules },
 	{ "esp-extensions", set_esp_folders },
+	{ "esp-extensions-max", set_esp_max },
 	{ "required-extensions", set_required_extensions },
 	{ "deny-certificate", set_denied_certificate },
 	{ "deny-root-hash", set_denied_root_hash },

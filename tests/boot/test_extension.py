@@ -3,6 +3,7 @@
 
 import json
 import lzma
+import random
 import re
 import shutil
 from dataclasses import dataclass, field, replace
@@ -346,6 +347,15 @@ def test_firmware_of_an_extension(lab, demo, boot, tmp_path, with_file):
     assert got.seen(says) < got.seen("boot disk is")
 
 
+def with_esp(tmp_path, files, parts=None):
+    """A disk with these files on its ESP, and the demo's root unless said otherwise."""
+    esp = disk.make_esp(tmp_path / "esp", files, slack=40 << 20, words=("-F", 32, "-s", 1))
+    image = disk.layout(tmp_path / "disk.img", [disk.esp_part(esp), *disk.root_parts(
+        parts or appliance.root_parts())])
+    esp.unlink()
+    return image.path
+
+
 def test_the_esp_itself(lab, boot, tmp_path):
     """Without a stub: what slipway.conf names is copied off the ESP, proven, and measured by us."""
     keys = {"good": "verity", "no-good": "attacker"}
@@ -356,12 +366,9 @@ def test_the_esp_itself(lab, boot, tmp_path):
     files["EFI/more/good.sysext.raw"] = made["no-good"]  # another one is called so, before it
     files["EFI/more/late.raw"] = make(lab, tmp_path, "late", fs="squashfs")
     files["EFI/other/stray.sysext.raw"] = make(lab, tmp_path, "stray")
-    esp = disk.make_esp(tmp_path / "esp", files, slack=40 << 20, words=("-F", 32, "-s", 1))
-    image = disk.layout(tmp_path / "disk.img", [disk.esp_part(esp), *disk.root_parts(
-        appliance.root_parts())])
-    esp.unlink()
+    image = with_esp(tmp_path, files)
     conf = "esp-extensions=/loader/extensions /nothing /efi/MORE\n"
-    got = boot(direct(image.path, tpm=True, initrd=chain.initrd("esp", conf=conf)))
+    got = boot(direct(image, tpm=True, initrd=chain.initrd("esp", conf=conf)))
     boots(got)
     assert verdicts(got) == {"good": "merged", "late": "merged", "conf": "merged",
                              "no-good": UNPROVEN}
@@ -374,6 +381,22 @@ def test_the_esp_itself(lab, boot, tmp_path):
             for text in texts:
                 value = extend(bank, value, word_digest(bank, text))
             assert values[pcr] == value, f"PCR {pcr} ({bank}) is not {texts}"
+
+
+@pytest.mark.parametrize("limit, big", [(2, "skipped"), (8, "merged")])
+def test_no_more_of_the_esp_than_allowed(limit, big, lab, boot, tmp_path):
+    """The one that would go over the limit is named and skipped, a smaller one behind it is not."""
+    noise = random.Random(1).randbytes(2 << 20)
+    made = [make(lab, tmp_path, "big", files={"usr/share/noise": noise}), make(lab, tmp_path, "small")]
+    assert made[1].stat().st_size < 2 << 20 < made[0].stat().st_size < 5 << 20
+    image = with_esp(tmp_path, {f"loader/extensions/{path.name}": path for path in made})
+    conf = f"esp-extensions=/loader/extensions\nesp-extensions-max={limit}\n"
+    got = boot(direct(image, initrd=lab.initrd(tmp_path / "initrd", conf=conf)))
+    size = made[0].stat().st_size
+    boots(got, f"'big' in '/loader/extensions' of the ESP skipped: 'big.sysext.raw' has {size} bytes"
+          if big == "skipped" else "")
+    assert verdicts(got) == {"small": "merged"} | ({"big": big} if big == "merged" else {})
+    assert bool(got.seen("esp-extensions-max")) == (big == "skipped")
 
 
 @pytest.fixture
