@@ -2,7 +2,6 @@
 /* Extensions that lie on the ESP and that no stub handed over: part of extend. */
 #include "init/stages.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/sysinfo.h>
 
@@ -10,6 +9,7 @@
 #include "init/core/log.h"
 #include "modules/disk/dps.h"
 #include "modules/extension/esp.h"
+#include "modules/extension/word.h"
 
 struct search {
 	struct disk_wish wish;
@@ -105,17 +105,12 @@ int measure_from_esp(struct boot *b, struct err *e)
 
 	for (size_t i = 0; rc >= 0 && i < extensions_count(b->extensions); i++) {
 		const struct extension_verdict *v = extensions_verdict(b->extensions, i);
-		char word[TPM_MAX_TEXT_BYTES];
+		char word[EXTENSION_WORD_BYTES];
 
 		if (!v->merged || strncmp(v->source, ESP_COPIES "/", strlen(ESP_COPIES "/")) != 0)
 			continue;
-		snprintf(word, sizeof(word), "%.7s:%.99s:%s", v->class->name, v->name,
-			 v->root_hash);
-		/* What tpm_measure() would refuse. */
-		for (char *c = word; *c; c++)
-			if (strchr("\"'\\", *c))
-				*c = '?';
-		rc = boot_measure_into(b, v->class->id == SYSEXT ? 13 : 12, word, "slipway-extension", e);
+		extension_word(v->class, v->name, v->root_hash, word);
+		rc = boot_measure_into(b, extension_pcr(v->class), word, "slipway-extension", e);
 	}
 	return rc;
 }

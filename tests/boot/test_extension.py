@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 import chain
+import predicted
 from expect import RUNNING, boots, direct, fingerprint, refused
 from lab import appliance, disk, steps, tree
 from lab.tpm import extend, word_digest
@@ -381,6 +382,26 @@ def test_the_esp_itself(lab, boot, tmp_path):
             for text in texts:
                 value = extend(bank, value, word_digest(bank, text))
             assert values[pcr] == value, f"PCR {pcr} ({bank}) is not {texts}"
+
+
+@pytest.mark.parametrize("skipped", ["verity", "attacker"])
+def test_the_esp_itself_behind_a_stub(skipped, lab, boot, tmp_path):
+    """All that the stub measured, and then our words, are foreseen; what is skipped has none."""
+    handed, first, second = (make(lab, tmp_path, name, files={f"usr/share/{name}": b"x\n"}, key=key)
+                             for name, key in (("handed", "verity"), ("a-10", "verity"), ("a-9", skipped)))
+    conf = make(lab, tmp_path, "conf", confext=True, files={"etc/hello": b"hello\n"})
+    uki = chain.uki("esp", chain.initrd("esp-more", conf="esp-extensions=/more\npcr-scheme=261\n"))
+    image = lab.make_disk(tmp_path / "disk.img", uki=uki.path, extensions=[handed],
+                          esp_files={f"more/{path.name}": path.read_bytes()
+                                     for path in (first, second, conf)})
+    good, other = ([first, conf] + [second] * (key == skipped) for key in ("verity", "attacker"))
+    spec = chain.chain(image.path)
+    got = boot(spec, merged=good)
+    boots(got, start=uki.start)
+    with pytest.raises(AssertionError, match=r"not as foreseen .* PCR \[13\]"):
+        predicted.compare(spec, got, merged=other)
+    assert verdicts(got) == {"handed": "merged", "a-10": "merged", "conf": "merged",
+                             "a-9": UNPROVEN if skipped == "attacker" else "merged"}
 
 
 @pytest.mark.parametrize("limit, big", [(2, "skipped"), (8, "merged")])
