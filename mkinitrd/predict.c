@@ -418,6 +418,13 @@ static int take_settings(const struct predict_input *in, const struct predict_in
 		ret->kernel_config_unknown = ret->sysexts_unknown =
 			"slipway.conf has esp-extensions=, and what init merges of those it measures; "
 			"see --esp-extension";
+	else if (i->config.n_host_folders && !in->host.told)
+		ret->kernel_config_unknown = ret->sysexts_unknown =
+			"slipway.conf has host-extensions=, and what init hands over of those it "
+			"measures; see --host-extension";
+	if (!i->config.n_host_folders && in->host.n)
+		return err_set(e, ERR_CONFIG, 0,
+			       "init hands over no extension: its slipway.conf has no host-extensions=");
 	if (!i->config.n_esp_folders && in->esp.n)
 		return err_set(e, ERR_CONFIG, 0,
 			       "init looks for no extension on the ESP: its slipway.conf has no "
@@ -433,14 +440,16 @@ static int predict_init(struct predict_input *in, const struct predict_initrd *i
 	int rc = predict_hooks(initrd, POINT_ENTERED, POINT_ENTERED, &p->sysexts, e);
 
 	if (rc >= 0)
-		rc = predict_extensions(&in->esp, SYSEXT, &p->sysexts, e);
+		rc = predict_extensions(&in->esp, false, SYSEXT, &p->sysexts, e);
 	if (rc == 0)
-		rc = predict_extensions(&in->esp, CONFEXT, &p->kernel_config, e);
+		rc = predict_extensions(&in->esp, false, CONFEXT, &p->kernel_config, e);
 	if (rc == 0)
 		rc = predict_hooks(initrd, POINT_EXTENDED, POINT_CHECKED, &p->sysexts, e);
 	if (rc > 0 && !p->sysexts_unknown)
 		p->sysexts_unknown = "slipway.conf has hook-extensions=, and their hooks are measured, too";
-	return rc < 0 ? rc : 0;
+	if (rc >= 0)
+		rc = predict_extensions(&in->host, true, SYSEXT, &p->sysexts, e);
+	return rc < 0 ? rc : predict_extensions(&in->host, true, CONFEXT, &p->kernel_config, e);
 }
 
 int predict(struct predict_input *in, const struct predict_initrd *initrd, struct prediction *ret,

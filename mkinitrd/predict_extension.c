@@ -75,8 +75,8 @@ static int compare(const void *a, const void *b)
 	return extension_order(x->name, y->name);
 }
 
-int predict_extensions(struct predict_extensions *l, enum extension_class_id class, struct pcr *pcr,
-		       struct err *e)
+int predict_extensions(struct predict_extensions *l, bool host, enum extension_class_id class,
+		       struct pcr *pcr, struct err *e)
 {
 	int rc = 0;
 
@@ -86,7 +86,7 @@ int predict_extensions(struct predict_extensions *l, enum extension_class_id cla
 
 		if (l->at[i].class->id != class)
 			continue;
-		extension_word(l->at[i].class, l->at[i].name, l->at[i].root_hash, word);
+		extension_word(host, l->at[i].class, l->at[i].name, l->at[i].root_hash, word);
 		rc = pcr_extend_text(pcr, word, e);
 	}
 	return rc;

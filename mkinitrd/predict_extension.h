@@ -26,7 +26,7 @@ struct predict_extensions {
  * ERR_SYSTEM. */
 int predict_extension_add(struct predict_extensions *l, const char *path, struct err *e);
 
-/* Extends pcr with the words of this class, in the order that init merges them in.
- * Errors: ERR_SYSTEM. */
-int predict_extensions(struct predict_extensions *l, enum extension_class_id class, struct pcr *pcr,
-		       struct err *e);
+/* Extends pcr with the words of this class, for the host or for the initrd, in the order that init
+ * takes them in. Errors: ERR_SYSTEM. */
+int predict_extensions(struct predict_extensions *l, bool host, enum extension_class_id class,
+		       struct pcr *pcr, struct err *e);

@@ -77,7 +77,7 @@ static int take(void *arg, const struct fat_file *file, struct err *e)
 	if (file->is_folder || !c->request->wanted[class->id] ||
 	    extension_name(file->name, class, name) != NAME_GOOD)
 		return 0;
-	snprintf(to, sizeof(to), ESP_COPIES "/%s/%s", class->name, file->name);
+	snprintf(to, sizeof(to), "%s/%s/%s", c->request->to, class->name, file->name);
 	if (access(to, F_OK) == 0)
 		return 0;
 	if (c->n_files++ == MAX_EXTENSIONS) {
@@ -109,27 +109,27 @@ static int copy_folders(const struct esp_request *q, struct err *e)
 int esp_copy(const struct esp_request *request, struct err *e)
 {
 	static const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-	int rc = make_dirs(ESP_COPIES, 0755, e);
+	int rc = make_dirs(request->to, 0755, e);
 
 	if (rc < 0)
 		return rc;
-	if (mount("slipway", ESP_COPIES, "tmpfs", flags, "mode=0700") < 0)
-		return err_set(e, ERR_SYSTEM, errno, "mount a tmpfs at '%s'", ESP_COPIES);
+	if (mount("slipway", request->to, "tmpfs", flags, "mode=0700") < 0)
+		return err_set(e, ERR_SYSTEM, errno, "mount a tmpfs at '%s'", request->to);
 	for (size_t i = 0; rc >= 0 && i < N_EXTENSION_CLASSES; i++) {
 		char folder[64];
 
-		snprintf(folder, sizeof(folder), ESP_COPIES "/%s", extension_classes[i].name);
+		snprintf(folder, sizeof(folder), "%s/%s", request->to, extension_classes[i].name);
 		rc = make_dirs(folder, 0700, e);
 	}
 	if (rc >= 0)
 		rc = copy_folders(request, e);
 	if (rc < 0)
-		esp_forget();
+		esp_forget(request->to);
 	return rc;
 }
 
-void esp_forget(void)
+void esp_forget(const char *copies)
 {
-	if (umount2(ESP_COPIES, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
-		rmdir(ESP_COPIES);
+	if (umount2(copies, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+		rmdir(copies);
 }

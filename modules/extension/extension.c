@@ -15,6 +15,7 @@
 #include "init/core/log.h"
 #include "modules/extension/accept.h"
 #include "modules/extension/discover.h"
+#include "modules/extension/host.h"
 #include "modules/extension/image.h"
 #include "modules/extension/merge.h"
 #include "modules/extension/release.h"
@@ -106,21 +107,43 @@ static int take(struct extension *x, const struct image_rules *rules,
 	return rc < 0 ? -(int)e->code : 0;
 }
 
+static void skip(struct extension *x, const struct err *e)
+{
+	struct extension_verdict *v = &x->verdict;
+
+	v->code = e->code;
+	snprintf(v->why, sizeof(v->why), "%s", e->what);
+	log_warning("extension '%s' skipped: %s", v->name, v->why);
+}
+
 /* Fills the verdict; a bad extension never stops the others. */
 static void judge(struct extension *x, const struct image_rules *rules,
 		  const struct release *system)
 {
-	struct extension_verdict *v = &x->verdict;
 	struct err e = { 0 };
 
 	if (take(x, rules, system, &e) == 0) {
-		log_info("extension '%s' is proven and fits", v->name);
+		log_info("extension '%s' is proven and fits", x->verdict.name);
 		return;
 	}
 	image_close(&x->image);
-	v->code = e.code;
-	snprintf(v->why, sizeof(v->why), "%s", e.what);
-	log_warning("extension '%s' skipped: %s", v->name, v->why);
+	skip(x, &e);
+}
+
+/* Nothing of it stays open: what the host gets are files. */
+static void hand_over(struct extensions *x)
+{
+	for (size_t i = 0; i < x->n; i++) {
+		struct extension_verdict *v = &x->at[i].verdict;
+		struct err e = { 0 };
+
+		if (v->code == ERR_NONE && host_place(&x->at[i].image, v->class, v->name, &e) < 0)
+			skip(&x->at[i], &e);
+		v->handed_over = v->code == ERR_NONE;
+		if (v->handed_over)
+			log_info("extension '%s' is left for the host", v->name);
+		image_close(&x->at[i].image);
+	}
 }
 
 static int merge_one(struct extensions *x, const struct extension_class *class, size_t hierarchy,
@@ -165,7 +188,9 @@ static int merge_all(struct extensions *x, struct err *e)
 static int find(const struct extension_class *class, const struct extension_request *request,
 		struct found_list *list, struct err *e)
 {
-	for (const char *const *folder = folders(class, request->sysroot); *folder; folder++) {
+	const char *const *folder = request->host ? class->host_folders : folders(class, request->sysroot);
+
+	for (; *folder; folder++) {
 		int rc = discover(class, *folder, is_own(*folder, request->usr_only), list, e);
 
 		if (rc < 0)
@@ -214,7 +239,10 @@ static int merge_found(struct extensions *x, const struct found_list *lists,
 	accept_read_release(x->place->root, &system);
 	for (size_t i = 0; rc >= 0 && i < N_EXTENSION_CLASSES; i++)
 		rc = judge_class(x, &extension_classes[i], &lists[i], request, &system, e);
-	return rc < 0 ? rc : merge_all(x, e);
+	if (rc < 0 || !request->host)
+		return rc < 0 ? rc : merge_all(x, e);
+	hand_over(x);
+	return 0;
 }
 
 int extensions_merge(const struct extension_request *request, struct extensions **ret,
@@ -235,7 +263,7 @@ int extensions_merge(const struct extension_request *request, struct extensions 
 	x = calloc(1, sizeof(*x) + n * sizeof(x->at[0]));
 	if (!x)
 		return err_set(e, ERR_MEMORY, 0, "merge %zu extensions: no memory", n);
-	x->place = request->sysroot ? &merge_sysroot : &merge_initrd;
+	x->place = request->host ? &merge_host : request->sysroot ? &merge_sysroot : &merge_initrd;
 	rc = n ? merge_found(x, lists, request, e) : 0;
 	if (rc < 0) {
 		struct err ignored; /* the first failure is the one that counts */
@@ -280,6 +308,9 @@ int extensions_undo(struct extensions *x, struct err *e)
 		if (x->merged[class->id][h] && merge_undo(x->place, class->hierarchies[h], e) < 0)
 			rc = -(int)e->code;
 	}
+	for (size_t i = 0; i < x->n; i++)
+		if (x->at[i].verdict.handed_over)
+			host_remove(x->at[i].verdict.class, x->at[i].verdict.name);
 	extensions_keep(x);
 	return rc;
 }

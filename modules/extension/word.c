@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-void extension_word(const struct extension_class *class, const char *name, const char *root_hash,
-		    char ret[static EXTENSION_WORD_BYTES])
+void extension_word(bool host, const struct extension_class *class, const char *name,
+		    const char *root_hash, char ret[static EXTENSION_WORD_BYTES])
 {
-	snprintf(ret, EXTENSION_WORD_BYTES, "%.7s:%.99s:%.128s", class->name, name, root_hash);
+	snprintf(ret, EXTENSION_WORD_BYTES, "%s%.7s:%.99s:%.128s", host ? "host-" : "", class->name, name, root_hash);
 	/* What tpm_measure() would refuse. */
 	for (char *c = ret; *c; c++)
 		if (strchr("\"'\\", *c))

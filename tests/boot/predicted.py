@@ -60,21 +60,23 @@ def wrong(pcrs: dict[str, list[str]], told: Values) -> set[int]:
 
 
 def boot(spec: Spec, *, phase: str = "", but: Mapping[int, str] | None = None,
-         merged: Iterable[Path | str] = ()) -> Result:
+         merged: Iterable[Path | str] = (), for_host: Iterable[Path | str] = ()) -> Result:
     """As lab.boot; of a machine with firmware and a TPM all is compared that can be foreseen.
 
-    `merged` are the images that init takes from the ESP by itself, or "none" where it looks for some.
+    `merged` are the images that init takes from the ESP by itself, or "none" where it looks for some,
+    and `for_host` those that it hands over.
     `phase` is where it stops, if it is neither at its end nor where the root's systemd speaks.
     `but` says of a PCR why nobody can foresee it; if one can, that is wrong.
     """
     got = vm.boot(spec)
     if spec.firmware and spec.tpm == "on":
-        compare(spec, got, phase=phase, but=but, merged=merged)
+        compare(spec, got, phase=phase, but=but, merged=merged, for_host=for_host)
     return got
 
 
 def compare(spec: Spec, got: Result, *, phase: str = "",
-            but: Mapping[int, str] | None = None, merged: Iterable[Path | str] = ()) -> None:
+            but: Mapping[int, str] | None = None, merged: Iterable[Path | str] = (),
+            for_host: Iterable[Path | str] = ()) -> None:
     """The TPM has what predict says of the files that this machine had, in every bank."""
     assert sorted(got.pcrs) == sorted(spec.banks), f"banks {list(got.pcrs)}\n{got.explain()}"
     if got.end == "refused":
@@ -85,6 +87,7 @@ def compare(spec: Spec, got: Result, *, phase: str = "",
     with tempfile.TemporaryDirectory(prefix="esp-") as folder:
         inputs, *more = _asked(spec, Path(folder), at)
         inputs += [("esp-extension", path) for path in merged]
+        inputs += [("host-extension", path) for path in for_host]
         told = at_phase(values(inputs, *more), at)
     pcrs = {bank: values for bank, values in got.pcrs.items() if bank != spec.deaf}
     others, excused = wrong(pcrs, told), set(but or {})

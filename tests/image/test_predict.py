@@ -112,6 +112,7 @@ def test_what_cannot_be_predicted(tmp_path, content, says):
     (("--uki", "{uki}", "--sysext", "{uki}"), 1, "pass over 'uki.efi': it is no '*.raw'"),
     (("--uki", "{uki}", "--sysext", "{raw}", "--sysext", "{raw}"), 1, "is given twice"),
     (("--uki", "{uki}", "--esp-extension", "{raw}"), 1, "has no esp-extensions="),
+    (("--uki", "{uki}", "--host-extension", "{raw}"), 1, "has no host-extensions="),
     (("--uki", "{uki}", "--esp-extension", "/nowhere/x.raw"), 1, "read '/nowhere/x.raw'"),
     (("--uki", "{uki}", "--esp-extension", "{uki}"), 2, "is not called NAME.sysext.raw"),
     (("--uki", "{uki}", *("--esp-extension", "{raw}") * 2), 2, "another one of that name"),
@@ -157,7 +158,7 @@ def built(tmp_path: Path, conf: bytes) -> Path:
 
 @as_root
 @pytest.mark.parametrize("conf, unknown", [
-    (b"esp-extensions=/loader/extensions\n", {12, 13}), (b"hook-measure=yes\nhook-extensions=yes\n", {13}),
+    (b"esp-extensions=/loader/extensions\n", {12, 13}), (b"host-extensions=/host\n", {12, 13}), (b"hook-measure=yes\nhook-extensions=yes\n", {13}),
     (b"hook-measure=yes\nhook-extensions=yes\nesp-extensions=/loader/extensions\n", {12, 13}),
     (b"hook-measure=yes\nesp-extensions=\n", set()), (None, set()),
 ])
@@ -173,16 +174,17 @@ def test_what_init_itself_measures_is_not_foreseen(tmp_path, conf, unknown):
 
 @as_root
 @pytest.mark.parametrize("scheme", ["257", "261"])
-def test_what_init_merges_of_the_esp_can_be_told(tmp_path, scheme):
+@pytest.mark.parametrize("whose", ["esp", "host"])
+def test_what_init_takes_from_the_esp_can_be_told(tmp_path, whose, scheme):
     """Its words come behind all that the stub measured, and one that is called confext into PCR 12."""
-    uki = built(tmp_path, b"esp-extensions=/more\n")
+    uki = built(tmp_path, f"{whose}-extensions=/more\n".encode())
     raw, twin = DEMO / "demo-tools.sysext.raw", tmp_path / "demo-tools.confext.raw"
     twin.write_bytes(raw.read_bytes())
     root_hash = re.search(rb'"rootHash":"([0-9a-f]{64})"', raw.read_bytes())[1].decode()
 
     def told(*files):
         done = predict("--json", "--uki", uki, "--pcr-scheme", scheme,
-                       *(word for file in files for word in ("--esp-extension", file)))
+                       *(word for file in files for word in (f"--{whose}-extension", file)))
         assert done.returncode == 0, done.stderr
         return {(v["bank"], v["pcr"], v.get("phase")): v["value"] for v in json.loads(done.stdout)
                 if "pcr" in v}
@@ -192,7 +194,8 @@ def test_what_init_merges_of_the_esp_can_be_told(tmp_path, scheme):
     for (bank, pcr, phase), value in before.items():
         kind = {12: "confext", 13: "sysext"}.get(pcr)
         if kind:
-            value = tpm.extend(bank, value, tpm.word_digest(bank, f"{kind}:demo-tools:{root_hash}"))
+            word = f"{'host-' if whose == 'host' else ''}{kind}:demo-tools:{root_hash}"
+            value = tpm.extend(bank, value, tpm.word_digest(bank, word))
         assert after[bank, pcr, phase] == value, (bank, pcr)
 
 

@@ -285,6 +285,10 @@ static void configuration(void **state)
 		{ "esp-extensions-max=0\n", ERR_CONFIG },
 		{ "esp-extensions-max=64M\n", ERR_CONFIG },
 		{ "esp-extensions-max=\n", ERR_CONFIG },
+		{ "host-extensions=/1 /2 /3 /4 /5 /6 /7 /8\n", ERR_NONE },
+		{ "host-extensions=\n", ERR_NONE },
+		{ "host-extensions=yes\n", ERR_CONFIG },
+		{ "host-extensions=/1 /2 /3 /4 /5 /6 /7 /8 /9\n", ERR_CONFIG },
 		{ "required-extensions=a b\n", ERR_NONE },
 		{ "debug-key=$6$abcdefgh$" KEY86 "\n", ERR_NONE },
 		{ "debug-key=$6$rounds=500000$abcdefgh12345678$" KEY86 "\n", ERR_NONE },
@@ -318,6 +322,7 @@ static void configuration(void **state)
 	assert_int_equal(c.timeout_s, 90);
 	assert_int_equal(c.n_esp_folders, 0);
 	assert_int_equal(c.esp_max_mib, 0);
+	assert_int_equal(c.n_host_folders, 0);
 	assert_int_equal(config_parse("esp-extensions=/a /b\n", 21, &c, &e), 0);
 	assert_int_equal(c.n_esp_folders, 2);
 	assert_memory_equal(c.esp_folders, "/a\0/b\0", 6);

@@ -73,9 +73,9 @@ static void extensions_in_the_order_of_init(void **state)
 		strcpy(l->at[l->n].root_hash, "aa");
 		assert_code(pcr_extend_text(&expected, words[l->n], &e), &e, ERR_NONE, words[l->n]);
 	}
-	assert_code(predict_extensions(l, SYSEXT, &system, &e), &e, ERR_NONE, "system");
+	assert_code(predict_extensions(l, false, SYSEXT, &system, &e), &e, ERR_NONE, "system");
 	assert_memory_equal(&system, &expected, sizeof(system));
-	assert_code(predict_extensions(l, CONFEXT, &config, &e), &e, ERR_NONE, "configuration");
+	assert_code(predict_extensions(l, false, CONFEXT, &config, &e), &e, ERR_NONE, "configuration");
 	assert_true(bytes_are_zero(config.value[1], sizeof(config.value[1])));
 	free(l);
 }
