@@ -282,6 +282,58 @@ def test_folders_of_the_initrd(lab, demo, boot, tmp_path):
     assert got.seen("an empty directory in '/etc/extensions' masks extension 'mask'")
 
 
+# Those of a cpio: what it has in /run is hidden when that is mounted.
+FOLDERS = {False: ("etc/extensions", "var/lib/extensions", ".extra/sysext", ".extra/global_sysext"),
+           True: ("var/lib/confexts", "usr/local/lib/confexts", ".extra/confext", ".extra/global_confext")}
+
+
+def test_earlier_folders_win(lab, demo, boot, tmp_path):
+    """For both classes; and what systemd looks for elsewhere, or a stub cannot make, does not count."""
+    files, expected = {}, {}
+    for confext, folders in FOLDERS.items():
+        for n, first in enumerate(folders):
+            name, top = f"{'conf' if confext else 'sys'}-{n}", "etc" if confext else "usr/share"
+            image = make(lab, tmp_path, name, confext=confext, files={f"{top}/{name}": b"x\n"})
+            files |= {f"{folder}/{name}.raw": image.read_bytes() for folder in folders[n:]}
+            expected[name] = f"/{first}/{name}.raw"
+    files["usr/lib/confexts/host.raw"] = files["var/lib/confexts/conf-0.raw"]
+    files[".extra/sysext/link.raw"] = "/etc/extensions/sys-0.raw"
+    files[".extra/sysext/folder/usr/lib/extension-release.d/extension-release.folder"] = \
+        b"ID=_any\nSYSEXT_SCOPE=initrd\n"
+    got = boot(lab.direct(demo.disk, until=RUNNING,
+                          initrd=chain.with_files(demo.initrd, files, tmp_path / "initrd")))
+    boots(got)
+    assert verdicts(got) == dict.fromkeys(expected, "merged") | {"link": MALFORMED}
+    assert {x["name"]: x["source"] for x in got.record["extensions"] if x["name"] != "link"} == expected
+
+
+def test_a_usr_partition_serves_the_system_only(lab, demo, boot, tmp_path):
+    """Its tree is a /usr, which a configuration extension brings nothing to."""
+    release = b"ID=slipway-demo\nVERSION_ID=1\nSYSEXT_SCOPE=initrd\nCONFEXT_SCOPE=initrd\n"
+    made = [make(lab, tmp_path, name, confext=name == "conf", files={
+        f"lib/extension-release.d/extension-release.{name}": release, f"share/{name}": b"x\n"})
+        for name in ("sys", "conf")]
+    for path in made:
+        chain.into_usr(path)
+    image = chain.handed_over(demo.initrd, made, tmp_path / "initrd")
+    got = boot(lab.direct(demo.disk, initrd=image, until=RUNNING))
+    boots(got)
+    assert verdicts(got) == {"sys": "merged", "conf": MALFORMED}
+
+
+@pytest.mark.parametrize("key", ["verity", "attacker"])
+def test_nothing_is_mounted_that_is_not_proven(key, lab, demo, boot, tmp_path):
+    """The file system's driver says what it mounts: the root, and of two images those that are proven."""
+    made = [make(lab, tmp_path, name, key=by, files={f"usr/share/{name}": b"x\n"})
+            for name, by in (("good", "verity"), ("other", key))]
+    image = chain.handed_over(demo.initrd, made, tmp_path / "initrd")
+    got = boot(lab.direct(demo.disk, initrd=image, until=RUNNING))
+    boots(got)
+    mounts = [text for _, text in got.lines if "erofs" in text and "mounted with root inode" in text]
+    assert len(mounts) == (3 if key == "verity" else 2), got.explain()
+    assert verdicts(got) == {"good": "merged", "other": "merged" if key == "verity" else UNPROVEN}
+
+
 BLACKLIST = {"etc/modprobe.d/no-disk.conf": b"blacklist virtio_blk\n"}
 
 

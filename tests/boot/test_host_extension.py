@@ -32,11 +32,6 @@ BAD = {
                "EXTENSION_MALFORMED"),
     "judge": ({"files": {"usr/lib/verity.d/mine.crt": b"mine\n"}}, "EXTENSION_MALFORMED"),
 }
-# What the table of an image calls the partitions of a root, and of a usr.
-TYPES = {"4f68bce3-e8cd-4db1-96e7-fbcaf984b709": "8484680c-9521-48c6-9c11-b0720656f69e",
-         "2c7357ed-ebd2-46d9-aec1-23d437ec2bf5": "77ff5f63-e7b6-4633-acf4-1565b864c0e6",
-         "41092b05-9fc8-4523-994f-2def0408b176": "e7bb33fb-06cf-4e81-8273-e543b413e2e2"}
-USR = TYPES["4f68bce3-e8cd-4db1-96e7-fbcaf984b709"]
 # The host's own policy is as strict as the initrd's.
 STRICT = """[Service]
 ExecStart=
@@ -86,28 +81,15 @@ def make(folder: Path, name: str, key: str = "verity", **differs) -> Path:
     return lab.build_sysext(lab.Sysext(name, key=keys.key(key), **words), folder)
 
 
-def table_of(path: Path) -> gpt.Table:
-    return gpt.Table(path.stat().st_size // 512, entries=gpt.read_entries(path))
-
-
-def in_usr(path: Path) -> None:
-    """What is signed are the bytes of a file system, and not that it is a root."""
-    table = table_of(path)
-    for entry in table.entries:
-        entry.type = TYPES[entry.type]
-    with path.open("r+b") as f:
-        table.write(f)
-
-
 def with_stowaway(path: Path, folder: Path) -> Path:
     """A signed image with one more partition, which nobody signed and systemd would use."""
     evil = lab.build_sysext(lab.Sysext(path.name.partition(".")[0], kind="bare", **FOR_THE_HOST, files={
         "share/host-evil": b"evil", f"lib/extension-release.d/extension-release.{path.name.partition('.')[0]}":
         b"ID=debian\nVERSION_ID=13\n"}), folder)
     specs = [disk.PartSpec(e.type, e.uuid, e.label, e.attributes, path, (e.last - e.first + 1) * 512,
-                           e.first * 512) for e in table_of(path).entries]
+                           e.first * 512) for e in gpt.read_entries(path)]
     evil = evil.rename(folder / "evil")
-    specs.append(disk.PartSpec(USR, "51b1a7e0-c0de-4d57-9d3a-0000000000ee", "usr", gpt.READ_ONLY, evil))
+    specs.append(disk.PartSpec(chain.USR, "51b1a7e0-c0de-4d57-9d3a-0000000000ee", "usr", gpt.READ_ONLY, evil))
     return disk.layout(folder / path.name, specs).path
 
 
@@ -139,7 +121,7 @@ def test_the_host_merges_what_was_proven(boot, parts, tmp_path):
     good = [make(tmp_path, "tools"), make(tmp_path, "settings", confext=True),
             with_stowaway(make(tmp_path, "wide"), tmp_path / "wide")]
     bad = [make(tmp_path, name, **differs) for name, (differs, _) in BAD.items()]
-    in_usr(next(path for path in bad if path.name == "in-usr.sysext.raw"))
+    chain.into_usr(next(path for path in bad if path.name == "in-usr.sysext.raw"))
     got = see(boot, parts, tmp_path, good + bad, CONF)
     assert verdicts(got) == {name: code for name, (_, code) in BAD.items()} | {
         "tools": "handed-over", "wide": "handed-over", "settings": "handed-over"}
