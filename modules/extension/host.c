@@ -50,7 +50,7 @@ static int copy_device(const struct source *s, int to, const char *path, struct 
 		n = read_upto(s->fd, piece, left < PIECE_BYTES ? (size_t)left : PIECE_BYTES);
 		if (n < 0)
 			return err_set(e, errno == EIO ? ERR_EXTENSION_UNPROVEN : ERR_SYSTEM, errno,
-				       "read all of it");
+				       "read all of it through dm-verity");
 		rc = write_piece(to, path, piece, (size_t)n, e);
 		if (rc < 0)
 			return rc;

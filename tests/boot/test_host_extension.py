@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import shutil
 from pathlib import Path
@@ -20,11 +21,14 @@ pytestmark = pytest.mark.xdist_group("host-extension")
 
 FOLDER = "slipway/host"
 CONF = f"host-extensions=/{FOLDER}\n"
+# In a file that nobody looks into before all of the image is read.
+NOISE = random.Random(2).randbytes(1 << 20)
 FOR_THE_HOST = {"id": "debian", "version_id": "13", "scope": "system"}
 # What differs, and the reason.
 BAD = {
     "unsigned": ({"kind": "verity"}, "EXTENSION_UNPROVEN"),
     "stranger": ({"key": "attacker"}, "EXTENSION_UNPROVEN"),
+    "altered": ({"files": {"usr/share/host-altered": NOISE}}, "EXTENSION_UNPROVEN"),
     "other-id": ({"id": "slipway-demo", "version_id": "1"}, "EXTENSION_MISMATCH"),
     "other-version": ({"version_id": "12"}, "EXTENSION_MISMATCH"),
     "initrd-only": ({"scope": "initrd"}, "EXTENSION_MISMATCH"),
@@ -41,6 +45,7 @@ SEEN = """#!/bin/sh
 exec >/dev/console 2>&1
 for tool in sysext confext; do systemd-$tool status --json=short | sed "s/^/seen $tool: /"; done
 for file in /usr/share/host-* /etc/host-*; do echo "seen file: $file $(cat $file)"; done
+echo "seen own: $(cat /usr/share/own-plain)"
 ls /run/extensions /run/confexts | sed "s/^/seen left: /"
 echo seen all
 """
@@ -54,7 +59,7 @@ ExecStart=/usr/lib/see
 
 @pytest.fixture(scope="module")
 def parts() -> list[lab.Part]:
-    """The demo's Debian, which trusts the demo's certificate and merges what it finds."""
+    """The demo's Debian, which trusts the demo's certificate, has one of its own, and merges what it finds."""
     def change(tree: Path) -> None:
         for name in PROGRAMS:
             shutil.copy(paths.TOOLS_TREE / name, tree / name)
@@ -68,10 +73,15 @@ def parts() -> list[lab.Part]:
         (wants.parent / "multi-user.target.wants/slipway-report.service").unlink()
         (usr / "systemd/system/systemd-sysext.service.d").mkdir()
         (usr / "systemd/system/systemd-sysext.service.d/strict.conf").write_text(STRICT)
+        top = tree / "etc/extensions/plain/usr"
+        for name, text in (("lib/extension-release.d/extension-release.plain", "ID=debian\nVERSION_ID=13\n"),
+                           ("share/own-plain", "own\n")):
+            (top / name).parent.mkdir(parents=True)
+            (top / name).write_text(text)
         for name in ("systemd-sysext.service", "systemd-confext.service"):
             (wants / name).symlink_to(f"/usr/lib/systemd/system/{name}")
 
-    return appliance.altered_root("host-extensions", SEEN + UNIT + STRICT, change)
+    return appliance.altered_root("host-extensions", Path(__file__).read_text(), change)
 
 
 def make(folder: Path, name: str, key: str = "verity", **differs) -> Path:
@@ -79,6 +89,13 @@ def make(folder: Path, name: str, key: str = "verity", **differs) -> Path:
     top = "etc" if differs.get("confext") else "usr/share"
     words = FOR_THE_HOST | {"files": {f"{top}/host-{name}": name.encode()}} | differs
     return lab.build_sysext(lab.Sysext(name, key=keys.key(key), **words), folder)
+
+
+def alter(path: Path) -> None:
+    """One byte in the middle: the first and the last blocks are looked at before."""
+    content = bytearray(path.read_bytes())
+    content[content.index(NOISE[512 << 10:516 << 10])] ^= 1
+    path.write_bytes(content)
 
 
 def with_stowaway(path: Path, folder: Path) -> Path:
@@ -121,20 +138,30 @@ def test_the_host_merges_what_was_proven(boot, parts, tmp_path):
     good = [make(tmp_path, "tools"), make(tmp_path, "settings", confext=True),
             with_stowaway(make(tmp_path, "wide"), tmp_path / "wide")]
     bad = [make(tmp_path, name, **differs) for name, (differs, _) in BAD.items()]
-    chain.into_usr(next(path for path in bad if path.name == "in-usr.sysext.raw"))
+    for path in bad:
+        {"in-usr": chain.into_usr, "altered": alter}.get(path.name.partition(".")[0], bool)(path)
     got = see(boot, parts, tmp_path, good + bad, CONF)
     assert verdicts(got) == {name: code for name, (_, code) in BAD.items()} | {
         "tools": "handed-over", "wide": "handed-over", "settings": "handed-over"}
     assert "usr partition" in got.extension("in-usr")["why"]
+    assert "read all of it" in got.extension("altered")["why"]
     warned = "\n".join(got.record["warnings"])
     assert all(f"extension '{name}' skipped: " in warned for name in BAD), warned
     assert seen(got, "file") == ["/usr/share/host-tools tools", "/usr/share/host-wide wide",
                                  "/etc/host-settings settings"]
-    assert '"extensions":["tools","wide"]' in "".join(seen(got, "sysext")), got.explain()
+    assert '"extensions":["plain","tools","wide"]' in "".join(seen(got, "sysext")), got.explain()
     assert '"extensions":["settings"]' in "".join(seen(got, "confext")), got.explain()
     left = {line for line in seen(got, "left") if not line.endswith(":") and line}
     assert left == {f"{name}{end}" for name in ("tools", "wide", "settings")
                     for end in (".raw", ".verity", ".roothash", ".roothash.p7s")}
+
+
+def test_beside_those_of_the_root(boot, parts, tmp_path):
+    """What is merged by then, the host merges anew with them."""
+    got = see(boot, parts, tmp_path, [make(tmp_path, "tools")], f"{CONF}root-extensions=yes\n")
+    assert {x["name"]: x["verdict"] for x in got.record["extensions"]} == \
+        {"plain": "merged", "tools": "handed-over"}
+    assert seen(got, "own") == ["own"] and seen(got, "file")[0] == "/usr/share/host-tools tools"
 
 
 @pytest.mark.parametrize("conf, words", [
