@@ -46,7 +46,7 @@ JUDGES := modules/inputs/cmdline.c modules/inputs/config.c modules/inputs/failur
 	modules/verity/signature.c modules/verity/state.c modules/verity/superblock.c modules/verity/tree.c \
 	modules/verity/word.c modules/tpm/nvpcr.c modules/tpm/nvpcr_files.c modules/tpm/bank.c modules/tpm/pcrkey.c \
 	modules/extension/class.c modules/extension/judge.c modules/extension/metadata.c modules/extension/name.c \
-	modules/extension/release.c modules/extension/tree.c hooks/declaration.c hooks/point.c hooks/word.c
+	modules/extension/release.c modules/extension/tree.c modules/extension/word.c hooks/declaration.c hooks/point.c hooks/word.c
 MANPAGES := $(sort $(wildcard init/*.[5-8] hooks/*.[5-8] mkinitrd/*.[5-8] report/*.[1-8] tests/lib/*.[1-8])) \
 	build/man/slipway-reasons.7
 HEADERS := $(sort $(wildcard init/*.h init/core/*.h init/core/*.def modules/*/*.h hooks/*.h mkinitrd/*.h report/*.h debug/*.h \

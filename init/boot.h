@@ -57,6 +57,7 @@ struct boot {
 	struct luks_volume *unlocked;    /* prove */
 	struct purpose purpose;          /* assemble */
 	struct extensions *root_extensions; /* extend-root; NULL if there are none */
+	struct extensions *host_extensions; /* extend-root; likewise */
 	struct root_tree tree;           /* check */
 
 	struct record *record;           /* grows with every stage */

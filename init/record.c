@@ -206,9 +206,9 @@ void record_extensions(struct record *r, const struct extensions *x)
 		put_text(o, "class", v->class->name);
 		put_text(o, "source", v->source);
 		put_text(o, "name", v->name);
-		put_text(o, "verdict", v->merged ? "merged" : "skipped");
-		put_text(o, "code", v->merged ? NULL : err_name(v->code));
-		put_text(o, "why", v->merged ? NULL : v->why);
+		put_text(o, "verdict", v->merged ? "merged" : v->handed_over ? "handed-over" : "skipped");
+		put_text(o, "code", v->code == ERR_NONE ? NULL : err_name(v->code));
+		put_text(o, "why", v->code == ERR_NONE ? NULL : v->why);
 		put_text(o, "roothash", *v->root_hash ? v->root_hash : NULL);
 	}
 }

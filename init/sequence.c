@@ -40,7 +40,8 @@ static const struct stage sequence[] = {
 	{ "hooks", hooks_proven, undo_proven },
 	/* After the proof: no file system driver sees a byte that is not proven. */
 	{ "assemble", stage_assemble, undo_assemble },
-	/* Those that the root brings for itself: what is checked is what the host will see. */
+	/* Those that the root brings for itself, and those for it on the ESP, which its os-release must
+	 * fit: what is checked is what the host will see. */
 	{ "extend-root", stage_extend_root, undo_extend_root },
 	/* All checks of the new root, while everything can still be undone. */
 	{ "check", stage_check, NULL },

@@ -27,6 +27,11 @@ int stage_switch(struct boot *b, struct err *e);
 int copy_from_esp(struct boot *b, struct err *e);
 int measure_from_esp(struct boot *b, struct err *e);
 
+/* Copies those that it wants for the host likewise, from the disk that was found, and, once nothing can
+ * be tried again, measures what was handed over of them. */
+int copy_for_host(const struct boot *b, struct err *e);
+int measure_for_host(struct boot *b, struct err *e);
+
 /* Queues the modules of slipway.conf: those that are there. */
 void want_modules(const struct boot *b);
 

@@ -54,6 +54,8 @@ int stage_leave(struct boot *b, struct err *e)
 	if (rc >= 0)
 		rc = handover_base_tree(SYSROOT, e);
 	if (rc >= 0)
+		rc = measure_for_host(b, e);
+	if (rc >= 0)
 		rc = measure_other_init(b, e);
 	if (rc >= 0)
 		rc = boot_measure(b, "leave-initrd", "phase", e);

@@ -86,23 +86,26 @@ static bool wants_extensions(enum extension_class_id id, bool sysroot, bool allo
 	return allowed;
 }
 
-static int merge_extensions(struct boot *b, bool sysroot, bool sysext, bool confext,
-			    struct extensions **ret, struct err *e)
+static struct extension_request make_request(const struct boot *b, bool sysroot)
 {
-	const struct extension_request request = {
+	return (struct extension_request){
 		.sysroot = sysroot,
 		.usr_only = b->options.has_state,
-		.wanted = {
-			[SYSEXT] = wants_extensions(SYSEXT, sysroot, sysext),
-			[CONFEXT] = wants_extensions(CONFEXT, sysroot, confext),
-		},
 		.anchors = b->anchors,
 		.denied_root_hashes = &b->config.denied_root_hashes,
 		.secure_boot = b->firmware.secure_boot,
 		.allow_user_space = b->options.allow_user_space,
 		.hooks = b->config.hook_extensions && !sysroot,
 	};
+}
 
+static int merge_extensions(struct boot *b, bool sysroot, bool sysext, bool confext,
+			    struct extensions **ret, struct err *e)
+{
+	struct extension_request request = make_request(b, sysroot);
+
+	request.wanted[SYSEXT] = wants_extensions(SYSEXT, sysroot, sysext);
+	request.wanted[CONFEXT] = wants_extensions(CONFEXT, sysroot, confext);
 	if (!request.wanted[SYSEXT] && !request.wanted[CONFEXT])
 		return 0;
 	load_extension_drivers(b);
@@ -146,7 +149,7 @@ int stage_extend(struct boot *b, struct err *e)
 	if (rc >= 0)
 		rc = merge_extensions(b, false, b->options.sysext, b->options.confext, &b->extensions, e);
 	if (b->config.n_esp_folders)
-		esp_forget();
+		esp_forget(ESP_COPIES);
 	if (rc >= 0 && b->extensions)
 		record_extensions(b->record, b->extensions);
 	if (rc >= 0)
@@ -184,6 +187,28 @@ void undo_extend(struct boot *b)
 
 /* ---- extend-root ---- */
 
+/* What is wrong with the ESP is worth no boot; what was proven is handed over all the same. */
+static int hand_over_extensions(struct boot *b, struct err *e)
+{
+	struct extension_request request = make_request(b, true);
+	struct err why;
+	int rc;
+
+	if (copy_for_host(b, &why) < 0) {
+		log_warning("no extensions for the host from the ESP: %s", why.what);
+		return 0;
+	}
+	request.host = true;
+	request.wanted[SYSEXT] = b->options.host_sysext;
+	request.wanted[CONFEXT] = b->options.host_confext;
+	load_extension_drivers(b);
+	rc = extensions_merge(&request, &b->host_extensions, e);
+	esp_forget(HOST_COPIES);
+	if (rc >= 0 && extensions_count(b->host_extensions))
+		record_extensions(b->record, b->host_extensions);
+	return rc;
+}
+
 int stage_extend_root(struct boot *b, struct err *e)
 {
 	const struct options *o = &b->options;
@@ -193,6 +218,8 @@ int stage_extend_root(struct boot *b, struct err *e)
 		rc = merge_extensions(b, true, o->host_sysext, o->host_confext, &b->root_extensions, e);
 	if (rc >= 0 && b->root_extensions)
 		record_extensions(b->record, b->root_extensions);
+	if (rc >= 0 && b->config.n_host_folders)
+		rc = hand_over_extensions(b, e);
 	return rc;
 }
 
@@ -200,14 +227,18 @@ void keep_root_extensions(struct boot *b)
 {
 	if (b->root_extensions)
 		extensions_keep(b->root_extensions);
-	b->root_extensions = NULL;
+	if (b->host_extensions)
+		extensions_keep(b->host_extensions);
+	b->root_extensions = b->host_extensions = NULL;
 }
 
 void undo_extend_root(struct boot *b)
 {
 	struct err e;
 
+	if (b->host_extensions && extensions_undo(b->host_extensions, &e) < 0)
+		log_warning("%s", e.what);
 	if (b->root_extensions && extensions_undo(b->root_extensions, &e) < 0)
 		log_warning("%s", e.what);
-	b->root_extensions = NULL;
+	b->root_extensions = b->host_extensions = NULL;
 }

@@ -414,10 +414,42 @@ static int take_settings(const struct predict_input *in, const struct predict_in
 	ret->scheme = in->scheme;
 	if (ret->scheme == PREDICT_SCHEME_OF_INITRD)
 		ret->scheme = i->config.os_separator ? PREDICT_SCHEME_261 : PREDICT_SCHEME_257;
-	if (i->config.n_esp_folders)
+	if (i->config.n_esp_folders && !in->esp.told)
 		ret->kernel_config_unknown = ret->sysexts_unknown =
-			"slipway.conf has esp-extensions=, and what init merges of those it measures";
+			"slipway.conf has esp-extensions=, and what init merges of those it measures; "
+			"see --esp-extension";
+	else if (i->config.n_host_folders && !in->host.told)
+		ret->kernel_config_unknown = ret->sysexts_unknown =
+			"slipway.conf has host-extensions=, and what init hands over of those it "
+			"measures; see --host-extension";
+	if (!i->config.n_host_folders && in->host.n)
+		return err_set(e, ERR_CONFIG, 0,
+			       "init hands over no extension: its slipway.conf has no host-extensions=");
+	if (!i->config.n_esp_folders && in->esp.n)
+		return err_set(e, ERR_CONFIG, 0,
+			       "init looks for no extension on the ESP: its slipway.conf has no "
+			       "esp-extensions=; those that a stub hands over are --sysext and --confext");
 	return 0;
+}
+
+/* What init measures there, in its order. Those of a failed boot are not foreseen: neither is their
+ * PCR 11. */
+static int predict_init(struct predict_input *in, const struct predict_initrd *initrd,
+			struct prediction *p, struct err *e)
+{
+	int rc = predict_hooks(initrd, POINT_ENTERED, POINT_ENTERED, &p->sysexts, e);
+
+	if (rc >= 0)
+		rc = predict_extensions(&in->esp, false, SYSEXT, &p->sysexts, e);
+	if (rc == 0)
+		rc = predict_extensions(&in->esp, false, CONFEXT, &p->kernel_config, e);
+	if (rc == 0)
+		rc = predict_hooks(initrd, POINT_EXTENDED, POINT_CHECKED, &p->sysexts, e);
+	if (rc > 0 && !p->sysexts_unknown)
+		p->sysexts_unknown = "slipway.conf has hook-extensions=, and their hooks are measured, too";
+	if (rc >= 0)
+		rc = predict_extensions(&in->host, true, SYSEXT, &p->sysexts, e);
+	return rc < 0 ? rc : predict_extensions(&in->host, true, CONFEXT, &p->kernel_config, e);
 }
 
 int predict(struct predict_input *in, const struct predict_initrd *initrd, struct prediction *ret,
@@ -451,9 +483,7 @@ int predict(struct predict_input *in, const struct predict_initrd *initrd, struc
 	if (rc == 0 && p.scheme == PREDICT_SCHEME_261)
 		rc = separate(&p, e);
 	if (rc == 0)
-		rc = predict_hooks(initrd, &p.sysexts, e);
-	if (rc > 0 && !p.sysexts_unknown)
-		p.sysexts_unknown = "slipway.conf has hook-extensions=, and their hooks are measured, too";
+		rc = predict_init(in, initrd, &p, e);
 	if (rc < 0)
 		return rc;
 	*ret = p;

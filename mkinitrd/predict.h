@@ -8,6 +8,7 @@
 #include "init/core/bytes.h"
 #include "init/core/err.h"
 #include "mkinitrd/pcr.h"
+#include "mkinitrd/predict_extension.h"
 #include "mkinitrd/predict_initrd.h"
 #include "mkinitrd/stub_cpio.h"
 
@@ -41,6 +42,8 @@ struct predict_input {
 	const char *smbios_cmdline; /* io.systemd.stub.kernel-cmdline-extra; NULL if none */
 	unsigned banks;             /* as in struct pcr */
 	enum predict_scheme scheme;
+	struct predict_extensions esp; /* of the folders of esp-extensions=, what init merges */
+	struct predict_extensions host; /* of those of host-extensions=, what it hands over */
 	bool no_secure_boot; /* the firmware does not enforce it */
 	bool no_boot_secret; /* the ESP keeps a stub from 261 on from handing one over */
 };
@@ -69,7 +72,8 @@ extern const char *const predict_phases[PREDICT_N_PHASES];
 /* initrd is that of in->uki, opened. Errors: ERR_CONFIG if something is no UKI, addon, or nothing
  * that the stub would take, ERR_UNSUPPORTED if all the values depend on more than the files, or the
  * stub's version is another; ERR_CMDLINE if init would refuse the command line; if the scheme is that
- * of the initrd, those of image_parse(); ERR_MEMORY, ERR_SYSTEM. */
+ * of the initrd, those of image_parse(); ERR_CONFIG if in->esp or in->host has any that its slipway.conf does not look for;
+ * ERR_MEMORY, ERR_SYSTEM. */
 int predict(struct predict_input *in, const struct predict_initrd *initrd, struct prediction *ret,
 	    struct err *e);
 

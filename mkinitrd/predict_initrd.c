@@ -92,7 +92,8 @@ static int extend_point(const struct image *i, const struct archive_entry **sort
 	return rc;
 }
 
-int predict_hooks(const struct predict_initrd *i, struct pcr *pcr, struct err *e)
+int predict_hooks(const struct predict_initrd *i, enum hook_point first, enum hook_point last,
+		  struct pcr *pcr, struct err *e)
 {
 	SCOPED(mem_free) const struct archive_entry **sorted = NULL;
 	size_t n;
@@ -101,8 +102,7 @@ int predict_hooks(const struct predict_initrd *i, struct pcr *pcr, struct err *e
 	if (i->why.code || !i->config.hook_measure)
 		return 0;
 	rc = image_sort(&i->image, &sorted, &n, e);
-	/* Those of a failed boot are not foreseen: neither is their PCR 11. */
-	for (unsigned point = POINT_NONE + 1; point < POINT_FAILED && rc == 0; point++)
+	for (unsigned point = first; point <= last && rc == 0; point++)
 		rc = extend_point(&i->image, sorted, n, (enum hook_point)point, pcr, e);
 	return rc < 0 ? rc : i->config.hook_extensions;
 }

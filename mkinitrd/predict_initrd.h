@@ -2,6 +2,7 @@
 /* predict_initrd.h - what the initrd in a UKI was told about PCRs. Pure. */
 #pragma once
 
+#include "hooks/point.h"
 #include "init/core/bytes.h"
 #include "init/core/err.h"
 #include "mkinitrd/image.h"
@@ -19,6 +20,8 @@ struct predict_initrd {
 void predict_initrd_open(struct bytes uki, struct predict_initrd *ret);
 void predict_initrd_done(struct predict_initrd *i);
 
-/* Extends pcr with the words of the hooks in it, if its slipway.conf has them measured. Returns 1
+/* Extends pcr with the words of the hooks in it at these points, from first to last, if its
+ * slipway.conf has them measured. Returns 1
  * if extensions may bring more, which are measured, too; 0 if not. Errors: ERR_MEMORY, ERR_SYSTEM. */
-int predict_hooks(const struct predict_initrd *i, struct pcr *pcr, struct err *e);
+int predict_hooks(const struct predict_initrd *i, enum hook_point first, enum hook_point last,
+		  struct pcr *pcr, struct err *e);

@@ -26,6 +26,7 @@ static const char help[] =
 	"      --addon, --credential, --sysext, --confext FILE      in UKI.extra.d\n"
 	"      --global-addon, --global-credential, --global-sysext, --global-confext\n"
 	"                     FILE       in /loader/addons, credentials, extensions\n"
+	"      --esp-extension, --host-extension FILE|none\n"
 	"      --smbios-cmdline TEXT     words added to the command line by SMBIOS\n"
 	"      --pcr-scheme 257|261      instead of what its initrd's slipway.conf says\n"
 	"      --no-secure-boot, --no-boot-secret    the machine has none of these\n"
@@ -43,7 +44,7 @@ static const char help[] =
 	"0, 1 if it cannot be told, 2 for a wrong command line. See slipway-mkinitrd(8).\n";
 
 enum {
-	OPT_UKI = 256, OPT_SMBIOS, OPT_SCHEME, OPT_BANK, OPT_JSON, OPT_PHASES, OPT_SIGN,
+	OPT_UKI = 256, OPT_SMBIOS, OPT_SCHEME, OPT_BANK, OPT_ESP_EXTENSION, OPT_HOST_EXTENSION, OPT_JSON, OPT_PHASES, OPT_SIGN,
 	OPT_PUBLIC_KEY, OPT_NO_BOOT_SECRET, OPT_NO_SECURE_BOOT,
 	OPT_VOLUME_KEY, OPT_ROOT_HASH, OPT_ROOT_SIGNATURE, OPT_VERITY_NAME, OPT_BESIDE
 };
@@ -52,6 +53,8 @@ static const struct option long_options[] = {
 	{ "uki", required_argument, NULL, OPT_UKI },
 	{ "smbios-cmdline", required_argument, NULL, OPT_SMBIOS },
 	{ "pcr-scheme", required_argument, NULL, OPT_SCHEME },
+	{ "esp-extension", required_argument, NULL, OPT_ESP_EXTENSION },
+	{ "host-extension", required_argument, NULL, OPT_HOST_EXTENSION },
 	{ "bank", required_argument, NULL, OPT_BANK },
 	{ "phases", required_argument, NULL, OPT_PHASES },
 	{ "sign", required_argument, NULL, OPT_SIGN },
@@ -194,6 +197,12 @@ static int load_signature(const char *path, struct verity_signature *ret, struct
 	return rc < 0 ? err_in(e, "'%s'", path) : 0;
 }
 
+static int add_extension(struct predict_extensions *l, const char *path, struct err *e)
+{
+	l->told = true;
+	return strcmp(path, "none") == 0 ? 0 : predict_extension_add(l, path, e);
+}
+
 static int parse_option(struct request *r, int option, const char *word, struct err *e)
 {
 	switch (option) {
@@ -205,6 +214,10 @@ static int parse_option(struct request *r, int option, const char *word, struct 
 		return 0;
 	case OPT_SCHEME:
 		return parse_scheme(optarg, &r->in.scheme, e);
+	case OPT_ESP_EXTENSION:
+		return add_extension(&r->in.esp, optarg, e);
+	case OPT_HOST_EXTENSION:
+		return add_extension(&r->in.host, optarg, e);
 	case OPT_BANK:
 		return parse_banks(optarg, &r->in.banks, e);
 	case OPT_PHASES:

@@ -64,17 +64,12 @@ static int check_name(struct verify *v, struct extension *x)
 
 static int choose(struct verify *v, struct extension *x)
 {
-	static const struct verity_set_wish any = { 0 };
-	const struct gpt *gpt = &x->medium.gpt;
 	struct err e = { 0 };
 	int rc = policy_parse(x->class->policy, &x->policy, &e);
 
 	if (rc >= 0)
-		rc = verity_set_read(gpt, DPS_ROOT, &any, verify_medium_read, &x->medium, &x->set, &e);
-	if (rc == -(int)ERR_ROOT_MISSING && x->policy.use[POLICY_USR] & USE_SIGNED)
-		rc = verity_set_read(gpt, DPS_USR, &any, verify_medium_read, &x->medium, &x->set, &e);
-	if (rc >= 0)
-		rc = extension_check_set(&x->set, &x->policy, &e);
+		rc = extension_choose_set(&x->medium.gpt, &x->policy, verify_medium_read, &x->medium,
+					  &x->set, &e);
 	return rc < 0 ? failed(v, x, &e) : 0;
 }
 

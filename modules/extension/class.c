@@ -19,6 +19,8 @@ static const char *const sysext_root_folders[] = {
 static const char *const confext_root_folders[] = {
 	"/sysroot/var/lib/confexts", "/sysroot/usr/local/lib/confexts", "/sysroot/usr/lib/confexts", NULL,
 };
+static const char *const sysext_host_folders[] = { "/run/slipway/host/sysext", NULL };
+static const char *const confext_host_folders[] = { "/run/slipway/host/confext", NULL };
 static const char *const sysext_hierarchies[] = { "/usr", "/opt", NULL };
 static const char *const confext_hierarchies[] = { "/etc", NULL };
 static const char *const confext_links[] = { "/etc", "/usr", "/opt", NULL };
@@ -30,6 +32,8 @@ const struct extension_class extension_classes[N_EXTENSION_CLASSES] = {
 		.long_name = "system extension",
 		.folders = sysext_folders,
 		.root_folders = sysext_root_folders,
+		.host_folders = sysext_host_folders,
+		.host_folder = "/run/extensions",
 		.hierarchies = sysext_hierarchies,
 		.links = sysext_hierarchies,
 		.links_text = "/usr and /opt",
@@ -48,6 +52,8 @@ const struct extension_class extension_classes[N_EXTENSION_CLASSES] = {
 		.long_name = "configuration extension",
 		.folders = confext_folders,
 		.root_folders = confext_root_folders,
+		.host_folders = confext_host_folders,
+		.host_folder = "/run/confexts",
 		.hierarchies = confext_hierarchies,
 		.links = confext_links,
 		.links_text = "/etc, /usr and /opt",

@@ -13,6 +13,8 @@ struct extension_class {
 	const char *long_name;         /* for people */
 	const char *const *folders;    /* searched in this order, up to NULL; earlier ones win */
 	const char *const *root_folders; /* the same of the new root, below /sysroot */
+	const char *const *host_folders; /* of the initrd, for what is proven there for the host */
+	const char *host_folder;       /* where the host finds that */
 	const char *const *hierarchies; /* "/usr": what is merged, at most MAX_HIERARCHIES, then NULL */
 	const char *const *links;      /* where its links may lead, then NULL */
 	const char *links_text;        /* the same for people */

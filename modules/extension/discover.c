@@ -11,7 +11,6 @@
 #include "init/core/cleanup.h"
 #include "init/core/log.h"
 #include "init/core/path.h"
-#include "init/core/version.h"
 #include "modules/extension/versioned.h"
 
 /* One folder that is searched. */
@@ -165,13 +164,11 @@ int discover(const struct extension_class *class, const char *directory, bool ow
 	return 0;
 }
 
-/* Names that count as equal versions still need one order on every boot. */
 static int compare(const void *a, const void *b)
 {
 	const struct found *x = a, *y = b;
-	int rc = version_compare(x->name, y->name);
 
-	return rc ? rc : strcmp(x->name, y->name);
+	return extension_order(x->name, y->name);
 }
 
 void discover_sort(struct found_list *list)

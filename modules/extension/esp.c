@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -18,6 +19,7 @@ struct copy {
 	const char *folder;
 	const struct fat *fat;
 	unsigned n_files;
+	uint64_t n_bytes;
 };
 
 static int read_device(void *arg, uint64_t at, void *ret, size_t n, struct err *e)
@@ -46,6 +48,24 @@ static int copy_file(const struct copy *c, const struct fat_file *file, const ch
 	return rc;
 }
 
+/* The size is the folder's word, and the most that is copied. */
+static int copy_within_bounds(struct copy *c, const struct fat_file *file, const char *to,
+			      struct err *e)
+{
+	uint64_t left = c->request->max_bytes - c->n_bytes;
+	int rc;
+
+	if (file->n_bytes > left)
+		return err_set(e, ERR_MEMORY, 0,
+			       "'%s' has %" PRIu32 " bytes, and of what may be copied (see "
+			       "esp-extensions-max in slipway.conf) %" PRIu64 " are left",
+			       file->name, file->n_bytes, left);
+	rc = copy_file(c, file, to, e);
+	if (rc == 0)
+		c->n_bytes += file->n_bytes;
+	return rc;
+}
+
 static int take(void *arg, const struct fat_file *file, struct err *e)
 {
 	const struct extension_class *class = extension_class_of(file->name);
@@ -57,14 +77,14 @@ static int take(void *arg, const struct fat_file *file, struct err *e)
 	if (file->is_folder || !c->request->wanted[class->id] ||
 	    extension_name(file->name, class, name) != NAME_GOOD)
 		return 0;
-	snprintf(to, sizeof(to), ESP_COPIES "/%s/%s", class->name, file->name);
+	snprintf(to, sizeof(to), "%s/%s/%s", c->request->to, class->name, file->name);
 	if (access(to, F_OK) == 0)
 		return 0;
 	if (c->n_files++ == MAX_EXTENSIONS) {
 		log_warning("extension '%s' on the ESP skipped: more than %d", name, MAX_EXTENSIONS);
 		return 1;
 	}
-	if (copy_file(c, file, to, &why) < 0)
+	if (copy_within_bounds(c, file, to, &why) < 0)
 		log_warning("extension '%s' in '%s' of the ESP skipped: %s", name, c->folder, why.what);
 	return 0;
 }
@@ -89,27 +109,27 @@ static int copy_folders(const struct esp_request *q, struct err *e)
 int esp_copy(const struct esp_request *request, struct err *e)
 {
 	static const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-	int rc = make_dirs(ESP_COPIES, 0755, e);
+	int rc = make_dirs(request->to, 0755, e);
 
 	if (rc < 0)
 		return rc;
-	if (mount("slipway", ESP_COPIES, "tmpfs", flags, "mode=0700") < 0)
-		return err_set(e, ERR_SYSTEM, errno, "mount a tmpfs at '%s'", ESP_COPIES);
+	if (mount("slipway", request->to, "tmpfs", flags, "mode=0700") < 0)
+		return err_set(e, ERR_SYSTEM, errno, "mount a tmpfs at '%s'", request->to);
 	for (size_t i = 0; rc >= 0 && i < N_EXTENSION_CLASSES; i++) {
 		char folder[64];
 
-		snprintf(folder, sizeof(folder), ESP_COPIES "/%s", extension_classes[i].name);
+		snprintf(folder, sizeof(folder), "%s/%s", request->to, extension_classes[i].name);
 		rc = make_dirs(folder, 0700, e);
 	}
 	if (rc >= 0)
 		rc = copy_folders(request, e);
 	if (rc < 0)
-		esp_forget();
+		esp_forget(request->to);
 	return rc;
 }
 
-void esp_forget(void)
+void esp_forget(const char *copies)
 {
-	if (umount2(ESP_COPIES, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
-		rmdir(ESP_COPIES);
+	if (umount2(copies, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+		rmdir(copies);
 }

@@ -5,26 +5,32 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "init/core/err.h"
 #include "modules/disk/disk.h"
 #include "modules/extension/class.h"
 
-/* A tmpfs, with a folder for each class, which the search for extensions knows. */
+/* Each a tmpfs, with a folder for each class, which the search for extensions knows: those for the
+ * initrd, and those for the host. */
 #define ESP_COPIES "/run/slipway/esp"
+#define HOST_COPIES "/run/slipway/host"
 
 struct esp_request {
 	const struct disk *disk; /* whose kernel's view was taken */
 	const struct partition *partition;
+	const char *to; /* one of these two */
 	const char *folders; /* n_folders, each with its NUL; earlier ones win */
 	size_t n_folders;
+	uint64_t max_bytes; /* of all copies together */
 	bool wanted[N_EXTENSION_CLASSES];
 };
 
-/* Copies what the folders have of the wanted classes, *.raw, to ESP_COPIES/CLASS. Extensions that
- * there is no memory for are skipped with a warning. On failure nothing stays. Errors:
+/* Copies what the folders have of the wanted classes, *.raw, to request->to/CLASS. One that would go
+ * over max_bytes, or that there is no memory for, is skipped with a warning; smaller ones behind it
+ * are not. On failure nothing stays. Errors:
  * ERR_EXTENSION_MALFORMED (no FAT, or damaged), ERR_GPT_DISAGREES, ERR_SYSTEM, ERR_MEMORY. */
 int esp_copy(const struct esp_request *request, struct err *e);
 
-/* Lets the copies go; those that loop devices use stay until these are detached. */
-void esp_forget(void);
+/* Lets these copies go; those that loop devices use stay until these are detached. */
+void esp_forget(const char *copies);

@@ -13,17 +13,16 @@
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
 #include "init/core/log.h"
+#include "modules/extension/accept.h"
 #include "modules/extension/discover.h"
+#include "modules/extension/host.h"
 #include "modules/extension/image.h"
 #include "modules/extension/merge.h"
-#include "modules/extension/metadata.h"
 #include "modules/extension/release.h"
-#include "modules/extension/tree.h"
 
 enum {
 	FILE_BYTES = FOUND_FILE_BYTES + 32, /* with the folder */
 	TOP_BYTES = 40,
-	MAX_RELEASE_BYTES = 64 * 1024,
 };
 
 struct extension {
@@ -73,42 +72,6 @@ bool extensions_present(const struct extension_class *class, bool sysroot)
 	return false;
 }
 
-/* Nothing is merged by now. */
-static bool in_initrd(const void *unused, const char *path)
-{
-	char absolute[PATH_MAX];
-
-	(void)unused;
-	snprintf(absolute, sizeof(absolute), "/%s", path);
-	return access(absolute, F_OK) == 0;
-}
-
-/* Everything that speaks for or against one mounted tree. */
-static int accept_tree(struct extension *x, const struct extension_request *request,
-		       const struct release *system, struct err *e)
-{
-	const struct tree_hooks hooks = { in_initrd, NULL };
-	SCOPED(fd_close) int fd = open(x->top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	SCOPED(release_done) struct release release = { 0 };
-	const struct extension_class *class = x->verdict.class;
-	const char *name = x->verdict.name;
-	int rc;
-
-	if (fd < 0)
-		return err_set(e, ERR_SYSTEM, errno, "open '%s'", x->top);
-	rc = metadata_read(fd, class, name, &release, e);
-	if (rc >= 0)
-		rc = release_match(&release, system, request->sysroot ? "system" : "initrd", class, name,
-				   e);
-	if (rc >= 0)
-		rc = tree_check(fd, class, request->hooks ? &hooks : NULL, e);
-	if (rc < 0)
-		return rc;
-	for (size_t i = 0; class->hierarchies[i]; i++)
-		x->has[i] = tree_has(fd, class->hierarchies[i] + 1);
-	return 0;
-}
-
 static void begin(struct extension *x, const struct merge_place *place,
 		  const struct extension_class *class, const struct found *found, size_t index)
 {
@@ -126,38 +89,61 @@ static void begin(struct extension *x, const struct merge_place *place,
 static int take(struct extension *x, const struct image_rules *rules,
 		const struct release *system, struct err *e)
 {
+	struct extension_verdict *v = &x->verdict;
 	int rc;
 
 	if (x->directory) {
 		rc = image_bind(&x->image, x->file, x->top, rules, e);
 	} else {
-		rc = image_prove(&x->image, x->file, x->own, rules, x->verdict.root_hash, e);
+		rc = image_prove(&x->image, x->file, x->own, rules, v->root_hash, e);
 		if (rc >= 0)
 			rc = image_mount(&x->image, x->top, rules, e);
 	}
 	if (rc >= 0)
-		rc = accept_tree(x, rules->request, system, e);
+		rc = accept_tree(x->top, v->class, v->name, rules->request, system, x->has, e);
 	/* How dm-verity answers when content does not match its hash. */
 	if (rc < 0 && e->errnum == EIO)
 		e->code = ERR_EXTENSION_UNPROVEN;
 	return rc < 0 ? -(int)e->code : 0;
 }
 
+static void skip(struct extension *x, const struct err *e)
+{
+	struct extension_verdict *v = &x->verdict;
+
+	v->code = e->code;
+	snprintf(v->why, sizeof(v->why), "%s", e->what);
+	log_warning("extension '%s' skipped: %s", v->name, v->why);
+}
+
 /* Fills the verdict; a bad extension never stops the others. */
 static void judge(struct extension *x, const struct image_rules *rules,
 		  const struct release *system)
 {
-	struct extension_verdict *v = &x->verdict;
 	struct err e = { 0 };
 
 	if (take(x, rules, system, &e) == 0) {
-		log_info("extension '%s' is proven and fits", v->name);
+		log_info("extension '%s' is proven and fits", x->verdict.name);
 		return;
 	}
 	image_close(&x->image);
-	v->code = e.code;
-	snprintf(v->why, sizeof(v->why), "%s", e.what);
-	log_warning("extension '%s' skipped: %s", v->name, v->why);
+	skip(x, &e);
+}
+
+/* Nothing of it stays open: what the host gets are files. */
+static void hand_over(struct extensions *x)
+{
+	for (size_t i = 0; i < x->n; i++) {
+		struct extension_verdict *v = &x->at[i].verdict;
+		struct err e = { 0 };
+
+		if (v->code == ERR_NONE && host_place(&x->at[i].image, v->class, v->name, &e) < 0)
+			skip(&x->at[i], &e);
+		v->handed_over = v->code == ERR_NONE;
+		if (v->handed_over)
+			log_info("extension '%s' is left for the host", v->name);
+		image_close(&x->at[i].image);
+	}
 }
 
 static int merge_one(struct extensions *x, const struct extension_class *class, size_t hierarchy,
@@ -198,26 +184,13 @@ static int merge_all(struct extensions *x, struct err *e)
 	return 0;
 }
 
-/* Without one, nothing but an extension for any system fits. */
-static void read_release(const struct merge_place *place, struct release *ret)
-{
-	const char *path = *place->root ? "usr/lib/os-release" : "etc/initrd-release";
-	SCOPED(fd_close) int root = open(*place->root ? place->root : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	SCOPED(mem_free) char *text = NULL;
-	struct err e = { 0 };
-	size_t n = 0;
-
-	if (file_read(root, path, MAX_RELEASE_BYTES, &text, &n, &e) < 0 ||
-	    release_parse(text, n, ret, &e) < 0)
-		log_warning("'%s' is unusable, only extensions for any system fit: %s", path,
-			    e.what);
-}
-
 /* The images of one class, oldest first. */
 static int find(const struct extension_class *class, const struct extension_request *request,
 		struct found_list *list, struct err *e)
 {
-	for (const char *const *folder = folders(class, request->sysroot); *folder; folder++) {
+	const char *const *folder = request->host ? class->host_folders : folders(class, request->sysroot);
+
+	for (; *folder; folder++) {
 		int rc = discover(class, *folder, is_own(*folder, request->usr_only), list, e);
 
 		if (rc < 0)
@@ -263,10 +236,13 @@ static int merge_found(struct extensions *x, const struct found_list *lists,
 	if (rc < 0)
 		return rc;
 	x->workspace = true;
-	read_release(x->place, &system);
+	accept_read_release(x->place->root, &system);
 	for (size_t i = 0; rc >= 0 && i < N_EXTENSION_CLASSES; i++)
 		rc = judge_class(x, &extension_classes[i], &lists[i], request, &system, e);
-	return rc < 0 ? rc : merge_all(x, e);
+	if (rc < 0 || !request->host)
+		return rc < 0 ? rc : merge_all(x, e);
+	hand_over(x);
+	return 0;
 }
 
 int extensions_merge(const struct extension_request *request, struct extensions **ret,
@@ -287,7 +263,7 @@ int extensions_merge(const struct extension_request *request, struct extensions 
 	x = calloc(1, sizeof(*x) + n * sizeof(x->at[0]));
 	if (!x)
 		return err_set(e, ERR_MEMORY, 0, "merge %zu extensions: no memory", n);
-	x->place = request->sysroot ? &merge_sysroot : &merge_initrd;
+	x->place = request->host ? &merge_host : request->sysroot ? &merge_sysroot : &merge_initrd;
 	rc = n ? merge_found(x, lists, request, e) : 0;
 	if (rc < 0) {
 		struct err ignored; /* the first failure is the one that counts */
@@ -332,6 +308,9 @@ int extensions_undo(struct extensions *x, struct err *e)
 		if (x->merged[class->id][h] && merge_undo(x->place, class->hierarchies[h], e) < 0)
 			rc = -(int)e->code;
 	}
+	for (size_t i = 0; i < x->n; i++)
+		if (x->at[i].verdict.handed_over)
+			host_remove(x->at[i].verdict.class, x->at[i].verdict.name);
 	extensions_keep(x);
 	return rc;
 }

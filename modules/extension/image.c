@@ -81,7 +81,8 @@ static int prove_set(struct image *image, const struct disk *disk, const struct 
 
 	if (rc < 0)
 		return rc;
-	snprintf(name, sizeof(name), "%.64s-verity", root_hash);
+	/* One image may be for the initrd and the host alike. */
+	snprintf(name, sizeof(name), "%.64s-%s", root_hash, request->host ? "host" : "verity");
 	rc = volume_prove(&q, &image->volume, e);
 	if (rc < 0)
 		return rc;
@@ -96,15 +97,14 @@ static int prove_set(struct image *image, const struct disk *disk, const struct 
 static int prove_loop(struct image *image, const struct image_rules *rules, char *root_hash,
 		      struct err *e)
 {
-	SCOPED(disk_done) struct disk disk = { 0 };
-	SCOPED(verity_set_done) struct verity_set set = { 0 };
-	int rc = disk_read(image->loop.name, &disk, e);
+	struct disk *disk = &image->disk;
+	struct verity_set *set = &image->set;
+	int rc = disk_read(image->loop.name, disk, e);
 
-	if (rc < 0 || (rc = disk_agree(&disk, e)) < 0 ||
-	    (rc = choose(&disk, &rules->policy, &set, e)) < 0)
+	if (rc < 0 || (rc = disk_agree(disk, e)) < 0 || (rc = choose(disk, &rules->policy, set, e)) < 0)
 		return rc;
-	hex_encode(set.root_hash, set.root_hash_bytes, root_hash);
-	return prove_set(image, &disk, &set, false, rules, root_hash, e);
+	hex_encode(set->root_hash, set->root_hash_bytes, root_hash);
+	return prove_set(image, disk, set, false, rules, root_hash, e);
 }
 
 static int prove_beside(struct image *image, const char *path, bool own,
@@ -227,6 +227,8 @@ void image_close(struct image *image)
 		umount2(image->mount_point, MNT_DETACH | UMOUNT_NOFOLLOW);
 	if (image->volume)
 		volume_close(image->volume);
+	verity_set_done(&image->set);
+	disk_done(&image->disk);
 	loop_detach(&image->loop);
 	loop_detach(&image->hash_loop);
 	*image = IMAGE_EMPTY;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "init/core/err.h"
+#include "modules/disk/disk.h"
 #include "modules/extension/class.h"
 #include "modules/extension/extension.h"
 #include "modules/extension/loop.h"
@@ -13,6 +14,8 @@ enum { IMAGE_MOUNT_BYTES = 64 };
 /* Empty: IMAGE_EMPTY. image_close() takes any state in between as well. */
 struct image {
 	struct loop loop, hash_loop; /* the latter for a hash tree in a file of its own */
+	struct disk disk; /* as what the loop device shows, and in it */
+	struct verity_set set; /* what was proven; neither without a loop device */
 	struct volume *volume;
 	enum designator designator;
 	char mount_point[IMAGE_MOUNT_BYTES]; /* "" unless mounted */

@@ -5,6 +5,17 @@
 
 #include "modules/verity/others.h"
 
+int extension_choose_set(const struct gpt *gpt, const struct policy *policy, partition_reader read,
+			 void *arg, struct verity_set *ret, struct err *e)
+{
+	static const struct verity_set_wish any = { 0 };
+	int rc = verity_set_read(gpt, DPS_ROOT, &any, read, arg, ret, e);
+
+	if (rc == -(int)ERR_ROOT_MISSING && policy->use[POLICY_USR] & USE_SIGNED)
+		rc = verity_set_read(gpt, DPS_USR, &any, read, arg, ret, e);
+	return rc < 0 ? rc : extension_check_set(ret, policy, e);
+}
+
 int extension_check_set(const struct verity_set *set, const struct policy *policy, struct err *e)
 {
 	/* Whatever the policy says: no proof, no mount. */

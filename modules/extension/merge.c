@@ -20,6 +20,7 @@ enum {
 
 const struct merge_place merge_initrd = { "", "/run/slipway/x" };
 const struct merge_place merge_sysroot = { "/sysroot", "/run/slipway/y" };
+const struct merge_place merge_host = { "/sysroot", "/run/slipway/z" };
 
 int merge_begin(const struct merge_place *place, struct err *e)
 {

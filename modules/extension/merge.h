@@ -15,6 +15,7 @@ struct merge_place {
 };
 
 extern const struct merge_place merge_initrd, merge_sysroot;
+extern const struct merge_place merge_host; /* only looked at there, for the new root */
 
 struct layer {
 	const char *name; /* the extension's */

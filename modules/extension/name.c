@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "init/core/version.h"
+
 static bool strip(const char *s, size_t *n, const char *suffix)
 {
 	size_t len = strlen(suffix);
@@ -81,4 +83,11 @@ bool extension_release_fits(const char *suffix, const char *name)
 	size_t n = strcspn(name, "_+");
 
 	return n > 0 && strlen(suffix) == n && memcmp(suffix, name, n) == 0;
+}
+
+int extension_order(const char *a, const char *b)
+{
+	int rc = version_compare(a, b);
+
+	return rc ? rc : strcmp(a, b);
 }

@@ -30,6 +30,10 @@ enum name_kind extension_directory_name(const char *file, const struct extension
 /* What an image is by its file's name alone. */
 const struct extension_class *extension_class_of(const char *file);
 
+/* Whose layer is lower, as strcmp() says it: the order of versions, and one order on every boot for
+ * names that count as equal there. */
+int extension_order(const char *a, const char *b);
+
 /* Is extension-release.SUFFIX good for an extension that carries its version in
  * its name: is SUFFIX all of name before the first '_' or '+'? */
 bool extension_release_fits(const char *suffix, const char *name);

@@ -90,15 +90,29 @@ static bool set_modules(struct config *c, const char *value)
 	return set_words(c->modules, sizeof(c->modules), &c->n_modules, CONFIG_MAX_MODULES, value);
 }
 
+static bool set_folders(char *out, size_t max, size_t *n_folders, const char *value)
+{
+	bool good = set_words(out, max, n_folders, CONFIG_MAX_FOLDERS, value);
+
+	for (size_t i = 0; good && i < *n_folders; i++, out += strlen(out) + 1)
+		good = *out == '/';
+	return good;
+}
+
 static bool set_esp_folders(struct config *c, const char *value)
 {
-	const char *folder = c->esp_folders;
-	bool good = set_words(c->esp_folders, sizeof(c->esp_folders), &c->n_esp_folders,
-			      CONFIG_MAX_FOLDERS, value);
+	return set_folders(c->esp_folders, sizeof(c->esp_folders), &c->n_esp_folders, value);
+}
 
-	for (size_t i = 0; good && i < c->n_esp_folders; i++, folder += strlen(folder) + 1)
-		good = *folder == '/';
-	return good;
+static bool set_host_folders(struct config *c, const char *value)
+{
+	return set_folders(c->host_folders, sizeof(c->host_folders), &c->n_host_folders, value);
+}
+
+/* Up to a tebibyte. */
+static bool set_esp_max(struct config *c, const char *value)
+{
+	return number_parse(value, 1024 * 1024, &c->esp_max_mib) && c->esp_max_mib > 0;
 }
 
 static bool set_required_extensions(struct config *c, const char *value)
@@ -182,6 +196,8 @@ static const struct {
 	{ "corruption", set_corruption },
 	{ "modules", set_modules },
 	{ "esp-extensions", set_esp_folders },
+	{ "host-extensions", set_host_folders },
+	{ "esp-extensions-max", set_esp_max },
 	{ "required-extensions", set_required_extensions },
 	{ "deny-certificate", set_denied_certificate },
 	{ "deny-root-hash", set_denied_root_hash },

@@ -41,6 +41,9 @@ struct config {
 	size_t n_modules;
 	char esp_folders[1024]; /* of the ESP, with extensions that no stub hands over; NUL-separated */
 	size_t n_esp_folders;
+	char host_folders[1024]; /* the same for the host */
+	size_t n_host_folders;
+	unsigned esp_max_mib; /* of all that is copied from there; 0: a part of the memory */
 	char required_extensions[1024]; /* without one of them the boot ends; NUL-separated */
 	size_t n_required_extensions;
 	struct digests denied_certificates; /* SHA-256 of the DER; no signature of theirs counts */

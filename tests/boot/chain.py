@@ -113,10 +113,10 @@ def unpacked(image: Path, folder: Path) -> Path:
     return folder
 
 
-def with_files(image: Path, files: dict[str, bytes | None], out: Path) -> Path:
+def with_files(image: Path, files: dict[str, bytes | str | None], out: Path) -> Path:
     """An initrd and behind it a cpio with these files, which replace those of the same path.
 
-    None makes an empty directory.
+    None makes an empty directory, a text a link.
     """
     stage = out.with_name(out.name + ".stage")
     for name, content in files.items():
@@ -124,6 +124,8 @@ def with_files(image: Path, files: dict[str, bytes | None], out: Path) -> Path:
         place.parent.mkdir(parents=True, exist_ok=True)
         if content is None:
             place.mkdir()
+        elif isinstance(content, str):
+            place.symlink_to(content)
         else:
             place.write_bytes(content)
     first = image.read_bytes()
@@ -145,6 +147,22 @@ def beside(name: str, image: Path, out: Path, files: dict[str, bytes] | None = N
     out.write_bytes(first + bytes(-len(first) % 4) + archive(stage))
     shutil.rmtree(stage)
     return out
+
+
+# What the table of an image calls the partitions of a root, and of a usr.
+USR = "8484680c-9521-48c6-9c11-b0720656f69e"
+_USR_OF = {"4f68bce3-e8cd-4db1-96e7-fbcaf984b709": USR,
+           "2c7357ed-ebd2-46d9-aec1-23d437ec2bf5": "77ff5f63-e7b6-4633-acf4-1565b864c0e6",
+           "41092b05-9fc8-4523-994f-2def0408b176": "e7bb33fb-06cf-4e81-8273-e543b413e2e2"}
+
+
+def into_usr(path: Path) -> None:
+    """Calls the partitions of a signed image those of a usr: what is signed are a file system's bytes."""
+    table = lab.gpt.Table(path.stat().st_size // 512, entries=lab.gpt.read_entries(path))
+    for entry in table.entries:
+        entry.type = _USR_OF[entry.type]
+    with path.open("r+b") as f:
+        table.write(f)
 
 
 def handed_over(image: Path, extensions: list[Path], out: Path) -> Path:

@@ -59,20 +59,24 @@ def wrong(pcrs: dict[str, list[str]], told: Values) -> set[int]:
     return {key[1] for key, value in measured(pcrs, told).items() if told[key] != value}
 
 
-def boot(spec: Spec, *, phase: str = "", but: Mapping[int, str] | None = None) -> Result:
+def boot(spec: Spec, *, phase: str = "", but: Mapping[int, str] | None = None,
+         merged: Iterable[Path | str] = (), for_host: Iterable[Path | str] = ()) -> Result:
     """As lab.boot; of a machine with firmware and a TPM all is compared that can be foreseen.
 
+    `merged` are the images that init takes from the ESP by itself, or "none" where it looks for some,
+    and `for_host` those that it hands over.
     `phase` is where it stops, if it is neither at its end nor where the root's systemd speaks.
     `but` says of a PCR why nobody can foresee it; if one can, that is wrong.
     """
     got = vm.boot(spec)
     if spec.firmware and spec.tpm == "on":
-        compare(spec, got, phase=phase, but=but)
+        compare(spec, got, phase=phase, but=but, merged=merged, for_host=for_host)
     return got
 
 
 def compare(spec: Spec, got: Result, *, phase: str = "",
-            but: Mapping[int, str] | None = None) -> None:
+            but: Mapping[int, str] | None = None, merged: Iterable[Path | str] = (),
+            for_host: Iterable[Path | str] = ()) -> None:
     """The TPM has what predict says of the files that this machine had, in every bank."""
     assert sorted(got.pcrs) == sorted(spec.banks), f"banks {list(got.pcrs)}\n{got.explain()}"
     if got.end == "refused":
@@ -81,7 +85,10 @@ def compare(spec: Spec, got: Result, *, phase: str = "",
         return
     at = phase or reached(spec, got)
     with tempfile.TemporaryDirectory(prefix="esp-") as folder:
-        told = at_phase(values(*_asked(spec, Path(folder), at)), at)
+        inputs, *more = _asked(spec, Path(folder), at)
+        inputs += [("esp-extension", path) for path in merged]
+        inputs += [("host-extension", path) for path in for_host]
+        told = at_phase(values(inputs, *more), at)
     pcrs = {bank: values for bank, values in got.pcrs.items() if bank != spec.deaf}
     others, excused = wrong(pcrs, told), set(but or {})
     assert others <= excused, \

@@ -3,6 +3,7 @@
 
 import json
 import lzma
+import random
 import re
 import shutil
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 import chain
+import predicted
 from expect import RUNNING, boots, direct, fingerprint, refused
 from lab import appliance, disk, steps, tree
 from lab.tpm import extend, word_digest
@@ -280,6 +282,58 @@ def test_folders_of_the_initrd(lab, demo, boot, tmp_path):
     assert got.seen("an empty directory in '/etc/extensions' masks extension 'mask'")
 
 
+# Those of a cpio: what it has in /run is hidden when that is mounted.
+FOLDERS = {False: ("etc/extensions", "var/lib/extensions", ".extra/sysext", ".extra/global_sysext"),
+           True: ("var/lib/confexts", "usr/local/lib/confexts", ".extra/confext", ".extra/global_confext")}
+
+
+def test_earlier_folders_win(lab, demo, boot, tmp_path):
+    """For both classes; and what systemd looks for elsewhere, or a stub cannot make, does not count."""
+    files, expected = {}, {}
+    for confext, folders in FOLDERS.items():
+        for n, first in enumerate(folders):
+            name, top = f"{'conf' if confext else 'sys'}-{n}", "etc" if confext else "usr/share"
+            image = make(lab, tmp_path, name, confext=confext, files={f"{top}/{name}": b"x\n"})
+            files |= {f"{folder}/{name}.raw": image.read_bytes() for folder in folders[n:]}
+            expected[name] = f"/{first}/{name}.raw"
+    files["usr/lib/confexts/host.raw"] = files["var/lib/confexts/conf-0.raw"]
+    files[".extra/sysext/link.raw"] = "/etc/extensions/sys-0.raw"
+    files[".extra/sysext/folder/usr/lib/extension-release.d/extension-release.folder"] = \
+        b"ID=_any\nSYSEXT_SCOPE=initrd\n"
+    got = boot(lab.direct(demo.disk, until=RUNNING,
+                          initrd=chain.with_files(demo.initrd, files, tmp_path / "initrd")))
+    boots(got)
+    assert verdicts(got) == dict.fromkeys(expected, "merged") | {"link": MALFORMED}
+    assert {x["name"]: x["source"] for x in got.record["extensions"] if x["name"] != "link"} == expected
+
+
+def test_a_usr_partition_serves_the_system_only(lab, demo, boot, tmp_path):
+    """Its tree is a /usr, which a configuration extension brings nothing to."""
+    release = b"ID=slipway-demo\nVERSION_ID=1\nSYSEXT_SCOPE=initrd\nCONFEXT_SCOPE=initrd\n"
+    made = [make(lab, tmp_path, name, confext=name == "conf", files={
+        f"lib/extension-release.d/extension-release.{name}": release, f"share/{name}": b"x\n"})
+        for name in ("sys", "conf")]
+    for path in made:
+        chain.into_usr(path)
+    image = chain.handed_over(demo.initrd, made, tmp_path / "initrd")
+    got = boot(lab.direct(demo.disk, initrd=image, until=RUNNING))
+    boots(got)
+    assert verdicts(got) == {"sys": "merged", "conf": MALFORMED}
+
+
+@pytest.mark.parametrize("key", ["verity", "attacker"])
+def test_nothing_is_mounted_that_is_not_proven(key, lab, demo, boot, tmp_path):
+    """The file system's driver says what it mounts: the root, and of two images those that are proven."""
+    made = [make(lab, tmp_path, name, key=by, files={f"usr/share/{name}": b"x\n"})
+            for name, by in (("good", "verity"), ("other", key))]
+    image = chain.handed_over(demo.initrd, made, tmp_path / "initrd")
+    got = boot(lab.direct(demo.disk, initrd=image, until=RUNNING))
+    boots(got)
+    mounts = [text for _, text in got.lines if "erofs" in text and "mounted with root inode" in text]
+    assert len(mounts) == (3 if key == "verity" else 2), got.explain()
+    assert verdicts(got) == {"good": "merged", "other": "merged" if key == "verity" else UNPROVEN}
+
+
 BLACKLIST = {"etc/modprobe.d/no-disk.conf": b"blacklist virtio_blk\n"}
 
 
@@ -346,6 +400,15 @@ def test_firmware_of_an_extension(lab, demo, boot, tmp_path, with_file):
     assert got.seen(says) < got.seen("boot disk is")
 
 
+def with_esp(tmp_path, files, parts=None):
+    """A disk with these files on its ESP, and the demo's root unless said otherwise."""
+    esp = disk.make_esp(tmp_path / "esp", files, slack=40 << 20, words=("-F", 32, "-s", 1))
+    image = disk.layout(tmp_path / "disk.img", [disk.esp_part(esp), *disk.root_parts(
+        parts or appliance.root_parts())])
+    esp.unlink()
+    return image.path
+
+
 def test_the_esp_itself(lab, boot, tmp_path):
     """Without a stub: what slipway.conf names is copied off the ESP, proven, and measured by us."""
     keys = {"good": "verity", "no-good": "attacker"}
@@ -356,12 +419,9 @@ def test_the_esp_itself(lab, boot, tmp_path):
     files["EFI/more/good.sysext.raw"] = made["no-good"]  # another one is called so, before it
     files["EFI/more/late.raw"] = make(lab, tmp_path, "late", fs="squashfs")
     files["EFI/other/stray.sysext.raw"] = make(lab, tmp_path, "stray")
-    esp = disk.make_esp(tmp_path / "esp", files, slack=40 << 20, words=("-F", 32, "-s", 1))
-    image = disk.layout(tmp_path / "disk.img", [disk.esp_part(esp), *disk.root_parts(
-        appliance.root_parts())])
-    esp.unlink()
+    image = with_esp(tmp_path, files)
     conf = "esp-extensions=/loader/extensions /nothing /efi/MORE\n"
-    got = boot(direct(image.path, tpm=True, initrd=chain.initrd("esp", conf=conf)))
+    got = boot(direct(image, tpm=True, initrd=chain.initrd("esp", conf=conf)))
     boots(got)
     assert verdicts(got) == {"good": "merged", "late": "merged", "conf": "merged",
                              "no-good": UNPROVEN}
@@ -374,6 +434,42 @@ def test_the_esp_itself(lab, boot, tmp_path):
             for text in texts:
                 value = extend(bank, value, word_digest(bank, text))
             assert values[pcr] == value, f"PCR {pcr} ({bank}) is not {texts}"
+
+
+@pytest.mark.parametrize("skipped", ["verity", "attacker"])
+def test_the_esp_itself_behind_a_stub(skipped, lab, boot, tmp_path):
+    """All that the stub measured, and then our words, are foreseen; what is skipped has none."""
+    handed, first, second = (make(lab, tmp_path, name, files={f"usr/share/{name}": b"x\n"}, key=key)
+                             for name, key in (("handed", "verity"), ("a-10", "verity"), ("a-9", skipped)))
+    conf = make(lab, tmp_path, "conf", confext=True, files={"etc/hello": b"hello\n"})
+    uki = chain.uki("esp", chain.initrd("esp-more", conf="esp-extensions=/more\npcr-scheme=261\n"))
+    image = lab.make_disk(tmp_path / "disk.img", uki=uki.path, extensions=[handed],
+                          esp_files={f"more/{path.name}": path.read_bytes()
+                                     for path in (first, second, conf)})
+    good, other = ([first, conf] + [second] * (key == skipped) for key in ("verity", "attacker"))
+    spec = chain.chain(image.path)
+    got = boot(spec, merged=good)
+    boots(got, start=uki.start)
+    with pytest.raises(AssertionError, match=r"not as foreseen .* PCR \[13\]"):
+        predicted.compare(spec, got, merged=other)
+    assert verdicts(got) == {"handed": "merged", "a-10": "merged", "conf": "merged",
+                             "a-9": UNPROVEN if skipped == "attacker" else "merged"}
+
+
+@pytest.mark.parametrize("limit, big", [(2, "skipped"), (8, "merged")])
+def test_no_more_of_the_esp_than_allowed(limit, big, lab, boot, tmp_path):
+    """The one that would go over the limit is named and skipped, a smaller one behind it is not."""
+    noise = random.Random(1).randbytes(2 << 20)
+    made = [make(lab, tmp_path, "big", files={"usr/share/noise": noise}), make(lab, tmp_path, "small")]
+    assert made[1].stat().st_size < 2 << 20 < made[0].stat().st_size < 5 << 20
+    image = with_esp(tmp_path, {f"loader/extensions/{path.name}": path for path in made})
+    conf = f"esp-extensions=/loader/extensions\nesp-extensions-max={limit}\n"
+    got = boot(direct(image, initrd=lab.initrd(tmp_path / "initrd", conf=conf)))
+    size = made[0].stat().st_size
+    boots(got, f"'big' in '/loader/extensions' of the ESP skipped: 'big.sysext.raw' has {size} bytes"
+          if big == "skipped" else "")
+    assert verdicts(got) == {"small": "merged"} | ({"big": big} if big == "merged" else {})
+    assert bool(got.seen("esp-extensions-max")) == (big == "skipped")
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The tests that ATTACKS.md, the fault matrix and SECURITY.md name are there."""
+"""The tests that ATTACKS.md, the fault matrix, SECURITY.md and extensions.md name are there."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ import pytest
 
 REPO = Path(__file__).resolve().parents[2]
 ATTACKS = (REPO / "tests/ATTACKS.md").read_text()
-NAMED = re.findall(r"`(tests/\w+/\w+\.(?:c|py)):{1,2}(\w+)(?:\[([^`]+)\])?`", ATTACKS)
+TEST = r"`(tests/\w+/\w+\.(?:c|py)):{1,2}(\w+)(?:\[([^`]+)\])?`"
+NAMED = re.findall(TEST, ATTACKS)
+EXTENSIONS = (REPO / "init/doc/extensions.md").read_text()
 
 
 @cache
-def collected() -> set[str]:
-    """The names that pytest gives to its tests in tests/boot, with and without their case."""
+def collected(folder: str) -> set[str]:
+    """The names that pytest gives to its tests in a folder, with and without their case."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider",
-         "tests/boot"], cwd=REPO, capture_output=True, text=True,
+         folder], cwd=REPO, capture_output=True, text=True,
         env=os.environ | {"PYTHONPATH": "tests/lib", "PYTHONDONTWRITEBYTECODE": "1"})
     names = {line for line in done.stdout.splitlines() if "::" in line}
     assert done.returncode == 0 and names, done.stdout + done.stderr
@@ -32,7 +34,7 @@ def collected() -> set[str]:
 
 def is_there(file: str, name: str, case: str) -> bool:
     if file.endswith(".py"):
-        return f"{file}::{name}" + (f"[{case}]" if case else "") in collected()
+        return f"{file}::{name}" + (f"[{case}]" if case else "") in collected(str(Path(file).parent))
     text = (REPO / file).read_text()
     return f"UNIT_TEST({name})" in text and (not case or f'"{case}"' in text)
 
@@ -52,12 +54,24 @@ def test_every_row_names_a_test():
     assert len(NAMED) == sum(row.count("`tests/") for row in rows), "a name that is none"
 
 
+def test_every_rule_of_extensions_names_tests_that_are_there():
+    head, _, rules = EXTENSIONS.partition("| rule | shown by |\n|---|---|\n")
+    rows = [row.strip("|").rsplit(" | ", 1) for row in rules.splitlines()]
+    assert head and len(rows) >= 30
+    for rule, shown in rows:
+        named = re.findall(TEST, shown)
+        assert rule.strip() and named and len(named) == shown.count("`tests/"), shown
+        assert not [name for name in named if not is_there(*name)], rule
+
+
 @pytest.mark.parametrize("named, there", [
     (("tests/unit/test_tpm.c", "resets_are_noticed", "started again"), True),
     (("tests/unit/test_tpm.c", "resets_are_noticed", "started twice"), False),
     (("tests/unit/test_tpm.c", "resets", ""), False),
     (("tests/boot/test_root.py", "test_words", "unbalanced"), True),
     (("tests/boot/test_root.py", "test_words", ""), True),
+    (("tests/image/test_extension_peers.py", "test_who_fits", "sysext"), True),
+    (("tests/image/test_extension_peers.py", "test_who_fits", "portable"), False),
     (("tests/boot/test_root.py", "test_words", "balanced"), False),
 ])
 def test_a_wrong_name_would_show(named, there):

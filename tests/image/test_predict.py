@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -110,6 +111,11 @@ def test_what_cannot_be_predicted(tmp_path, content, says):
     (("--uki", "{uki}", "--sysext", "/nowhere/x.raw"), 1, "/nowhere/x.raw"),
     (("--uki", "{uki}", "--sysext", "{uki}"), 1, "pass over 'uki.efi': it is no '*.raw'"),
     (("--uki", "{uki}", "--sysext", "{raw}", "--sysext", "{raw}"), 1, "is given twice"),
+    (("--uki", "{uki}", "--esp-extension", "{raw}"), 1, "has no esp-extensions="),
+    (("--uki", "{uki}", "--host-extension", "{raw}"), 1, "has no host-extensions="),
+    (("--uki", "{uki}", "--esp-extension", "/nowhere/x.raw"), 1, "read '/nowhere/x.raw'"),
+    (("--uki", "{uki}", "--esp-extension", "{uki}"), 2, "is not called NAME.sysext.raw"),
+    (("--uki", "{uki}", *("--esp-extension", "{raw}") * 2), 2, "another one of that name"),
     (("--uki", "{uki}", "--confext", "{raw}"), 1, "no '*.confext.raw'"),
     (("--uki", "{uki}", "--addon", "{raw}"), 1, "no '*.addon.efi'"),
     (("--uki", "{uki}", "--phases", "a::b"), 2, "'a::b' has an empty word"),
@@ -140,24 +146,57 @@ def test_addon_that_is_no_addon(tmp_path):
     assert "it has the section .linux" in done.stderr
 
 
-@as_root
-@pytest.mark.parametrize("conf, unknown", [
-    (b"esp-extensions=/loader/extensions\n", {12, 13}), (b"hook-measure=yes\nhook-extensions=yes\n", {13}),
-    (b"hook-measure=yes\nhook-extensions=yes\nesp-extensions=/loader/extensions\n", {12, 13}),
-    (b"hook-measure=yes\nesp-extensions=\n", set()), (None, set()),
-])
-def test_what_init_itself_measures_is_not_foreseen(tmp_path, conf, unknown):
-    """What the stub has measured goes on there, with words that more than these files decide."""
+def built(tmp_path: Path, conf: bytes) -> Path:
+    """A UKI whose initrd has nothing but this slipway.conf."""
     uki, initrd = tmp_path / "uki.efi", tmp_path / "initrd"
     initrd.write_bytes(cpio(tmp_path / "tree", conf))
     (tmp_path / "os-release").write_text("ID=x\n")
     lab.uki.build(uki, linux=DEMO / "vmlinuz", initrd=initrd, key=None, cmdline="quiet",
                   os_release=tmp_path / "os-release")
+    return uki
+
+
+@as_root
+@pytest.mark.parametrize("conf, unknown", [
+    (b"esp-extensions=/loader/extensions\n", {12, 13}), (b"host-extensions=/host\n", {12, 13}), (b"hook-measure=yes\nhook-extensions=yes\n", {13}),
+    (b"hook-measure=yes\nhook-extensions=yes\nesp-extensions=/loader/extensions\n", {12, 13}),
+    (b"hook-measure=yes\nesp-extensions=\n", set()), (None, set()),
+])
+def test_what_init_itself_measures_is_not_foreseen(tmp_path, conf, unknown):
+    """What the stub has measured goes on there, with words that more than these files decide."""
+    uki = built(tmp_path, conf)
     for more in ((), ("--pcr-scheme", "261")):
         done = predict("--json", "--uki", uki, "--bank", "sha256", *more)
         assert {v["pcr"] for v in json.loads(done.stdout) if v["value"] is None} == unknown
         lines = predict("--uki", uki, "--bank", "sha256", *more).stdout.splitlines()
         assert {int(line[6:8]) for line in lines if line.startswith("# PCR")} == unknown
+
+
+@as_root
+@pytest.mark.parametrize("scheme", ["257", "261"])
+@pytest.mark.parametrize("whose", ["esp", "host"])
+def test_what_init_takes_from_the_esp_can_be_told(tmp_path, whose, scheme):
+    """Its words come behind all that the stub measured, and one that is called confext into PCR 12."""
+    uki = built(tmp_path, f"{whose}-extensions=/more\n".encode())
+    raw, twin = DEMO / "demo-tools.sysext.raw", tmp_path / "demo-tools.confext.raw"
+    twin.write_bytes(raw.read_bytes())
+    root_hash = re.search(rb'"rootHash":"([0-9a-f]{64})"', raw.read_bytes())[1].decode()
+
+    def told(*files):
+        done = predict("--json", "--uki", uki, "--pcr-scheme", scheme,
+                       *(word for file in files for word in (f"--{whose}-extension", file)))
+        assert done.returncode == 0, done.stderr
+        return {(v["bank"], v["pcr"], v.get("phase")): v["value"] for v in json.loads(done.stdout)
+                if "pcr" in v}
+
+    before, after = told("none"), told(raw, twin)
+    assert None not in before.values()
+    for (bank, pcr, phase), value in before.items():
+        kind = {12: "confext", 13: "sysext"}.get(pcr)
+        if kind:
+            word = f"{'host-' if whose == 'host' else ''}{kind}:demo-tools:{root_hash}"
+            value = tpm.extend(bank, value, tpm.word_digest(bank, word))
+        assert after[bank, pcr, phase] == value, (bank, pcr)
 
 
 @as_root

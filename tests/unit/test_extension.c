@@ -93,6 +93,35 @@ static struct tree tree_make(const struct node *nodes)
 
 /* ---- discovery ---- */
 
+/* NULL ends each list, too. */
+static void same_list(const char *const *list, const char *const *expected)
+{
+	for (; *expected; list++, expected++) {
+		assert_non_null(*list);
+		assert_string_equal(*list, *expected);
+	}
+	assert_null(*list);
+}
+
+/* systemd's, in its order, then the copies of the ESP; never memory for the root. */
+static void folders(void **state)
+{
+	static const char *const system[] = { "/etc/extensions", "/run/extensions", "/var/lib/extensions",
+		"/.extra/sysext", "/.extra/global_sysext", "/run/slipway/esp/sysext", NULL };
+	static const char *const configuration[] = { "/run/confexts", "/var/lib/confexts",
+		"/usr/local/lib/confexts", "/.extra/confext", "/.extra/global_confext",
+		"/run/slipway/esp/confext", NULL };
+	static const char *const root_system[] = { "/sysroot/etc/extensions", "/sysroot/var/lib/extensions", NULL };
+	static const char *const root_configuration[] = { "/sysroot/var/lib/confexts",
+		"/sysroot/usr/local/lib/confexts", "/sysroot/usr/lib/confexts", NULL };
+
+	(void)state;
+	same_list(sysext->folders, system);
+	same_list(confext->folders, configuration);
+	same_list(sysext->root_folders, root_system);
+	same_list(confext->root_folders, root_configuration);
+}
+
 static void discovery(void **state)
 {
 	static const struct node local[] = {
@@ -562,7 +591,7 @@ static void all_layers_fit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT_TEST(discovery), UNIT_TEST(own_folders), UNIT_TEST(versions), UNIT_TEST(sidecars), UNIT_TEST(at_most_64), UNIT_TEST(links),
+		UNIT_TEST(folders), UNIT_TEST(discovery), UNIT_TEST(own_folders), UNIT_TEST(versions), UNIT_TEST(sidecars), UNIT_TEST(at_most_64), UNIT_TEST(links),
 		UNIT_TEST(forbidden_paths), UNIT_TEST(hooks_that_an_extension_may_bring),
 		UNIT_TEST(trees), UNIT_TEST(configuration_trees), UNIT_TEST(metadata),
 		UNIT_TEST(metadata_by_class), UNIT_TEST(large_release_file), UNIT_TEST(overlay_options), UNIT_TEST(all_layers_fit),

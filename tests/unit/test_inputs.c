@@ -279,6 +279,16 @@ static void configuration(void **state)
 		{ "esp-extensions=/loader/extensions\n", ERR_NONE },
 		{ "esp-extensions=\n", ERR_NONE },
 		{ "esp-extensions=/a loader\n", ERR_CONFIG },
+		{ "esp-extensions-max=1\n", ERR_NONE },
+		{ "esp-extensions-max=1048576\n", ERR_NONE },
+		{ "esp-extensions-max=1048577\n", ERR_CONFIG },
+		{ "esp-extensions-max=0\n", ERR_CONFIG },
+		{ "esp-extensions-max=64M\n", ERR_CONFIG },
+		{ "esp-extensions-max=\n", ERR_CONFIG },
+		{ "host-extensions=/1 /2 /3 /4 /5 /6 /7 /8\n", ERR_NONE },
+		{ "host-extensions=\n", ERR_NONE },
+		{ "host-extensions=yes\n", ERR_CONFIG },
+		{ "host-extensions=/1 /2 /3 /4 /5 /6 /7 /8 /9\n", ERR_CONFIG },
 		{ "required-extensions=a b\n", ERR_NONE },
 		{ "debug-key=$6$abcdefgh$" KEY86 "\n", ERR_NONE },
 		{ "debug-key=$6$rounds=500000$abcdefgh12345678$" KEY86 "\n", ERR_NONE },
@@ -311,6 +321,8 @@ static void configuration(void **state)
 	assert_int_equal(c.failure_delay_s, 3);
 	assert_int_equal(c.timeout_s, 90);
 	assert_int_equal(c.n_esp_folders, 0);
+	assert_int_equal(c.esp_max_mib, 0);
+	assert_int_equal(c.n_host_folders, 0);
 	assert_int_equal(config_parse("esp-extensions=/a /b\n", 21, &c, &e), 0);
 	assert_int_equal(c.n_esp_folders, 2);
 	assert_memory_equal(c.esp_folders, "/a\0/b\0", 6);

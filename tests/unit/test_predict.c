@@ -3,9 +3,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "mkinitrd/pcr.h"
+#include "mkinitrd/predict_extension.h"
 #include "mkinitrd/stub_cmdline.h"
 #include "mkinitrd/stub_cpio.h"
 #include "mkinitrd/volume_key.h"
@@ -51,6 +53,31 @@ static void parts_are_one_event(void **state)
 	assert_memory_equal(&one, &other, sizeof(one));
 	assert_true(bytes_are_zero(one.value[0], sizeof(one.value[0])));
 	assert_true(bytes_are_zero(one.value[2], sizeof(one.value[2])));
+}
+
+/* In the order of the merge, whatever that of the command line was, and only those of the class. */
+static void extensions_in_the_order_of_init(void **state)
+{
+	static const char *const told[] = { "driver-10", "b", "driver-9", "it's" };
+	static const char *const words[] = { "sysext:b:aa", "sysext:driver-9:aa", "sysext:driver-10:aa",
+					     "sysext:it?s:aa" };
+	struct predict_extensions *l = calloc(1, sizeof(*l));
+	struct pcr system = { .banks = 2 }, config = system, expected = system;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_non_null(l);
+	for (; l->n < 4; l->n++) {
+		l->at[l->n].class = &extension_classes[SYSEXT];
+		strcpy(l->at[l->n].name, told[l->n]);
+		strcpy(l->at[l->n].root_hash, "aa");
+		assert_code(pcr_extend_text(&expected, words[l->n], &e), &e, ERR_NONE, words[l->n]);
+	}
+	assert_code(predict_extensions(l, false, SYSEXT, &system, &e), &e, ERR_NONE, "system");
+	assert_memory_equal(&system, &expected, sizeof(system));
+	assert_code(predict_extensions(l, false, CONFEXT, &config, &e), &e, ERR_NONE, "configuration");
+	assert_true(bytes_are_zero(config.value[1], sizeof(config.value[1])));
+	free(l);
 }
 
 static const struct {
@@ -250,6 +277,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(words_extend_a_pcr), UNIT_TEST(parts_are_one_event),
+		UNIT_TEST(extensions_in_the_order_of_init),
 		UNIT_TEST(command_lines_are_the_stubs), UNIT_TEST(volume_keys_extend_a_pcr),
 		UNIT_TEST(archive_is_the_stubs), UNIT_TEST(single_file_is_the_stubs),
 		UNIT_TEST(names_that_a_stub_would_skip_are_refused),

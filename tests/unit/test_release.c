@@ -115,6 +115,8 @@ static void matches(void **state)
 		{ "foreign machine", INITRD "ID=_any\nARCHITECTURE=s390", "ID=a",
 		  ERR_EXTENSION_MISMATCH },
 		{ "any machine", INITRD "ID=a\nARCHITECTURE=_any", "ID=a", ERR_NONE },
+		{ "words for a manager", INITRD "ID=a\nEXTENSION_RELOAD_MANAGER=1\n"
+		  "EXTENSION_RESTART_UNITS=x\nSYSEXT_IMAGE_ID=b", "ID=a", ERR_NONE },
 		{ "same version", INITRD "ID=a\nVERSION_ID=1", "ID=a\nVERSION_ID=1", ERR_NONE },
 		{ "other version", INITRD "ID=a\nVERSION_ID=2", "ID=a\nVERSION_ID=1",
 		  ERR_EXTENSION_MISMATCH },

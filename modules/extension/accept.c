@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "modules/extension/accept.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "init/core/cleanup.h"
+#include "init/core/file.h"
+#include "init/core/log.h"
+#include "modules/extension/metadata.h"
+#include "modules/extension/tree.h"
+
+enum { MAX_RELEASE_BYTES = 64 * 1024 };
+
+/* Nothing is merged by now. */
+static bool in_initrd(const void *unused, const char *path)
+{
+	char absolute[PATH_MAX];
+
+	(void)unused;
+	snprintf(absolute, sizeof(absolute), "/%s", path);
+	return access(absolute, F_OK) == 0;
+}
+
+int accept_tree(const char *top, const struct extension_class *class, const char *name,
+		const struct extension_request *request, const struct release *system,
+		bool ret_has[static MAX_HIERARCHIES], struct err *e)
+{
+	const struct tree_hooks hooks = { in_initrd, NULL };
+	SCOPED(fd_close) int fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	SCOPED(release_done) struct release release = { 0 };
+	int rc;
+
+	if (fd < 0)
+		return err_set(e, ERR_SYSTEM, errno, "open '%s'", top);
+	rc = metadata_read(fd, class, name, &release, e);
+	if (rc >= 0)
+		rc = release_match(&release, system, request->sysroot ? "system" : "initrd", class, name,
+				   e);
+	if (rc >= 0)
+		rc = tree_check(fd, class, request->hooks ? &hooks : NULL, e);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; class->hierarchies[i]; i++)
+		ret_has[i] = tree_has(fd, class->hierarchies[i] + 1);
+	return 0;
+}
+
+void accept_read_release(const char *top, struct release *ret)
+{
+	const char *path = *top ? "usr/lib/os-release" : "etc/initrd-release";
+	SCOPED(fd_close) int root = open(*top ? top : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	SCOPED(mem_free) char *text = NULL;
+	struct err e = { 0 };
+	size_t n = 0;
+
+	if (file_read(root, path, MAX_RELEASE_BYTES, &text, &n, &e) < 0 ||
+	    release_parse(text, n, ret, &e) < 0)
+		log_warning("'%s' is unusable, only extensions for any system fit: %s", path,
+			    e.what);
+}
