@@ -112,7 +112,7 @@ int stage_discover(struct boot *b, struct err *e)
 
 	if (rc < 0)
 		return rc;
-	rc = boot_wait(b, find_disk, &s, s.text, e);
+	rc = boot_wait_for_disk(b, find_disk, &s, s.text, e);
 	if (rc == -ERR_TIMEOUT)
 		return disk_is_missing(&s, e);
 	if (rc >= 0) {

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "modules/inputs/device_timeout.h"
+
 enum {
 	FOLD = 1 << 0,  /* '-' and '_' are the same in the key */
 	RD = 1 << 1,    /* the rd. form means the same */
@@ -124,10 +126,14 @@ static int set_root_type(struct options *o, const char *value, struct err *e)
 	return copy_text(o->root_type, sizeof(o->root_type), "rootfstype", value, e);
 }
 
-static int add_flags(char *flags, size_t max, const char *key, const char *value, struct err *e)
+/* The root and a /usr are on one disk, which is awaited once. */
+static int add_flags(struct options *o, char *flags, size_t max, const char *key, const char *value,
+		     struct err *e)
 {
 	size_t used = strlen(flags);
 
+	if (device_timeout_parse(value, &o->disk_timeout_s, e) < 0)
+		return err_in(e, "'%s='", key);
 	if (used)
 		flags[used++] = ',';
 	return copy_text(flags + used, max - used, key, value, e);
@@ -135,7 +141,7 @@ static int add_flags(char *flags, size_t max, const char *key, const char *value
 
 static int add_root_flags(struct options *o, const char *value, struct err *e)
 {
-	return add_flags(o->root_flags, sizeof(o->root_flags), "rootflags", value, e);
+	return add_flags(o, o->root_flags, sizeof(o->root_flags), "rootflags", value, e);
 }
 
 /* Where the /usr comes from; of the automatic words systemd takes all for "dissect". */
@@ -162,7 +168,7 @@ static int set_usr_type(struct options *o, const char *value, struct err *e)
 static int add_usr_flags(struct options *o, const char *value, struct err *e)
 {
 	o->has_usr = true;
-	return add_flags(o->usr_flags, sizeof(o->usr_flags), "mount.usrflags", value, e);
+	return add_flags(o, o->usr_flags, sizeof(o->usr_flags), "mount.usrflags", value, e);
 }
 
 static int set_ro(struct options *o, const char *value, struct err *e)

@@ -53,6 +53,7 @@ struct options {
 	enum log_level log_level;
 	struct device_name disk;  /* slipway.disk=, only without EFI variables */
 	unsigned timeout_s;       /* slipway.timeout=, 0: from slipway.conf */
+	unsigned disk_timeout_s;  /* x-systemd.device-timeout= of either flags, 0: as timeout_s */
 	enum failure_action failure; /* slipway.failure= */
 	int failure_delay_s;      /* slipway.failure_delay=, -1: from slipway.conf */
 };
