@@ -243,6 +243,7 @@ int stage_firmware(struct boot *b, struct err *e)
 		return rc;
 	record_firmware(b->record, &b->firmware);
 	read_last_failure(b);
+	note_requests(b);
 	if (b->config.secure_boot_required && !b->firmware.secure_boot)
 		return err_set(e, ERR_SECURE_BOOT, 0,
 			       "slipway.conf demands Secure Boot, and %s",

@@ -261,7 +261,10 @@ int stage_assemble(struct boot *b, struct err *e)
 		.ret_purpose = &b->purpose,
 	};
 	struct policy_verdicts verdict = { 0 };
-	int rc = find_filesystem(b, type, e);
+	int rc;
+
+	forget_hibernation(b);
+	rc = find_filesystem(b, type, e);
 
 	if (rc >= 0)
 		rc = policy_judge_filesystem(&b->policy, verity_policy(b->set.designator), type, &verdict, e);

@@ -162,6 +162,14 @@ static void values(void **state)
 	assert_int_equal(parse("rd.systemd.sysext=0 rd.systemd.sysext systemd.sysext=0", &o, &e), 0);
 	assert_true(o.sysext);
 
+	assert_false(o.has_factory_reset);
+	assert_int_equal(parse("systemd.factory-reset", &o, &e), 0);
+	assert_true(o.has_factory_reset && o.factory_reset);
+	assert_int_equal(parse("systemd.factory_reset=1 systemd.factory_reset=0", &o, &e), 0);
+	assert_true(o.has_factory_reset && !o.factory_reset);
+	assert_int_equal(parse("systemd.factory_reset=perhaps", &o, &e), 0);
+	assert_false(o.has_factory_reset || o.factory_reset);
+
 	/* '-' stays '-' where systemd compares literally. */
 	assert_int_equal(parse("root-fstype=x rootfs-type=y", &o, &e), 0);
 	assert_string_equal(o.root_type, "");
