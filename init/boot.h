@@ -80,6 +80,10 @@ uint64_t boot_device_deadline(const struct boot *b);
 int boot_wait(struct boot *b, int (*done)(void *arg, struct err *e), void *arg, const char *what,
 	      struct err *e);
 
+/* The same for the boot disk, for which the command line may give a time of its own. */
+int boot_wait_for_disk(struct boot *b, int (*done)(void *arg, struct err *e), void *arg,
+		       const char *what, struct err *e);
+
 /* Where credentials are for hooks; NULL if nobody may have any. Whoever asked gives it to
  * credentials_take_back(). */
 int boot_lend_credentials(struct boot *b, const char **ret, struct err *e);

@@ -98,6 +98,8 @@ void record_firmware(struct record *r, const struct firmware *f)
 	put_bool(o, "stub_measured", f->stub_measured);
 	put_bool(o, "tpm2", f->tpm_announced);
 	put_text(o, "tpm2_source", f->tpm_source);
+	put_bool(o, "hibernated", f->hibernated);
+	put_bool(o, "factory_reset", f->factory_reset);
 }
 
 void record_last_failure(struct record *r, const struct last_failure *f)

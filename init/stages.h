@@ -32,6 +32,16 @@ int measure_from_esp(struct boot *b, struct err *e);
 int copy_for_host(const struct boot *b, struct err *e);
 int measure_for_host(struct boot *b, struct err *e);
 
+/* Names in the log what an earlier system asks of this boot in vain. */
+void note_requests(struct boot *b);
+
+/* The same for lines of the new root's fstab. */
+void note_fstab(void);
+
+/* Before a file system changes: from then on nobody must resume what was frozen with it. What goes
+ * wrong is a warning. */
+void forget_hibernation(struct boot *b);
+
 /* Queues the modules of slipway.conf: those that are there. */
 void want_modules(const struct boot *b);
 

@@ -89,7 +89,7 @@ int copy_from_esp(struct boot *b, struct err *e)
 		s.wish.name = named->node;
 	else
 		return log_warning("nothing says which disk has the ESP: no extensions from there"), 0;
-	rc = boot_wait(b, find_disk, &s, "the disk with the ESP", e);
+	rc = boot_wait_for_disk(b, find_disk, &s, "the disk with the ESP", e);
 	if (rc == -(int)ERR_TIMEOUT)
 		return err_set(e, ERR_DISK_TIMEOUT, 0,
 			       "the disk with the ESP, which slipway.conf wants extensions from, did "

@@ -30,14 +30,28 @@ uint64_t boot_device_deadline(const struct boot *b)
 	return now_ms() + timeout_ms(b);
 }
 
-int boot_wait(struct boot *b, int (*done)(void *arg, struct err *e), void *arg, const char *what,
-	      struct err *e)
+static int wait_for_ms(struct boot *b, uint64_t ms, int (*done)(void *arg, struct err *e), void *arg,
+		       const char *what, struct err *e)
 {
 	uint64_t start_us = now_us();
-	int rc = kernel_wait(b->kernel, done, arg, what, boot_device_deadline(b), e);
+	int rc = kernel_wait(b->kernel, done, arg, what, now_ms() + ms, e);
 
 	record_wait(b->record, what, start_us, now_us() - start_us, rc >= 0);
 	return rc;
+}
+
+int boot_wait(struct boot *b, int (*done)(void *arg, struct err *e), void *arg, const char *what,
+	      struct err *e)
+{
+	return wait_for_ms(b, timeout_ms(b), done, arg, what, e);
+}
+
+int boot_wait_for_disk(struct boot *b, int (*done)(void *arg, struct err *e), void *arg,
+		       const char *what, struct err *e)
+{
+	unsigned s = b->options.disk_timeout_s;
+
+	return wait_for_ms(b, s ? 1000ull * s : timeout_ms(b), done, arg, what, e);
 }
 
 int boot_measure_into(struct boot *b, unsigned pcr, const char *word, const char *event_type,
@@ -229,6 +243,7 @@ int stage_firmware(struct boot *b, struct err *e)
 		return rc;
 	record_firmware(b->record, &b->firmware);
 	read_last_failure(b);
+	note_requests(b);
 	if (b->config.secure_boot_required && !b->firmware.secure_boot)
 		return err_set(e, ERR_SECURE_BOOT, 0,
 			       "slipway.conf demands Secure Boot, and %s",

@@ -112,7 +112,7 @@ int stage_discover(struct boot *b, struct err *e)
 
 	if (rc < 0)
 		return rc;
-	rc = boot_wait(b, find_disk, &s, s.text, e);
+	rc = boot_wait_for_disk(b, find_disk, &s, s.text, e);
 	if (rc == -ERR_TIMEOUT)
 		return disk_is_missing(&s, e);
 	if (rc >= 0) {
@@ -261,7 +261,10 @@ int stage_assemble(struct boot *b, struct err *e)
 		.ret_purpose = &b->purpose,
 	};
 	struct policy_verdicts verdict = { 0 };
-	int rc = find_filesystem(b, type, e);
+	int rc;
+
+	forget_hibernation(b);
+	rc = find_filesystem(b, type, e);
 
 	if (rc >= 0)
 		rc = policy_judge_filesystem(&b->policy, verity_policy(b->set.designator), type, &verdict, e);
@@ -327,6 +330,7 @@ int stage_check(struct boot *b, struct err *e)
 		rc = root_check(*b->options.init ? b->options.init : NULL, b->options.has_state, &b->tree, e);
 	if (rc < 0)
 		return rc;
+	note_fstab();
 	record_os(b->record, b->tree.os, b->tree.version, b->tree.init);
 	/* Whoever holds the disk writes labels; this one is proven. */
 	return root_version_is_enough(b->tree.version, b->config.minimum_version, e);

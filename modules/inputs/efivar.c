@@ -31,6 +31,14 @@ static void path_of(const char *name, const char *guid, char ret[static PATH_BYT
 	snprintf(ret, PATH_BYTES, EFIVARS "/%s-%s", name, guid);
 }
 
+bool efivar_exists(const char *name, const char *guid)
+{
+	char path[PATH_BYTES];
+
+	path_of(name, guid, path);
+	return access(path, F_OK) == 0;
+}
+
 /* A variable is read in one piece: the kernel gives all of it or EINTR. */
 static ssize_t read_once(const char *path, struct efivar *ret)
 {

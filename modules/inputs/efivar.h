@@ -3,6 +3,7 @@
  * Spec: UEFI 2.10 section 8.2. Trust: what is read is hostile. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,8 @@ struct efivar {
 
 /* Where they are not shown yet. Errors: ERR_EFI_VARIABLE. */
 int efivars_mount(struct err *e);
+
+bool efivar_exists(const char *name, const char *guid);
 
 /* Returns 1 with the bytes, 0 if there is no such variable. Errors: ERR_EFI_VARIABLE. */
 int efivar_read(const char *name, const char *guid, struct efivar *ret, struct err *e);

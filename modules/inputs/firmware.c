@@ -10,6 +10,7 @@
 #include "modules/inputs/efivar.h"
 
 #define LOADER_GUID "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+#define SYSTEMD_GUID "8cf2644b-4b0b-428f-9387-6d876050dc67"
 #define GLOBAL_GUID "8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
 enum { EFIVAR_NON_VOLATILE = 1 };
@@ -125,7 +126,16 @@ static int read_efi(struct firmware *f, struct err *e)
 		rc = read_stub_pcr(f, e);
 	if (rc == 0)
 		rc = read_banks(f, e);
+	/* That they are there says it all: nothing of what they say is followed. */
+	f->hibernated = efivar_exists("HibernateLocation", SYSTEMD_GUID);
+	f->factory_reset = efivar_exists("FactoryResetRequest", SYSTEMD_GUID) ||
+			   efivar_exists("FactoryReset", SYSTEMD_GUID);
 	return rc;
+}
+
+int firmware_forget_hibernation(struct err *e)
+{
+	return efivar_remove("HibernateLocation", SYSTEMD_GUID, e);
 }
 
 static void find_tpm(struct firmware *f)

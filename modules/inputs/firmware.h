@@ -20,6 +20,8 @@ struct firmware {
 	uint32_t banks;             /* LoaderTpm2ActivePcrBanks, TPM_BANK_* */
 	bool tpm_announced;
 	const char *tpm_source;     /* what announced it, for messages; static */
+	bool hibernated;            /* HibernateLocation is there */
+	bool factory_reset;         /* FactoryResetRequest is there, or systemd 257's FactoryReset */
 };
 
 /* Reads everything; efivarfs is mounted where it is not yet. Without EFI only the ACPI
@@ -27,6 +29,9 @@ struct firmware {
  * that is absent is fine. Errors: ERR_EFI_VARIABLE if one is malformed, non-volatile where
  * the loader sets it volatile, or if this is an EFI machine whose variables cannot be read. */
 int firmware_read(struct firmware *ret, struct err *e);
+
+/* Removes HibernateLocation; one that is not there is fine. Errors: ERR_EFI_VARIABLE. */
+int firmware_forget_hibernation(struct err *e);
 
 /* Pure: the text of a variable file (4 attribute bytes, UTF-16LE, optional NUL) as
  * printable ASCII. name is for the message. Errors: ERR_EFI_VARIABLE: too short, odd

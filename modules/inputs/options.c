@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "modules/inputs/device_timeout.h"
+
 enum {
 	FOLD = 1 << 0,  /* '-' and '_' are the same in the key */
 	RD = 1 << 1,    /* the rd. form means the same */
@@ -59,28 +61,9 @@ static const char *after(const char *text, const char *prefix)
 	return strncmp(text, prefix, n) == 0 ? text + n : NULL;
 }
 
-/* PARTUUID=, PARTLABEL=, /dev/NODE and the links that udev would make for them. */
 static int device_parse(const char *key, const char *value, struct device_name *ret, struct err *e)
 {
-	struct device_name d = { 0 };
-	const char *rest;
-
-	if ((rest = after(value, "PARTUUID=")) || (rest = after(value, "/dev/disk/by-partuuid/"))) {
-		d.has_uuid = uuid_from_text(rest, &d.uuid);
-		if (!d.has_uuid)
-			return bad(e, key, value);
-	} else if ((rest = after(value, "PARTLABEL=")) || (rest = after(value, "/dev/disk/by-partlabel/"))) {
-		if (!*rest || copy_text(d.label, sizeof(d.label), key, rest, e) < 0)
-			return bad(e, key, value);
-	} else if ((rest = after(value, "/dev/"))) {
-		if (!*rest || strchr(rest, '/') || strlen(rest) >= sizeof(d.node))
-			return bad(e, key, value);
-		memcpy(d.node, rest, strlen(rest) + 1);
-	} else {
-		return bad(e, key, value);
-	}
-	*ret = d;
-	return 0;
+	return device_name_parse(value, ret) ? 0 : bad(e, key, value);
 }
 
 static bool is_one_of(const char *value, const char *const names[], size_t n)
@@ -124,10 +107,14 @@ static int set_root_type(struct options *o, const char *value, struct err *e)
 	return copy_text(o->root_type, sizeof(o->root_type), "rootfstype", value, e);
 }
 
-static int add_flags(char *flags, size_t max, const char *key, const char *value, struct err *e)
+/* The root and a /usr are on one disk, which is awaited once. */
+static int add_flags(struct options *o, char *flags, size_t max, const char *key, const char *value,
+		     struct err *e)
 {
 	size_t used = strlen(flags);
 
+	if (device_timeout_parse(value, &o->disk_timeout_s, e) < 0)
+		return err_in(e, "'%s='", key);
 	if (used)
 		flags[used++] = ',';
 	return copy_text(flags + used, max - used, key, value, e);
@@ -135,7 +122,7 @@ static int add_flags(char *flags, size_t max, const char *key, const char *value
 
 static int add_root_flags(struct options *o, const char *value, struct err *e)
 {
-	return add_flags(o->root_flags, sizeof(o->root_flags), "rootflags", value, e);
+	return add_flags(o, o->root_flags, sizeof(o->root_flags), "rootflags", value, e);
 }
 
 /* Where the /usr comes from; of the automatic words systemd takes all for "dissect". */
@@ -162,7 +149,7 @@ static int set_usr_type(struct options *o, const char *value, struct err *e)
 static int add_usr_flags(struct options *o, const char *value, struct err *e)
 {
 	o->has_usr = true;
-	return add_flags(o->usr_flags, sizeof(o->usr_flags), "mount.usrflags", value, e);
+	return add_flags(o, o->usr_flags, sizeof(o->usr_flags), "mount.usrflags", value, e);
 }
 
 static int set_ro(struct options *o, const char *value, struct err *e)
@@ -258,6 +245,16 @@ static int set_volatile(struct options *o, const char *value, struct err *e)
 		o->volatile_mode = yes ? VOLATILE_YES : VOLATILE_NO;
 	else
 		return bad(e, "systemd.volatile", value);
+	return 0;
+}
+
+/* The host's word, as far as anything comes of it. */
+static int set_factory_reset(struct options *o, const char *value, struct err *e)
+{
+	(void)e;
+	o->has_factory_reset = cmdline_boolean(value, &o->factory_reset);
+	if (!o->has_factory_reset)
+		log_warning("'systemd.factory_reset=%.20s' is not understood, ignoring it", value);
 	return 0;
 }
 
@@ -378,9 +375,9 @@ static const struct rule rules[] = {
 	{ .key = "ostree", .refusal = "OSTree deployments are not supported by this initrd" },
 	{ .key = "systemd.mount_extra", .flags = FOLD | RD, .refusal = "extra mounts are not supported by this initrd" },
 
-	{ .key = "resume", .notice = "resuming is not supported; the machine starts afresh" },
-	{ .key = "resume_offset", .flags = FOLD, .notice = "resuming is not supported" },
-	{ .key = "systemd.factory_reset", .flags = FOLD, .notice = "a factory reset is left to the host" },
+	{ .key = "resume", .notice = "this initrd does not resume; the machine starts afresh" },
+	{ .key = "resume_offset", .flags = FOLD, .notice = "this initrd does not resume" },
+	{ .key = "systemd.factory_reset", .flags = FOLD, .set = set_factory_reset },
 	{ .key = "rd.systemd.pull", .notice = "there is no network in this initrd" },
 	{ .key = "rd.systemd.unit", .notice = "this initrd has no units" },
 	{ .key = "rd.systemd.break", .notice = NO_SHELL },

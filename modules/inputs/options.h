@@ -11,18 +11,11 @@
 #include "init/core/err.h"
 #include "init/core/log.h"
 #include "modules/inputs/cmdline.h"
+#include "modules/inputs/device_name.h"
 #include "modules/inputs/failure.h"
 
 /* systemd.volatile=; "state" is the host's business. */
 enum volatile_mode { VOLATILE_NO, VOLATILE_YES, VOLATILE_OVERLAY, VOLATILE_STATE };
-
-/* A disk or partition that a word names: at most one member is set. */
-struct device_name {
-	bool has_uuid;
-	struct uuid uuid;   /* PARTUUID= */
-	char label[112];    /* PARTLABEL= */
-	char node[32];      /* /dev/NODE, without the folder */
-};
 
 struct options {
 	struct device_name root;  /* root=, empty if discovery decides */
@@ -46,6 +39,7 @@ struct options {
 	char image_policy[1024];  /* systemd.image_policy=, "" if none */
 	char image_filter[1024];  /* systemd.image_filter=, "" if none */
 	enum volatile_mode volatile_mode;
+	bool has_factory_reset, factory_reset; /* systemd.factory_reset=, and what it says */
 	bool measure;             /* systemd.tpm2_measured_os=yes */
 	bool credentials;         /* systemd.import_credentials= */
 	bool sysext, confext;     /* rd.systemd.sysext=, rd.systemd.confext= */
@@ -53,6 +47,7 @@ struct options {
 	enum log_level log_level;
 	struct device_name disk;  /* slipway.disk=, only without EFI variables */
 	unsigned timeout_s;       /* slipway.timeout=, 0: from slipway.conf */
+	unsigned disk_timeout_s;  /* x-systemd.device-timeout= of either flags, 0: as timeout_s */
 	enum failure_action failure; /* slipway.failure= */
 	int failure_delay_s;      /* slipway.failure_delay=, -1: from slipway.conf */
 };

@@ -101,7 +101,7 @@ static int take(struct root_options *o, const char *word, size_t n, struct err *
 {
 	const struct word *known = find_word(word, n);
 
-	if (n == 0 || (n >= 2 && memcmp(word, "x-", 2) == 0))
+	if (n == 0 || (n >= 2 && (memcmp(word, "x-", 2) == 0 || memcmp(word, "X-", 2) == 0)))
 		return 0;
 	if (names_unproven(word, n))
 		return err_set(e, ERR_CMDLINE, 0,

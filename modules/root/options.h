@@ -15,7 +15,7 @@ struct root_options {
 };
 
 /* Splits comma-separated words: generic ones become flags, those for user space ("x-*",
- * "nofail", ...) are dropped, all others are the file system's. MS_RDONLY and MS_NODEV
+ * "X-*", "nofail", ...) are dropped, all others are the file system's. MS_RDONLY and MS_NODEV
  * are always set, but the first not if writable; words against them are ignored with a
  * warning. Words that would make the file system read something besides the proven volume
  * are refused. filesystem adds the option that keeps it from replaying a journal, unless

@@ -21,6 +21,15 @@ static const char *devname(const struct partition *p)
 	return p->devname[0] ? p->devname : "?";
 }
 
+/* Of a partition that was looked for in vain. */
+static const char *absence(const struct gpt *gpt, const struct uuid *uuid)
+{
+	for (size_t i = 0; i < gpt->n_partitions; i++)
+		if (gpt->partitions[i].filtered && uuid_equal(&gpt->partitions[i].uuid, uuid))
+			return "hidden by systemd.image_filter=";
+	return "not there";
+}
+
 static int choose_data(const struct gpt *gpt, enum designator d, const struct verity_set_wish *wish,
 		       struct verity_set *set, struct err *e)
 {
@@ -40,8 +49,8 @@ static int choose_data(const struct gpt *gpt, enum designator d, const struct ve
 			       uuid_format(data.uuid, text));
 	if (!gpt_find(gpt, dps_type(d, DPS_DATA), &h.data))
 		return err_set(e, ERR_ROOT_INCOMPLETE, 0,
-			       "the root hash's data partition '%s' is not there",
-			       uuid_format(&h.data, text));
+			       "the root hash's data partition '%s' is %s",
+			       uuid_format(&h.data, text), absence(gpt, &h.data));
 	data.uuid = &h.data;
 	memcpy(set->root_hash, wish->root_hash, wish->root_hash_bytes);
 	set->root_hash_bytes = wish->root_hash_bytes;
@@ -126,8 +135,9 @@ static int choose_hash(const struct gpt *gpt, struct verity_set *set, struct err
 			       devname(set->data));
 	set->hash = gpt_find(gpt, dps_type(set->designator, DPS_HASH), &h.hash);
 	if (!set->hash)
-		return err_set(e, ERR_ROOT_INCOMPLETE, 0, "'%s' (%s) lacks its hash partition '%s'",
-			       set->data->label, devname(set->data), uuid_format(&h.hash, text));
+		return err_set(e, ERR_ROOT_INCOMPLETE, 0, "'%s' (%s) lacks its hash partition '%s', which is %s",
+			       set->data->label, devname(set->data), uuid_format(&h.hash, text),
+			       absence(gpt, &h.hash));
 	return 0;
 }
 

@@ -38,6 +38,20 @@ def test_disk_after_a_minute(demo, boot):
     assert max(wait["duration_us"] for wait in got.record["waits"]) > 59e6
 
 
+@pytest.mark.parametrize("words,code", [
+    ("slipway.timeout=8 rootflags=x-systemd.device-timeout=1min,nosuid,X-any", ""),
+    ("slipway.timeout=8 rootflags=nosuid", "DISK_TIMEOUT"),
+    ("rootflags=x-systemd.device-timeout=8s", "DISK_TIMEOUT"),
+    ("rootflags=x-systemd.device-timeout=soon", "CMDLINE")], ids=["longer", "not-said", "shorter", "no-time"])
+def test_root_flags_say_how_long(words, code, demo, boot):
+    """The disk comes after twelve seconds."""
+    got = boot(late(demo.disk, words=words, after=12))
+    if code:
+        refused(got, code, "inputs" if code == "CMDLINE" else "discover")
+    else:
+        boots(got)
+
+
 def test_disk_that_goes_again(demo, boot):
     got = boot(late(demo.disk, lab.When("boot disk is", detach=0)))
     refused(got, "DISK_FAILED", got.record["failure"]["stage"])

@@ -2,15 +2,19 @@
 """What firmware and loader say, and what an attacker says with their means: the full chain."""
 
 import json
+import re
+
 import pytest
 
 import chain
+import lab
 import predicted
 from expect import RUNNING, boots, fingerprint, refused
 from lab import disk, firmware, tools, tree
 
 OTHER_ESP = "e5b00000-51b1-4a7e-9d3a-0000000000d2"
 LOADER_GUID = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+SYSTEMD_GUID = "8cf2644b-4b0b-428f-9387-6d876050dc67"
 PERSISTS, VISIBLE = 1, 6  # EFI variable attributes: non-volatile; boot service and run time
 
 
@@ -141,10 +145,10 @@ def test_a_word_names_the_disk_where_no_loader_does(from_memory, uki):
     assert got.record["firmware"]["loader_device_partuuid"] is None
 
 
-def planted(folder, text, attributes):
-    """A variable store with a LoaderDevicePartUUID, which loaders leave alone then."""
+def planted(folder, text, attributes, name="LoaderDevicePartUUID", guid=LOADER_GUID):
+    """A variable store with this variable; loaders leave their own alone then."""
     store, wanted = folder / "vars.fd", folder / "vars.json"
-    variable = {"name": "LoaderDevicePartUUID", "guid": LOADER_GUID, "attr": attributes,
+    variable = {"name": name, "guid": guid, "attr": attributes,
                 "data": (text + "\0").encode("utf-16-le").hex()}
     wanted.write_text(json.dumps({"version": 2, "variables": [variable]}))
     tools.tool("virt-fw-vars", "--input", tree.host(firmware.variables("enforcing")),
@@ -163,6 +167,43 @@ def test_planted_variable_is_not_believed(demo, boot, tmp_path, uki, text, attri
     got = boot(chain.chain(demo.disk, variables=planted(tmp_path, text, attributes)))
     refused(got, "EFI_VARIABLE", "firmware", says=f"'LoaderDevicePartUUID' {says}",
             start=uki.start)
+
+
+REQUESTS = [  # the variable, what it says, the record's name for it, the warning, whether it is still there
+    pytest.param("HibernateLocation", '{"uuid":"57a7e000-51b1-4a7e-9d3a-6f1b6e3c1d0e","offset":0}',
+                 "hibernated", "this initrd does not resume", False, id="hibernated"),
+    pytest.param("FactoryResetRequest", "{}", "factory_reset", "a factory reset is asked for: .*"
+                 "erases nothing", True, id="factory-reset"),
+]
+
+
+@pytest.mark.parametrize("name, text, known_as, says, stays", REQUESTS)
+def test_what_an_earlier_system_asks_for(demo, boot, tmp_path, uki, name, text, known_as, says, stays):
+    """It is said, the boot goes on, and nothing is left that another initrd must not find."""
+    kept = tmp_path / "kept.fd"
+    got = boot(chain.chain(demo.disk, keep_variables=kept,
+                           variables=planted(tmp_path, text, PERSISTS | VISIBLE, name, SYSTEMD_GUID)))
+    boots(got, warning=says, start=uki.start)
+    found = {key: got.record["firmware"][key] for key in ("hibernated", "factory_reset")}
+    assert found == {"hibernated": False, "factory_reset": False} | {known_as: True}
+    assert left(kept, name) == stays
+
+
+def test_hibernation_is_forgotten_only_when_it_must(boot, tmp_path, uki):
+    """A boot that ends before it has mounted anything leaves the choice to another one."""
+    kept = tmp_path / "kept.fd"
+    image = lab.make_disk(tmp_path / "disk.img", uki=uki.path, kinds=("data", "hash"))
+    got = boot(chain.chain(image.path, keep_variables=kept, variables=planted(
+        tmp_path, "{}", PERSISTS | VISIBLE, "HibernateLocation", SYSTEMD_GUID)))
+    refused(got, "SIGNATURE_MISSING", "choose", start=uki.start)
+    assert left(kept, "HibernateLocation")
+
+
+def left(store, name):
+    """Whether the store has such a variable."""
+    shown = tools.tool("virt-fw-vars", "--input", tree.host(store), "--print").stdout.decode()
+    assert re.search(r"(?m)^SecureBootEnable ", shown), shown
+    return bool(re.search(rf"(?m)^{name} ", shown))
 
 
 def tempting(lab, demo, folder, signer):

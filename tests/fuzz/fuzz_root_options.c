@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	memcpy(text, p, n);
 	text[n] = '\0';
 	if (root_options_parse("btrfs", text, false, &o, &e) == 0 &&
-	    ((o.flags & (MS_RDONLY | MS_NODEV)) != (MS_RDONLY | MS_NODEV) || strstr(o.data, ",device=")))
+	    ((o.flags & (MS_RDONLY | MS_NODEV)) != (MS_RDONLY | MS_NODEV) || strstr(o.data, ",device=") ||
+	     strstr(o.data, ",x-") || strstr(o.data, ",X-")))
 		abort();
 	free(text);
 	return 0;

@@ -5,6 +5,7 @@
 
 #include "modules/inputs/cmdline.h"
 #include "modules/inputs/config.h"
+#include "modules/inputs/device_timeout.h"
 #include "modules/inputs/firmware.h"
 #include "modules/inputs/last_failure.h"
 #include "modules/inputs/options.h"
@@ -161,6 +162,14 @@ static void values(void **state)
 	assert_int_equal(parse("rd.systemd.sysext=0 rd.systemd.sysext systemd.sysext=0", &o, &e), 0);
 	assert_true(o.sysext);
 
+	assert_false(o.has_factory_reset);
+	assert_int_equal(parse("systemd.factory-reset", &o, &e), 0);
+	assert_true(o.has_factory_reset && o.factory_reset);
+	assert_int_equal(parse("systemd.factory_reset=1 systemd.factory_reset=0", &o, &e), 0);
+	assert_true(o.has_factory_reset && !o.factory_reset);
+	assert_int_equal(parse("systemd.factory_reset=perhaps", &o, &e), 0);
+	assert_false(o.has_factory_reset || o.factory_reset);
+
 	/* '-' stays '-' where systemd compares literally. */
 	assert_int_equal(parse("root-fstype=x rootfs-type=y", &o, &e), 0);
 	assert_string_equal(o.root_type, "");
@@ -187,6 +196,60 @@ static void values(void **state)
 	assert_int_equal(o.root_hash_bytes, 32);
 	assert_int_equal(parse("systemd.image_policy=", &o, &e), 0);
 	assert_string_equal(o.image_policy, "-");
+}
+
+static void device_timeouts(void **state)
+{
+	static const struct { const char *options; int rc; unsigned s; } cases[] = {
+		{ "", 0, 0 }, { "x-systemd.device-timeout", 0, 0 }, { "ro,x-initrd.mount", 0, 0 },
+		{ "xx-systemd.device-timeout=5", 0, 0 },
+		{ "x-systemd.device-timeout=5", 1, 5 }, { "ro,x-systemd.device-timeout=5s,nosuid", 1, 5 },
+		{ "x-systemd.device-timeout=5,x-systemd.device-timeout=7", 1, 7 },
+		{ "x-systemd.device-timeout=1min 30s", 1, 90 }, { "x-systemd.device-timeout=1min30", 1, 90 },
+		{ "x-systemd.device-timeout= 2 minutes ", 1, 120 }, { "x-systemd.device-timeout=1h", 1, 3600 },
+		{ "x-systemd.device-timeout=1ms", 1, 1 }, { "x-systemd.device-timeout=1500ms", 1, 2 },
+		{ "x-systemd.device-timeout=3601", 1, 3600 }, { "x-systemd.device-timeout=2hours", 1, 3600 },
+		{ "x-systemd.device-timeout=0", 1, 3600 }, { "x-systemd.device-timeout=infinity", 1, 3600 },
+		{ "x-systemd.device-timeout=10000000h 10000000h", 1, 3600 },
+		{ "x-systemd.device-timeout=", -ERR_CMDLINE, 0 }, { "x-systemd.device-timeout= ", -ERR_CMDLINE, 0 },
+		{ "x-systemd.device-timeout=s", -ERR_CMDLINE, 0 }, { "x-systemd.device-timeout=-1", -ERR_CMDLINE, 0 },
+		{ "x-systemd.device-timeout=1.5s", -ERR_CMDLINE, 0 },
+		{ "x-systemd.device-timeout=5weeks", -ERR_CMDLINE, 0 },
+		{ "x-systemd.device-timeout=5 infinity", -ERR_CMDLINE, 0 },
+		{ "x-systemd.device-timeout=5\"", -ERR_CMDLINE, 0 },
+		{ "x-systemd.device-timeout=99999999999999999999", -ERR_CMDLINE, 0 },
+		{ "x-systemd.device-timeout=5,x-systemd.device-timeout=a", -ERR_CMDLINE, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		unsigned s = 0;
+		struct err e;
+		int rc = device_timeout_parse(cases[i].options, &s, &e);
+
+		if (rc != cases[i].rc || (rc > 0 && s != cases[i].s))
+			fail_msg("'%s': %d, %u s", cases[i].options, rc, s);
+	}
+}
+
+/* The options stay what they are: no file system sees any that begins with "x-". */
+static void disk_timeout(void **state)
+{
+	struct options o;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(parse("slipway.timeout=7 rootflags=nosuid", &o, &e), 0);
+	assert_int_equal(o.disk_timeout_s, 0);
+	assert_int_equal(parse("rootflags=x-systemd.device-timeout=5 slipway.timeout=7 rootflags=nosuid", &o, &e), 0);
+	assert_int_equal(o.disk_timeout_s, 5);
+	assert_int_equal(o.timeout_s, 7);
+	assert_int_equal(parse("\"rootflags=x-systemd.device-timeout=1min 5s\" root=tmpfs "
+			       "mount.usrflags=ro,x-systemd.device-timeout=9", &o, &e), 0);
+	assert_int_equal(o.disk_timeout_s, 9);
+	assert_string_equal(o.root_flags, "x-systemd.device-timeout=1min 5s");
+	assert_int_equal(parse("rootflags=x-systemd.device-timeout=soon", &o, &e), -ERR_CMDLINE);
+	assert_int_equal(parse("mount.usrflags=x-systemd.device-timeout=soon root=tmpfs", &o, &e), -ERR_CMDLINE);
 }
 
 static void lockdown_states(void **state)
@@ -437,7 +500,8 @@ static void kept_failure(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT_TEST(words), UNIT_TEST(refusals), UNIT_TEST(values), UNIT_TEST(lockdown_states), UNIT_TEST(denies_as_many_as_fit), UNIT_TEST(configuration),
+		UNIT_TEST(words), UNIT_TEST(refusals), UNIT_TEST(values), UNIT_TEST(device_timeouts), UNIT_TEST(disk_timeout),
+		UNIT_TEST(lockdown_states), UNIT_TEST(denies_as_many_as_fit), UNIT_TEST(configuration),
 		UNIT_TEST(failure_rules), UNIT_TEST(kept_failure),
 		UNIT_TEST(efi_text),
 	};

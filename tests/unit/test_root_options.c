@@ -31,6 +31,7 @@ static const struct {
 	{ "erofs", "noatime,relatime", ERR_NONE, ALWAYS | MS_RELATIME, "" },
 	{ "erofs", "strictatime,noatime", ERR_NONE, ALWAYS | MS_NOATIME, "" },
 	{ "erofs", "x-systemd.growfs,x-initrd.mount,nofail,_netdev", ERR_NONE, ALWAYS, "" },
+	{ "erofs", "x-systemd.device-timeout=5,X-mount.mkdir,x-initrd.attach,x-,X-", ERR_NONE, ALWAYS, "" },
 	{ "erofs", "noatime,cache_strategy=none,x-a,dax", ERR_NONE, ALWAYS | MS_NOATIME,
 	  "cache_strategy=none,dax" },
 	{ "erofs", "rox", ERR_NONE, ALWAYS, "rox" },

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "modules/root/fstab.h"
+
+/* The fstab of a root, which nothing may have proven. */
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	char *text = malloc(n + 1);
+	struct fstab f = { .text = text };
+	struct fstab_entry entry;
+	enum fstab_result rc;
+
+	if (!text)
+		return 0;
+	memcpy(text, p, n);
+	text[n] = '\0';
+	while ((rc = fstab_next(&f, &entry)) != FSTAB_END) {
+		if (f.line > n + 1)
+			abort();
+		if (rc == FSTAB_ENTRY && fstab_is_for_initrd(&entry) && strcmp(entry.where, "/") == 0)
+			abort();
+	}
+	free(text);
+	return 0;
+}
