@@ -62,6 +62,13 @@ def uuid(image: Path) -> str:
     return cryptsetup("luksUUID", image).decode().strip()
 
 
+def decrypt(image: Path) -> None:
+    """Put in place of the volume what is in it. No device is made: not every machine has dm-crypt."""
+    with tempfile.TemporaryDirectory(dir=paths.LAB) as folder:
+        cryptsetup("reencrypt", "--decrypt", "--force-offline-reencrypt", "--header",
+                   Path(folder) / "header", image)
+
+
 def root() -> Part:
     """The demo's root as ext4 in a LUKS volume: what a disk is put together of."""
     image = paths.LAB / "luks-root.img"
