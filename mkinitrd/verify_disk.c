@@ -242,11 +242,16 @@ static void check_state(struct verify *v, struct verify_medium *m, struct verity
 	const struct partition *p = NULL;
 	uint8_t start[LUKS_MAGIC_BYTES];
 	struct err e = { 0 };
+	unsigned use;
 
 	if (state_choose(&m->gpt, &wish, &set->verdicts, &p, &e) < 0 ||
 	    verify_medium_read(m, p, start, sizeof(start), &e) < 0 ||
-	    state_check(p, start, &v->policy, &e) < 0) {
+	    state_check(p, start, &v->policy, &use, &e) < 0) {
 		report_error(&v->report, m->name, &e);
+	} else if (use == USE_ENCRYPTED) {
+		report_add(&v->report, VERDICT_NOTE, m->name,
+			   "the root is partition %u '%s', which is encrypted: what opens it is not looked at",
+			   p->number, p->label);
 	} else {
 		char type[FILESYSTEM_NAME_BYTES];
 

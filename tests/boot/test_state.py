@@ -13,7 +13,7 @@ import pytest
 import lab
 import verified
 from expect import QUICKLY, boots, direct, refused
-from lab import gpt, hermetic, luks, paths, tree
+from lab import gpt, hermetic, paths, tree
 from lab.disk import MIB, PartSpec
 from test_extend_root import make
 
@@ -159,13 +159,6 @@ def test_state(case, boot, parts, tmp_path):
     else:
         boots(got, warning=WEAK)
         assert got.record["state"]["writable"] == ("rw" in case.words.split())
-
-
-def test_encrypted(boot, parts, tmp_path):
-    """What begins as LUKS does is not handed to a file system driver."""
-    disk = disk_of(tmp_path, parts, luks.empty(tmp_path / "state.luks"))
-    refused(boot(direct(disk.path, "mount.usr=dissect rw", initrd=initrd("allowed"))), "UNSUPPORTED",
-            "choose", "encrypted, and this initrd cannot open it")
 
 
 def test_corrupted_superblock(boot, parts, tmp_path):
