@@ -264,6 +264,26 @@ def test_header_is_overwritten_while_a_person_is_asked(boot, root, tmp_path):
     boots(boot(spec))
 
 
+def test_data_of_another_volume(boot, root, tmp_path):
+    """Two volumes, each of which boots, and their data exchanged: the TPM opens the one, by its header,
+    and nothing of the other is taken for a file system."""
+    part, other = sealed(root, tmp_path, LITERAL), tmp_path / "other-luks.img"
+    shutil.copyfile(root.file, other)
+    luks.decrypt(other)
+    luks.encrypt(other)
+    assert other.stat().st_size == part.file.stat().st_size
+    assert luks.volume_key(other) != luks.volume_key(part.file)
+    boots(boot(opened(replace(root, file=other), tmp_path)))
+    by_tpm(boot(opened(part, tmp_path, passphrase="", tpm=True)))
+    with part.file.open("rb") as f:
+        header = f.read(luks.HEADER)
+    with other.open("r+b") as f:
+        f.write(header)
+    got = boot(opened(replace(root, file=other), tmp_path, passphrase="", tpm=True))
+    refused(got, "ROOT_MOUNT", "assemble", "no known file system")
+    assert got.pcrs["sha256"][15] == extend("sha256", "00" * 32, key_id(part))
+
+
 # ---- the TPM ----
 
 ENTERED = extend("sha256", "00" * 32, word_digest("sha256", "enter-initrd"))

@@ -82,10 +82,12 @@ def repart(disk: Path, label: str, *words: str, size: int = 96 * MIB) -> None:
 
 
 def decrypt(image: Path) -> None:
-    """Put in place of the volume what is in it. No device is made: not every machine has dm-crypt."""
+    """Undo `encrypt`. No device is made: not every machine has dm-crypt."""
     with tempfile.TemporaryDirectory(dir=paths.LAB) as folder:
         cryptsetup("reencrypt", "--decrypt", "--force-offline-reencrypt", "--header",
                    Path(folder) / "header", image)
+    with image.open("r+b") as f:
+        f.truncate(image.stat().st_size - 2 * HEADER)
 
 
 def root() -> Part:
