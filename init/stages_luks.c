@@ -85,16 +85,22 @@ int open_luks(struct boot *b, enum designator d, const struct partition *p, stru
 	      struct err *e)
 {
 	SCOPED(fd_close) int fd = disk_open_partition(&b->disk, p, e);
+	const struct luks_words *words = &b->options.luks;
 	struct unlocking u = { .boot = b, .name = dps_name(d) };
 	const struct luks_request request = {
 		.name = u.name,
 		.partition = fd,
 		.partition_bytes = p->n_lbas * b->disk.sector_bytes,
+		.uuid = words->has_uuid ? &words->uuid : NULL,
 		.read_only = p->attributes & POLICY_READ_ONLY,
+		.discard = words->discard,
+		.no_read_workqueue = words->no_read_workqueue,
+		.no_write_workqueue = words->no_write_workqueue,
 		.tpm = b->tpm,
-		.key_file = *b->options.luks_key ? b->options.luks_key : NULL,
+		.key_file = *words->key ? words->key : NULL,
 		.may_ask = b->config.luks_prompt,
 		.keys = &b->config.luks_keys,
+		.fixed_key = words->has_fixed_key ? words->fixed_key : NULL,
 		.need = need,
 		.credentials = lend_credentials,
 		.not_by_tpm = cap,

@@ -55,7 +55,9 @@ def opened(part: lab.Part, tmp_path, *, passphrase: str = luks.PASSPHRASE, words
 
 def test_debian_runs(root, boot, tmp_path):
     """To systemd's 'running' on dm-crypt, writable, and no unit waits for its device."""
-    got = boot(opened(root, tmp_path, words="rw", until=""))
+    words = f"rw root=/dev/mapper/root rd.luks.name={luks.uuid(root.file)}=root " \
+            "rd.luks.options=tpm2-device=auto,discard,no-read-workqueue"
+    got = boot(opened(root, tmp_path, words=words, until=""))
     boots(got)
     report = got.report
     assert got.end == "poweroff" and report.state == "running", got.explain()
@@ -66,6 +68,7 @@ def test_debian_runs(root, boot, tmp_path):
     assert report.mapper["root"].startswith("../dm-")
     assert report.text("root_device") == "active"
     assert " crypt aes-xts-plain64 :64:logon:" in report.text("dm_table"), report.text("dm_table")
+    assert "allow_discards no_read_workqueue" in report.text("dm_table"), report.text("dm_table")
     assert got.record["root"] == {
         "device": "/dev/mapper/root", "roothash": None, "proven_by": None, "certificate": None,
         "filesystem": "ext4",
@@ -114,6 +117,10 @@ CASES = [
     Case("no-passphrase", "LUKS_LOCKED", "nobody may be asked", passphrase="", tpm=True),
     Case("key-file-missing", "LUKS_LOCKED", "no key file '/etc/root.key'", passphrase="",
          words="rd.luks.key=/etc/root.key"),
+    Case("word-other-uuid", "LUKS_UUID", "and the command line says '4f68bce3-",
+         words="rd.luks.uuid=4f68bce3-e8cd-4db1-96e7-fbcaf984b709"),
+    Case("word-other-key", "LUKS_KEY", "which the command line does not name",
+         words=f"rd.luks.options=fixate-volume-key={'12' * 32}"),
     Case("policy-signed", "POLICY_REFUSED", "encrypted", stage="choose", conf="", tpm=True),
     Case("policy-integrity", "POLICY_REFUSED", "encrypted", stage="choose",
          conf="image-policy=root=encryptedwithintegrity:=open\n"),

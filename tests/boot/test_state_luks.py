@@ -80,6 +80,7 @@ def test_debian_runs(foreseen, parts, volume, tmp_path):
     boots(got, words=("enter-initrd", CAP, "leave-initrd"))
     runs(got)
     assert got.seen("Hostname set to <kept-state>"), got.explain()
+    assert " crypt " in got.report.text("dm_table") and "discard" not in got.report.text("dm_table")
     assert got.record["state"] == {
         "device": "/dev/mapper/root", "filesystem": "ext4", "writable": True, "proven": False,
         "luks": {"uuid": luks.uuid(volume), "unlocked_by": "credential", "keyslot": 0}}
