@@ -144,17 +144,6 @@ struct dps_wish root_wish(const struct boot *b)
 	return device_wish(named_data(&b->options));
 }
 
-/* Who names an encrypted volume, or its key, does not want another root. */
-static int check_encrypted(const struct boot *b, struct err *e)
-{
-	const struct luks_words *words = &b->options.luks;
-	bool encrypted = b->set.encrypted || (b->state && b->state_use == USE_ENCRYPTED);
-
-	if (encrypted || (!words->has_uuid && !words->has_fixed_key))
-		return 0;
-	return err_set(e, ERR_UNSUPPORTED, 0, "the command line names an encrypted volume, and the root is not encrypted");
-}
-
 int stage_choose(struct boot *b, struct err *e)
 {
 	const struct options *o = &b->options;
@@ -182,7 +171,7 @@ int stage_choose(struct boot *b, struct err *e)
 		return rc;
 	rc = dps_check_version(b->set.data, b->config.minimum_version, e);
 	if (rc >= 0)
-		rc = check_encrypted(b, e);
+		rc = luks_words_check(&o->luks, b->set.encrypted || (b->state && b->state_use == USE_ENCRYPTED), e);
 	if (rc < 0)
 		return rc;
 	rc = verity_set_check(&b->disk.gpt, &b->set, &b->policy, &verdicts, e);

@@ -135,3 +135,11 @@ int luks_words_options(struct luks_words *w, const char *value, struct err *e)
 	}
 	return rc;
 }
+
+int luks_words_check(const struct luks_words *w, bool encrypted, struct err *e)
+{
+	if (encrypted || (!w->has_uuid && !w->has_fixed_key))
+		return 0;
+	return err_set(e, ERR_UNSUPPORTED, 0,
+		       "the command line names an encrypted volume, and the root is not encrypted");
+}

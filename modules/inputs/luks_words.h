@@ -29,3 +29,7 @@ int luks_words_uuid(struct luks_words *w, const char *value, struct err *e);
 int luks_words_name(struct luks_words *w, const char *value, struct err *e);
 int luks_words_key(struct luks_words *w, const char *value, struct err *e);
 int luks_words_options(struct luks_words *w, const char *value, struct err *e);
+
+/* Who names an encrypted volume, or its key, does not want a root that is not encrypted.
+ * Errors: ERR_UNSUPPORTED. */
+int luks_words_check(const struct luks_words *w, bool encrypted, struct err *e);
