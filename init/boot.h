@@ -53,9 +53,12 @@ struct boot {
 	struct disk disk;                /* discover */
 	struct verity_set set;           /* choose */
 	const struct partition *state;   /* choose; the root beside a /usr, or NULL */
+	unsigned state_use;              /* choose; of that one: USE_UNPROTECTED or USE_ENCRYPTED */
 	struct volume *root;             /* prove; or, where the policy lets it be encrypted alone, */
 	struct luks_volume *unlocked;    /* prove */
+	struct luks_volume *unlocked_state; /* prove; NULL if state is not encrypted */
 	struct purpose purpose;          /* assemble */
+	struct purpose state_purpose;    /* assemble */
 	struct extensions *root_extensions; /* extend-root; NULL if there are none */
 	struct extensions *host_extensions; /* extend-root; likewise */
 	struct root_tree tree;           /* check */

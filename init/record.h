@@ -70,7 +70,7 @@ void record_policy(struct record *r, const struct policy *p, const struct policy
 void record_root(struct record *r, const struct volume *v, const struct luks_volume *unlocked,
 		 const char *filesystem);
 /* The root beside a /usr. */
-void record_state(struct record *r, const struct root_state *s);
+void record_state(struct record *r, const struct root_state *s, const struct luks_volume *unlocked);
 /* version is its IMAGE_VERSION, "" if it has none. */
 void record_os(struct record *r, const char *os, const char *version, const char *init);
 

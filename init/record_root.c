@@ -92,7 +92,7 @@ void record_root(struct record *r, const struct volume *v, const struct luks_vol
 	put_text(o, "filesystem", filesystem);
 }
 
-void record_state(struct record *r, const struct root_state *s)
+void record_state(struct record *r, const struct root_state *s, const struct luks_volume *unlocked)
 {
 	struct json_object *o = section(r, "state");
 
@@ -100,6 +100,8 @@ void record_state(struct record *r, const struct root_state *s)
 	put_text(o, "filesystem", s->filesystem);
 	put_bool(o, "writable", s->writable);
 	put_bool(o, "proven", false);
+	if (unlocked)
+		put(o, "luks", new_luks(unlocked));
 }
 
 void record_os(struct record *r, const char *os, const char *version, const char *init)

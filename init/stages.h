@@ -67,12 +67,17 @@ int measure_root(struct boot *b, struct err *e);
  * disk_open_partition(). */
 int look_for_luks(struct boot *b, struct err *e);
 
-/* Opens it, and measures whose it is. Errors: those of luks_open(). */
-int open_luks(struct boot *b, struct err *e);
+/* Opens the LUKS volume in partition p as that of d, and measures whose it is. *ret is the caller's
+ * to close, whatever is returned. Errors: those of luks_open(), disk_open_partition(), ERR_TPM_FAILED. */
+int open_luks(struct boot *b, enum designator d, const struct partition *p, struct luks_volume **ret,
+	      struct err *e);
 
 /* The root partition beside /usr: chosen in b->state, and held against the policy by its first bytes.
  * Errors: those of state_choose() and state_check(), ERR_UNSUPPORTED. */
 int choose_state(struct boot *b, struct err *e);
+
+/* Opens it, if it is encrypted. Errors: those of open_luks(). */
+int unlock_state(struct boot *b, struct err *e);
 
 /* How it is to be mounted: *ret points to type and into b; the driver is loaded. Errors:
  * ERR_ROOT_MOUNT, ERR_POLICY_REFUSED, those of disk_open_partition() and kernel_require(). */

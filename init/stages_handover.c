@@ -51,6 +51,9 @@ int stage_leave(struct boot *b, struct err *e)
 		rc = handover_dm_device(dps_name(b->set.designator),
 					b->unlocked ? luks_dev(b->unlocked) : volume_dev(b->root),
 					b->tree.has_dm_rules, e);
+	if (rc >= 0 && b->unlocked_state)
+		rc = handover_dm_device(dps_name(DPS_ROOT), luks_dev(b->unlocked_state),
+					b->tree.has_dm_rules, e);
 	if (rc >= 0)
 		rc = handover_base_tree(SYSROOT, e);
 	if (rc >= 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* An encrypted root: what it takes to open it, and what is measured of it. */
+/* An encrypted root, or the one beside a /usr: what it takes to open it, and what is measured of it. */
 #include "init/stages.h"
 
 #include <stdio.h>
@@ -26,6 +26,7 @@ int look_for_luks(struct boot *b, struct err *e)
 
 struct unlocking {
 	struct boot *boot;
+	const char *name;
 	const char *lent;
 };
 
@@ -58,12 +59,12 @@ static void note(void *arg, const struct measurement *m)
 {
 	struct unlocking *u = arg;
 
-	log_info("measured the key of the %s into PCR %u", dps_name(u->boot->set.designator), m->pcr);
+	log_info("measured the key of the %s into PCR %u", u->name, m->pcr);
 	record_measurement(u->boot->record, m);
 }
 
 /* Which key slot, and whether the TPM opened it: systemd has a name for no other way. */
-static int measure_slot(struct boot *b, struct err *e)
+static int measure_slot(struct boot *b, const char *name, const struct luks_volume *v, struct err *e)
 {
 	const struct nvpcr *n = nvpcrs_find(&b->nvpcrs, "cryptsetup");
 	char word[160];
@@ -72,28 +73,34 @@ static int measure_slot(struct boot *b, struct err *e)
 
 	if (!n || !n->begun)
 		return 0;
-	snprintf(word, sizeof(word), "cryptsetup-keyslot:%s:%s:%s:%d", dps_name(b->set.designator),
-		 luks_uuid(b->unlocked), strcmp(luks_by(b->unlocked), "tpm2") == 0 ? "tpm2" : "",
-		 luks_slot(b->unlocked));
+	snprintf(word, sizeof(word), "cryptsetup-keyslot:%s:%s:%s:%d", name, luks_uuid(v),
+		 strcmp(luks_by(v), "tpm2") == 0 ? "tpm2" : "", luks_slot(v));
 	rc = nvpcr_measure(b->tpm, n, b->nvpcr_authority, word, "keyslot", &m, e);
 	if (rc >= 0)
 		record_measurement(b->record, &m);
 	return rc;
 }
 
-int open_luks(struct boot *b, struct err *e)
+int open_luks(struct boot *b, enum designator d, const struct partition *p, struct luks_volume **ret,
+	      struct err *e)
 {
-	SCOPED(fd_close) int fd = disk_open_partition(&b->disk, b->set.data, e);
-	struct unlocking u = { .boot = b };
+	SCOPED(fd_close) int fd = disk_open_partition(&b->disk, p, e);
+	const struct luks_words *words = &b->options.luks;
+	struct unlocking u = { .boot = b, .name = dps_name(d) };
 	const struct luks_request request = {
-		.name = dps_name(b->set.designator),
+		.name = u.name,
 		.partition = fd,
-		.partition_bytes = b->set.data->n_lbas * b->disk.sector_bytes,
-		.read_only = b->set.data->attributes & POLICY_READ_ONLY,
+		.partition_bytes = p->n_lbas * b->disk.sector_bytes,
+		.uuid = words->has_uuid ? &words->uuid : NULL,
+		.read_only = p->attributes & POLICY_READ_ONLY,
+		.discard = words->discard,
+		.no_read_workqueue = words->no_read_workqueue,
+		.no_write_workqueue = words->no_write_workqueue,
 		.tpm = b->tpm,
-		.key_file = *b->options.luks_key ? b->options.luks_key : NULL,
+		.key_file = *words->key ? words->key : NULL,
 		.may_ask = b->config.luks_prompt,
 		.keys = &b->config.luks_keys,
+		.fixed_key = words->has_fixed_key ? words->fixed_key : NULL,
 		.need = need,
 		.credentials = lend_credentials,
 		.not_by_tpm = cap,
@@ -103,12 +110,11 @@ int open_luks(struct boot *b, struct err *e)
 	int rc = fd < 0 ? fd : 0;
 
 	if (rc == 0)
-		rc = luks_open(&request, &b->unlocked, e);
+		rc = luks_open(&request, ret, e);
 	if (u.lent)
 		credentials_take_back(u.lent);
 	if (rc < 0)
 		return rc;
-	log_info("opened the %s by key slot %d: %s", request.name, luks_slot(b->unlocked),
-		 luks_by(b->unlocked));
-	return measure_slot(b, e);
+	log_info("opened the %s by key slot %d: %s", u.name, luks_slot(*ret), luks_by(*ret));
+	return measure_slot(b, u.name, *ret, e);
 }

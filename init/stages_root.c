@@ -170,6 +170,8 @@ int stage_choose(struct boot *b, struct err *e)
 	if (rc < 0)
 		return rc;
 	rc = dps_check_version(b->set.data, b->config.minimum_version, e);
+	if (rc >= 0)
+		rc = luks_words_check(&o->luks, b->set.encrypted || (b->state && b->state_use == USE_ENCRYPTED), e);
 	if (rc < 0)
 		return rc;
 	rc = verity_set_check(&b->disk.gpt, &b->set, &b->policy, &verdicts, e);
@@ -206,7 +208,8 @@ int stage_prove(struct boot *b, struct err *e)
 		.arg = b->kernel,
 	};
 	struct policy_verdicts achieved = { 0 };
-	int rc = b->set.encrypted ? open_luks(b, e) : volume_prove(&request, &b->root, e);
+	int rc = b->set.encrypted ? open_luks(b, b->set.designator, b->set.data, &b->unlocked, e) :
+				    volume_prove(&request, &b->root, e);
 
 	/* What was achieved counts, not what the disk seemed to promise. */
 	if (rc >= 0)
@@ -214,7 +217,9 @@ int stage_prove(struct boot *b, struct err *e)
 				  b->unlocked ? USE_ENCRYPTED : volume_uses(b->root),
 				  b->set.data->attributes, b->set.data->label, &achieved, e);
 	record_policy(b->record, &b->policy, &achieved);
-	return rc < 0 || b->unlocked ? rc : measure_root(b, e);
+	if (rc >= 0 && !b->unlocked)
+		rc = measure_root(b, e);
+	return rc < 0 ? rc : unlock_state(b, e);
 }
 
 void undo_prove(struct boot *b)
@@ -223,6 +228,8 @@ void undo_prove(struct boot *b)
 	b->root = NULL;
 	luks_close(b->unlocked);
 	b->unlocked = NULL;
+	luks_close(b->unlocked_state);
+	b->unlocked_state = NULL;
 }
 
 /* ---- assemble ---- */
@@ -283,7 +290,7 @@ int stage_assemble(struct boot *b, struct err *e)
 	if (rc >= 0)
 		record_root(b->record, b->root, b->unlocked, type);
 	if (rc >= 0 && o->has_state)
-		record_state(b->record, &state);
+		record_state(b->record, &state, b->unlocked_state);
 	return rc;
 }
 
@@ -317,6 +324,10 @@ static int check_purpose(const struct boot *b, struct err *e)
 		rc = purpose_check_partition(&b->purpose, b->set.data, e);
 	if (rc >= 0 && b->set.hash)
 		rc = purpose_check_partition(&b->purpose, b->set.hash, e);
+	if (rc >= 0 && b->state)
+		rc = purpose_check_mount_point(&b->state_purpose, "/", e);
+	if (rc >= 0 && b->state)
+		rc = purpose_check_partition(&b->state_purpose, b->state, e);
 	return rc;
 }
 

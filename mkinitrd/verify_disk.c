@@ -149,7 +149,14 @@ static int read_set(struct verify *v, struct verify_medium *m, struct verity_set
 		.root_hash_bytes = o->root_hash_bytes,
 	};
 
-	return verity_set_read(&m->gpt, verify_designator(v), &wish, verify_medium_read, m, ret, e);
+	uint8_t start[LUKS_MAGIC_BYTES];
+	int rc = verity_set_read(&m->gpt, verify_designator(v), &wish, verify_medium_read, m, ret, e);
+
+	if (rc < 0 || ret->root_hash_bytes)
+		return rc;
+	rc = verify_medium_read(m, ret->data, start, sizeof(start), e);
+	ret->encrypted = rc >= 0 && filesystem_is_luks(start);
+	return rc;
 }
 
 static int choose(struct verify *v, struct verify_medium *m, struct verity_set *ret)
@@ -235,18 +242,30 @@ static void explain_policy(struct verify *v, const struct verify_medium *m,
 	}
 }
 
-/* What is in its file system changes while the system runs, so that is not looked at. */
-static void check_state(struct verify *v, struct verify_medium *m, struct verity_set *set)
+static void explain_encrypted(struct verify *v, const struct verify_medium *m, enum designator d,
+			      const struct partition *p)
+{
+	report_add(&v->report, VERDICT_NOTE, m->name,
+		   "the %s is partition %u '%s', which is encrypted: what opens it and what is in it is not "
+		   "looked at", dps_name(d), p->number, p->label);
+}
+
+/* What is in its file system changes while the system runs, so that is not looked at. Returns
+ * whether it is encrypted. */
+static bool check_state(struct verify *v, struct verify_medium *m, struct verity_set *set)
 {
 	const struct dps_wish wish = wish_for(&v->options.root);
 	const struct partition *p = NULL;
 	uint8_t start[LUKS_MAGIC_BYTES];
 	struct err e = { 0 };
+	unsigned use = 0;
 
 	if (state_choose(&m->gpt, &wish, &set->verdicts, &p, &e) < 0 ||
 	    verify_medium_read(m, p, start, sizeof(start), &e) < 0 ||
-	    state_check(p, start, &v->policy, &e) < 0) {
+	    state_check(p, start, &v->policy, &use, &e) < 0) {
 		report_error(&v->report, m->name, &e);
+	} else if (use == USE_ENCRYPTED) {
+		explain_encrypted(v, m, DPS_ROOT, p);
 	} else {
 		char type[FILESYSTEM_NAME_BYTES];
 
@@ -255,6 +274,7 @@ static void check_state(struct verify *v, struct verify_medium *m, struct verity
 			   "the root is partition %u '%s', which nothing proves: the boot would warn",
 			   p->number, p->label);
 	}
+	return use == USE_ENCRYPTED;
 }
 
 static void check_root(struct verify *v, const struct verify_medium *m, const struct verity_set *set)
@@ -270,6 +290,8 @@ static void check_root(struct verify *v, const struct verify_medium *m, const st
 	check_version(v, m, set->data);
 	if (verity_set_check(&m->gpt, set, &v->policy, &verdicts, &e) < 0)
 		report_error(&v->report, m->name, &e);
+	else if (set->encrypted)
+		explain_encrypted(v, m, set->designator, set->data);
 	else
 		report_add(&v->report, VERDICT_OK, m->name, "%s is partition %u '%s', with hash %s%s%s",
 			   dps_name(set->designator), set->data->number, set->data->label,
@@ -336,11 +358,16 @@ void verify_disk(struct verify *v, const char *path)
 {
 	SCOPED(verify_medium_done) struct verify_medium m = { .fd = -1 };
 	SCOPED(verity_set_done) struct verity_set set = { 0 };
+	struct err e = { 0 };
+	bool encrypted;
 
 	if (verify_medium_open(v, path, &m) < 0 || choose(v, &m, &set) < 0)
 		return;
 	check_root(v, &m, &set);
+	encrypted = set.encrypted;
 	if (v->options.has_state)
-		check_state(v, &m, &set);
+		encrypted |= check_state(v, &m, &set);
+	if (luks_words_check(&v->options.luks, encrypted, &e) < 0)
+		report_error(&v->report, "command line", &e);
 	check_next_slots(v, &m, set.data);
 }

@@ -19,6 +19,7 @@ struct rule {
 	unsigned flags;
 	size_t boolean; /* where it goes in struct options, and never first; or */
 	int (*set)(struct options *o, const char *value, struct err *e);
+	int (*luks)(struct luks_words *w, const char *value, struct err *e);
 	const char *refusal; /* why we do not boot with this word */
 	const char *notice;  /* what we do instead of what the word asks for */
 };
@@ -202,14 +203,6 @@ static int set_usr_hash(struct options *o, const char *value, struct err *e)
 	return set_hash(o, "usrhash", value, e);
 }
 
-/* Of the forms of systemd the one that needs no other volume and no other disk. */
-static int set_luks_key(struct options *o, const char *value, struct err *e)
-{
-	if (value[0] != '/' || strchr(value, ':'))
-		return err_set(e, ERR_UNSUPPORTED, 0, "'luks.key=%.80s' is no file of this initrd", value);
-	return copy_text(o->luks_key, sizeof(o->luks_key), "luks.key", value, e);
-}
-
 /* What is not understood counts as no. */
 static int set_allow_user_space(struct options *o, const char *value, struct err *e)
 {
@@ -344,6 +337,10 @@ static const struct rule rules[] = {
 	{ .key = "systemd.volatile", .set = set_volatile },
 	{ .key = "systemd.tpm2_measured_os", .flags = FOLD, .set = set_measure },
 	{ .key = "systemd.import_credentials", .flags = FOLD | RD, .boolean = offsetof(struct options, credentials) },
+	{ .key = "luks.uuid", .flags = FOLD | RD | VALUE, .luks = luks_words_uuid },
+	{ .key = "luks.name", .flags = FOLD | RD | VALUE, .luks = luks_words_name },
+	{ .key = "luks.key", .flags = FOLD | RD | VALUE, .luks = luks_words_key },
+	{ .key = "luks.options", .flags = FOLD | RD | VALUE, .luks = luks_words_options },
 	/* Without "rd." the words are the host's. */
 	{ .key = "rd.systemd.sysext", .boolean = offsetof(struct options, sysext) },
 	{ .key = "rd.systemd.confext", .boolean = offsetof(struct options, confext) },
@@ -367,11 +364,7 @@ static const struct rule rules[] = {
 	{ .key = "systemd.verity_usr_data", .flags = FOLD | RD, .refusal = BY_HASH },
 	{ .key = "systemd.verity_usr_hash", .flags = FOLD | RD, .refusal = BY_HASH },
 	{ .key = "systemd.verity_usr_options", .flags = FOLD | RD, .refusal = NO_OPTIONS },
-	{ .key = "luks.uuid", .flags = FOLD | RD, .refusal = NO_LUKS },
-	{ .key = "luks.name", .flags = FOLD | RD, .refusal = NO_LUKS },
 	{ .key = "luks.data", .flags = FOLD | RD, .refusal = NO_LUKS },
-	{ .key = "luks.options", .flags = FOLD | RD, .refusal = NO_LUKS },
-	{ .key = "luks.key", .flags = FOLD | RD | VALUE, .set = set_luks_key },
 	{ .key = "ostree", .refusal = "OSTree deployments are not supported by this initrd" },
 	{ .key = "systemd.mount_extra", .flags = FOLD | RD, .refusal = "extra mounts are not supported by this initrd" },
 
@@ -445,6 +438,8 @@ static int apply(const struct cmdline_word *w, struct options *o, struct err *e)
 	}
 	if (r->boolean)
 		return set_boolean(r, w->value, o, e);
+	if (r->luks)
+		return r->luks(&o->luks, w->value, e);
 	return r->set ? r->set(o, w->value, e) : 0;
 }
 

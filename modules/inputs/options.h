@@ -13,6 +13,7 @@
 #include "modules/inputs/cmdline.h"
 #include "modules/inputs/device_name.h"
 #include "modules/inputs/failure.h"
+#include "modules/inputs/luks_words.h"
 
 /* systemd.volatile=; "state" is the host's business. */
 enum volatile_mode { VOLATILE_NO, VOLATILE_YES, VOLATILE_OVERLAY, VOLATILE_STATE };
@@ -33,7 +34,7 @@ struct options {
 	size_t root_hash_bytes;   /* 0: none given */
 	bool has_root_hash;       /* roothash= */
 	bool verity;              /* systemd.verity= */
-	char luks_key[256];       /* luks.key=, a file of the initrd; "" for the usual one */
+	struct luks_words luks;   /* luks.uuid=, luks.name=, luks.key=, luks.options= */
 	bool gpt_auto;            /* systemd.gpt_auto= */
 	bool allow_user_space;    /* systemd.allow_userspace_verity= */
 	char image_policy[1024];  /* systemd.image_policy=, "" if none */

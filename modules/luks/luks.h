@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "init/core/bytes.h"
 #include "init/core/digests.h"
 #include "init/core/err.h"
 #include "modules/tpm/tpm.h"
@@ -23,11 +24,15 @@ struct luks_request {
 	const char *name;       /* of the device: "root" or "usr" */
 	int partition;          /* open for reading; borrowed */
 	uint64_t partition_bytes;
+	const struct uuid *uuid; /* that the header must have, or NULL */
 	bool read_only;
+	bool discard;           /* unused blocks are shown to the disk: how many, and which */
+	bool no_read_workqueue, no_write_workqueue;
 	struct tpm *tpm;        /* NULL: this boot is not measured, and no token is tried */
 	const char *key_file;   /* of the initrd, or NULL for /etc/cryptsetup-keys.d/NAME.key */
 	bool may_ask;           /* a person, on the console */
 	const struct digests *keys; /* HMAC-SHA256 of the volume keys that may be; empty: any */
+	const uint8_t *fixed_key; /* of 32 bytes, likewise: of the one that must be; NULL: any */
 
 	/* Loads a kernel module, or fails with *e filled. */
 	int (*need)(void *arg, const char *module, struct err *e);
@@ -45,7 +50,7 @@ struct luks_request {
  * does not count. Tries the TPM's tokens, the key file, the credential cryptsetup.passphrase and
  * last a person, three times. Measures the volume's key, then makes /dev/mapper/NAME. What is
  * secret is wiped. On failure nothing stays active.
- * Errors: ERR_LUKS_ABSENT, ERR_LUKS_HEADER, ERR_LUKS_LOCKED, ERR_LUKS_KEY, ERR_LUKS_FAILED,
+ * Errors: ERR_LUKS_ABSENT, ERR_LUKS_HEADER, ERR_LUKS_UUID, ERR_LUKS_LOCKED, ERR_LUKS_KEY, ERR_LUKS_FAILED,
  * ERR_NAME_TAKEN, ERR_TPM_FAILED (the key cannot be measured), ERR_MEMORY, those of the callbacks. */
 int luks_open(const struct luks_request *request, struct luks_volume **ret, struct err *e);
 

@@ -218,9 +218,17 @@ static int find_key(struct opening *o, struct err *e)
 
 /* ---- the device ---- */
 
+static uint32_t activation_flags(const struct luks_request *q)
+{
+	return (q->read_only ? CRYPT_ACTIVATE_READONLY : 0) |
+	       (q->discard ? CRYPT_ACTIVATE_ALLOW_DISCARDS : 0) |
+	       (q->no_read_workqueue ? CRYPT_ACTIVATE_NO_READ_WORKQUEUE : 0) |
+	       (q->no_write_workqueue ? CRYPT_ACTIVATE_NO_WRITE_WORKQUEUE : 0);
+}
+
 static int activate(struct opening *o, struct luks_volume *v, struct err *e)
 {
-	uint32_t flags = o->request->read_only ? CRYPT_ACTIVATE_READONLY : 0;
+	uint32_t flags = activation_flags(o->request);
 	SCOPED(fd_close) int fd = -1;
 	struct stat st;
 	int rc = crypt_activate_by_volume_key(o->cd, v->name, (const char *)o->key.p, o->key.n, flags);
@@ -253,6 +261,19 @@ static int load_drivers(const struct luks_request *q, struct err *e)
 	return rc;
 }
 
+/* Before any key is tried: which one would fit another volume is nobody's affair. */
+static int check_uuid(const struct opening *o, struct err *e)
+{
+	const char *have = crypt_get_uuid(o->cd);
+	char wanted[UUID_TEXT_BYTES];
+	struct uuid uuid;
+
+	if (!o->request->uuid || (have && uuid_from_text(have, &uuid) && uuid_equal(&uuid, o->request->uuid)))
+		return 0;
+	return err_set(e, ERR_LUKS_UUID, 0, "the UUID of '%s' is '%s', and the command line says '%s'",
+		       o->request->name, have ? have : "", uuid_format(o->request->uuid, wanted));
+}
+
 /* The key is measured before the device is there, so that nobody reads from a volume of which
  * PCR 15 does not know. */
 static int open_by_copy(struct opening *o, struct luks_volume *v, struct err *e)
@@ -261,6 +282,8 @@ static int open_by_copy(struct opening *o, struct luks_volume *v, struct err *e)
 
 	if (rc == 0 && crypt_status(o->cd, v->name) != CRYPT_INACTIVE)
 		return err_set(e, ERR_NAME_TAKEN, 0, "device '%s' exists already", v->path);
+	if (rc == 0)
+		rc = check_uuid(o, e);
 	if (rc == 0)
 		rc = find_key(o, e);
 	if (rc < 0)

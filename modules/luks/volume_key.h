@@ -6,7 +6,7 @@
 #include "init/core/bytes.h"
 #include "modules/luks/luks.h"
 
-/* Errors: ERR_LUKS_KEY if the request has keys, and this is none of them. */
+/* Errors: ERR_LUKS_KEY if the request names keys, and this is none of them. */
 int volume_key_check(const struct luks_request *q, const char *uuid, struct bytes key, struct err *e);
 
 /* Measures it, unless this boot is not measured. Errors: ERR_TPM_FAILED. */

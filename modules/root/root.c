@@ -154,6 +154,9 @@ static int lay_state(const struct root_request *r, struct err *e)
 	if (mount(s->path, SYSROOT, s->filesystem, o.flags, o.data) < 0)
 		return err_set(e, ERR_ROOT_MOUNT, errno, "mount the root partition '%s' (%s)", s->path,
 			       s->filesystem);
+	rc = read_purpose(SYSROOT, s->ret_purpose, e);
+	if (rc < 0)
+		return rc;
 	root = open(SYSROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return err_set(e, ERR_SYSTEM, errno, "open '%s'", SYSROOT);

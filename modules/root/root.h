@@ -13,12 +13,13 @@
 #include "modules/root/purpose.h"
 #include "modules/verity/volume.h"
 
-/* A root partition beside /usr, which nothing proves. */
+/* A root partition beside /usr, which nothing proves, or what was opened in it. */
 struct root_state {
-	char path[64];          /* of the device */
+	char path[160];         /* of the device */
 	const char *filesystem; /* as probed and allowed */
 	const char *options;    /* rootflags= */
 	bool writable;
+	struct purpose *ret_purpose; /* as that of the request */
 };
 
 struct root_request {

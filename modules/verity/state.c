@@ -33,18 +33,22 @@ int state_choose(const struct gpt *gpt, const struct dps_wish *wish, struct dps_
 }
 
 int state_check(const struct partition *p, const uint8_t start[static LUKS_MAGIC_BYTES],
-		const struct policy *policy, struct err *e)
+		const struct policy *policy, unsigned *ret_use, struct err *e)
 {
 	unsigned allowed = policy->use[POLICY_ROOT] & USE_UNPROVEN;
 	bool encrypted = filesystem_is_luks(start);
+	char words[POLICY_WORDS_BYTES];
 
 	if (!allowed || (!encrypted && !(allowed & USE_UNPROTECTED)))
 		return err_set(e, ERR_ROOT_UNPROTECTED, 0,
 			       "nothing proves the root partition %u '%s' beside /usr, and no rule "
-			       "'root=unprotected' of slipway.conf allows that", p->number, p->label);
-	if (encrypted)
-		return err_set(e, ERR_UNSUPPORTED, 0,
-			       "the root partition %u '%s' beside /usr is encrypted, and this initrd "
-			       "cannot open it", p->number, p->label);
+			       "'root=%s' of slipway.conf allows that", p->number, p->label,
+			       encrypted ? "encrypted" : "unprotected");
+	if (encrypted && !(allowed & USE_ENCRYPTED))
+		return err_set(e, ERR_POLICY_REFUSED, 0,
+			       "the root partition %u '%s' beside /usr is encrypted, and the policy allows "
+			       "'root=%s'", p->number, p->label,
+			       policy_words(policy, POLICY_ROOT, words, sizeof(words)));
+	*ret_use = encrypted ? USE_ENCRYPTED : USE_UNPROTECTED;
 	return 0;
 }

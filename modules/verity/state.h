@@ -15,7 +15,8 @@
 int state_choose(const struct gpt *gpt, const struct dps_wish *wish, struct dps_verdicts *verdicts,
 		 const struct partition **ret, struct err *e);
 
-/* May it be used? start is what it begins with. Errors: ERR_ROOT_UNPROTECTED (the policy does not
- * say that it may), ERR_UNSUPPORTED (it is encrypted). */
+/* May it be used? start is what it begins with; *ret_use is what that makes of it, USE_UNPROTECTED or
+ * USE_ENCRYPTED. Errors: ERR_ROOT_UNPROTECTED (the policy does not say that it may),
+ * ERR_POLICY_REFUSED (not if it is encrypted as it is). */
 int state_check(const struct partition *p, const uint8_t start[static LUKS_MAGIC_BYTES],
-		const struct policy *policy, struct err *e);
+		const struct policy *policy, unsigned *ret_use, struct err *e);

@@ -11,8 +11,10 @@ import pytest
 
 import chain
 import predicted
-from expect import MEASURE, RUNNING, boots
-from lab import paths, steps, tpm
+import test_luks
+import test_state_luks
+from expect import MEASURE, RUNNING, boots, direct
+from lab import hermetic, luks, paths, steps, tpm
 from nvpcrs import BASE, CRYPTSETUP, DATA, DEFINITIONS, HARDWARE, KEY, SCHEME, SIGNED, VERITY, after
 
 ORDER = ("verity", "hardware", "cryptsetup")
@@ -80,6 +82,42 @@ def test_they_are_begun_and_the_log_replays(lab, demo, indices, tmp_path):
     (said,) = [m for m in got.record["measurements"] if "nvpcr" in m]
     assert (said["nv_index"], said["nvpcr"], said["text"]) == (VERITY, "verity", word)
     assert said["digests"] == {"sha256": tpm.word_digest("sha256", word)}
+
+
+def with_nvpcrs(image: Path, tmp_path: Path) -> Path:
+    """An initrd that opens volumes, and begins NvPCRs."""
+    return chain.with_files(image, DEFINITIONS | KEY | SIGNED, tmp_path / "initrd.img")
+
+
+def key_slot(got, found: dict[int, str], luks_record: dict, by: str) -> None:
+    """Which slot, and by the TPM or not, is in the NvPCR as systemd-cryptsetup says it."""
+    word = f"cryptsetup-keyslot:root:{luks_record['uuid']}:{by}:{luks_record['keyslot']}"
+    assert got.record["nvpcr"] == "in use", got.record["nvpcr"]
+    assert found[CRYPTSETUP] == after(word), word
+    assert word in [m["text"] for m in got.record["measurements"] if m.get("nvpcr") == "cryptsetup"]
+
+
+def test_key_slot_of_the_tpm(indices, tmp_path):
+    part = test_luks.sealed(luks.root(), tmp_path, test_luks.LITERAL)
+    image = with_nvpcrs(test_luks.initrd("nvpcr", test_luks.POLICY + SCHEME), tmp_path)
+    got, found = indices(test_luks.opened(part, tmp_path, passphrase="", image=image, tpm=True))
+    boots(got)
+    key_slot(got, found, got.record["root"]["luks"], "tpm2")
+    assert found[VERITY] == BASE, "nothing was proven"
+
+
+def test_key_slot_beside_usr(indices, tmp_path):
+    """Of a passphrase, which has no word; and what proved /usr is in the other one."""
+    volume = test_state_luks.ext4(tmp_path / "state.ext4", test_state_luks.installed, size=16)
+    luks.encrypt(volume)
+    parts = hermetic.usr_parts()
+    image = with_nvpcrs(test_state_luks.initrd("nvpcr", test_state_luks.ENCRYPTED + SCHEME), tmp_path)
+    disk = test_state_luks.disk_of(tmp_path, parts, volume)
+    got, found = indices(direct(disk.path, test_state_luks.WORDS, tpm=True, initrd=image,
+                                smbios=[test_luks.CREDENTIAL + luks.PASSPHRASE]))
+    boots(got, words=("enter-initrd", test_luks.CAP, "leave-initrd"))
+    key_slot(got, found, got.record["state"]["luks"], "")
+    assert found[VERITY] == after(f"verity:usr:{parts[0].roothash}:")
 
 
 @pytest.mark.parametrize("files, conf, why, warns", [

@@ -84,7 +84,10 @@ WORDS = [
     Words("volatile-unknown", "systemd.volatile=perhaps", "CMDLINE", says="systemd.volatile"),
     Words("root-label", "root=LABEL=root", "UNSUPPORTED", says="proves nothing"),
     Words("root-network", "root=nfs:10.0.0.1:/export", "UNSUPPORTED", says="nfs"),
-    Words("luks", "rd.luks.name=0-0=root", "UNSUPPORTED", says="encrypted", tpm=True),
+    Words("luks", "rd.luks.name=4f68bce3-e8cd-4db1-96e7-fbcaf984b709=root", "UNSUPPORTED", "choose",
+          "the root is not encrypted", tpm=True),
+    Words("luks-other", "rd.luks.name=4f68bce3-e8cd-4db1-96e7-fbcaf984b709=home", "UNSUPPORTED",
+          says="no encrypted volume is opened here but the root"),
     Words("usr", "mount.usr=/dev/vda9", "ROOT_MISSING", "choose", "no usr partition"),
     Words("known-and-left-alone", "resume=/dev/vda9 rd.systemd.unit=x.target "
           "systemd.factory_reset=1 rd.systemd.pull=a:b:c",

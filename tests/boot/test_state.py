@@ -14,7 +14,7 @@ import pytest
 import lab
 import verified
 from expect import QUICKLY, boots, direct, refused
-from lab import gpt, hermetic, luks, paths, tree
+from lab import gpt, hermetic, paths, tree
 from lab.disk import MIB, PartSpec
 from test_extend_root import make
 
@@ -179,13 +179,6 @@ def test_fstab_of_the_root(text, named, boot, parts, tmp_path):
     assert len(said) == len(named), said
     assert all(re.search(f"line {name}", text, re.S) for name, text in zip(named, said, strict=True)), said
     assert "\033[2J" not in got.serial
-
-
-def test_encrypted(boot, parts, tmp_path):
-    """What begins as LUKS does is not handed to a file system driver."""
-    disk = disk_of(tmp_path, parts, luks.empty(tmp_path / "state.luks"))
-    refused(boot(direct(disk.path, "mount.usr=dissect rw", initrd=initrd("allowed"))), "UNSUPPORTED",
-            "choose", "encrypted, and this initrd cannot open it")
 
 
 def test_corrupted_superblock(boot, parts, tmp_path):

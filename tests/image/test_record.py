@@ -38,6 +38,7 @@ def members_in_page(page: str) -> set[str]:
 
 def members_in_schema(node: dict, above: str = "") -> set[str]:
     node = node.get("items", node)
+    node = SCHEMA["$defs"].get(node.get("$ref", "").removeprefix("#/$defs/"), node)
     found = set()
     for name, member in node.get("properties", {}).items():
         found |= {above + name} | members_in_schema(member, f"{above}{name}.")

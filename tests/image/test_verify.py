@@ -300,6 +300,7 @@ class Disk:
     verdict: str = "FAIL"
 
 
+UUID = "4f68bce3-e8cd-4db1-96e7-fbcaf984b709"
 SIG_BYTE = -1  # in the last bytes of the base64 text, where the signature itself is
 DISKS = [
     Disk("as it is"),
@@ -350,6 +351,7 @@ DISKS = [
     Disk("weak policy", "is weak", verdict="note",
          words=("--cmdline", "systemd.image_policy=root=verity+signed+absent:=open")),
     Disk("no verity", "systemd.verity=no asks for a root without proof", words=("--cmdline", "systemd.verity=no")),
+    Disk("no encrypted root", "(UNSUPPORTED)", words=("--cmdline", "rd.luks.uuid=" + UUID)),
     Disk("another root is asked for", "(ROOT_MISSING)", words=("--cmdline", "root=PARTLABEL=other")),
     Disk("root hash of another", "(ROOT_INCOMPLETE)", words=("--cmdline", "roothash=" + "ab" * 32)),
 ]

@@ -13,6 +13,7 @@
 #define HASH "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define OTHER "ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define ID "4f68bce3-e8cd-4db1-96e7-fbcaf984b709"
+#define OTHER_ID "4f68bce3-e8cd-4db1-96e7-fbcaf984b70a"
 
 static void words(void **state)
 {
@@ -99,7 +100,27 @@ static void refusals(void **state)
 		{ "roothash=" HASH " root=tmpfs", ERR_UNSUPPORTED },
 		{ "systemd.image-filter=root=a_*", ERR_NONE },
 		{ "systemd.restrict_filesystem_access=yes", ERR_UNSUPPORTED },
-		{ "rd.luks.name=x=y", ERR_UNSUPPORTED },
+		{ "rd.luks.name=x=y", ERR_CMDLINE },
+		{ "rd.luks.name=" ID, ERR_UNSUPPORTED },
+		{ "rd.luks.name=" ID "=home", ERR_UNSUPPORTED },
+		{ "rd.luks.name=" ID "x=root", ERR_CMDLINE },
+		{ "rd.luks.name=" ID "=root luks.uuid=luks-" ID, ERR_NONE },
+		{ "rd.luks.name=" ID "=root luks.uuid=" OTHER_ID, ERR_CMDLINE },
+		{ "rd.luks.uuid=luks-x", ERR_CMDLINE },
+		{ "rd.luks.uuid=" ID "=", ERR_CMDLINE },
+		{ "rd.luks.uuid=" ID "=x", ERR_CMDLINE },
+		{ "rd.luks.data=" ID "=/dev/vda1", ERR_UNSUPPORTED },
+		{ "rd.luks.key=" ID "=/etc/key", ERR_NONE },
+		{ "rd.luks.key=" ID "=/key:LABEL=x", ERR_UNSUPPORTED },
+		{ "rd.luks.options=discard,,luks,tpm2-device=auto,x-initrd.attach", ERR_NONE },
+		{ "rd.luks.options=" ID "=discard luks.uuid=" OTHER_ID, ERR_CMDLINE },
+		{ "rd.luks.options=tpm2-measure-pcr=no", ERR_UNSUPPORTED },
+		{ "rd.luks.options=discard,cipher=null", ERR_UNSUPPORTED },
+		{ "rd.luks.options=discards", ERR_UNSUPPORTED },
+		{ "rd.luks.options=read-only", ERR_UNSUPPORTED },
+		{ "rd.luks.options=fixate-volume-key=12", ERR_CMDLINE },
+		{ "rd.luks.options=fixate-volume-key=" HASH, ERR_NONE },
+		{ "rd.luks.options=fixate-volume-key=" HASH " luks.options=fixate-volume-key=" OTHER, ERR_CMDLINE },
 		{ "ostree=/ostree/boot.1/x", ERR_UNSUPPORTED },
 		{ "rd.systemd.break=pre-mount rd.emergency rd.systemd.debug-shell", ERR_NONE },
 		{ "systemd.verity=maybe", ERR_CMDLINE },
@@ -250,6 +271,25 @@ static void disk_timeout(void **state)
 	assert_string_equal(o.root_flags, "x-systemd.device-timeout=1min 5s");
 	assert_int_equal(parse("rootflags=x-systemd.device-timeout=soon", &o, &e), -ERR_CMDLINE);
 	assert_int_equal(parse("mount.usrflags=x-systemd.device-timeout=soon root=tmpfs", &o, &e), -ERR_CMDLINE);
+}
+
+static void luks_values(void **state)
+{
+	char text[UUID_TEXT_BYTES];
+	struct options o;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(parse("rw", &o, &e), 0);
+	assert_false(o.luks.has_uuid || o.luks.discard || o.luks.has_fixed_key);
+	assert_int_equal(parse("rd.luks.name=" ID "=root luks.key=" ID "=/etc/a rd.luks.options=" ID
+			       "=discard,no-read-workqueue,fixate-volume-key=" HASH, &o, &e), 0);
+	assert_true(o.luks.has_uuid && o.luks.discard && o.luks.no_read_workqueue && o.luks.has_fixed_key);
+	assert_false(o.luks.no_write_workqueue);
+	assert_string_equal(uuid_format(&o.luks.uuid, text), ID);
+	assert_string_equal(o.luks.key, "/etc/a");
+	assert_int_equal(o.luks.fixed_key[0], 0x00);
+	assert_int_equal(o.luks.fixed_key[31], 0xff);
 }
 
 static void lockdown_states(void **state)
@@ -501,7 +541,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(words), UNIT_TEST(refusals), UNIT_TEST(values), UNIT_TEST(device_timeouts), UNIT_TEST(disk_timeout),
-		UNIT_TEST(lockdown_states), UNIT_TEST(denies_as_many_as_fit), UNIT_TEST(configuration),
+		UNIT_TEST(luks_values), UNIT_TEST(lockdown_states), UNIT_TEST(denies_as_many_as_fit), UNIT_TEST(configuration),
 		UNIT_TEST(failure_rules), UNIT_TEST(kept_failure),
 		UNIT_TEST(efi_text),
 	};

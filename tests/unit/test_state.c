@@ -116,8 +116,13 @@ static const struct policy_case {
 	{ "usr=signed:root=signed:=open", "*", "\0\0\0\0\0\0", ERR_ROOT_UNPROTECTED },
 	{ "usr=signed:root=encrypted:=open", "*", "\0\0\0\0\0\0", ERR_ROOT_UNPROTECTED },
 	{ "root=signed+unprotected", "root=signed:=open", "\0\0\0\0\0\0", ERR_ROOT_UNPROTECTED },
-	{ "usr=signed:root=unprotected", "*", "LUKS\xba\xbe", ERR_UNSUPPORTED },
-	{ "usr=signed:root=encrypted", "*", "LUKS\xba\xbe", ERR_UNSUPPORTED },
+	{ "usr=signed:root=unprotected", "*", "LUKS\xba\xbe", ERR_POLICY_REFUSED },
+	{ "usr=signed:root=encryptedwithintegrity", "*", "LUKS\xba\xbe", ERR_POLICY_REFUSED },
+	{ "usr=signed:root=encrypted+unprotected", "root=unprotected:=open", "LUKS\xba\xbe", ERR_POLICY_REFUSED },
+	{ "usr=signed:root=encrypted", "*", "LUKS\xba\xbe", ERR_NONE },
+	{ "usr=signed:root=encrypted+unprotected", "*", "LUKS\xba\xbe", ERR_NONE },
+	{ "usr=signed:root=encrypted+unprotected", "*", "\0\0\0\0\0\0", ERR_NONE },
+	{ "usr=signed:root=encrypted", "*", "LUKS\xba", ERR_ROOT_UNPROTECTED },
 	{ "usr=signed:=open", "*", "LUKS\xba\xbe", ERR_ROOT_UNPROTECTED },
 };
 
@@ -130,11 +135,14 @@ static void policy_cases(void **state)
 		const struct policy_case *c = &policies[i];
 		struct policy floor, policy;
 		struct err e = { 0 };
+		unsigned use = 0;
 
 		assert_int_equal(policy_floor(c->floor, POLICY_USR, true, true, &floor, &e), 0);
 		assert_int_equal(policy_parse(c->asked, &policy, &e), 0);
 		assert_int_equal(policy_narrow(&policy, &floor, &e), 0);
-		assert_code(state_check(&p, (const uint8_t *)c->start, &policy, &e), &e, c->code, c->floor);
+		assert_code(state_check(&p, (const uint8_t *)c->start, &policy, &use, &e), &e, c->code, c->floor);
+		if (!c->code && use != (*c->start ? USE_ENCRYPTED : USE_UNPROTECTED))
+			fail_msg("case '%s': another use", c->floor);
 	}
 }
 

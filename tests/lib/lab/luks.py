@@ -62,6 +62,34 @@ def uuid(image: Path) -> str:
     return cryptsetup("luksUUID", image).decode().strip()
 
 
+def encrypt(image: Path) -> None:
+    """Put in place of a file system a volume with it, without a device."""
+    with image.open("r+b") as f:
+        f.truncate(image.stat().st_size + 2 * HEADER)
+    cryptsetup("reencrypt", "--encrypt", "--type", "luks2", *CHEAP, "--force-offline-reencrypt",
+               "--reduce-device-size", 2 * HEADER, image)
+
+
+def repart(disk: Path, label: str, *words: str, size: int = 96 * MIB) -> None:
+    """Let systemd-repart make one more partition: a root, encrypted for the TPM, with an empty ext4."""
+    with tempfile.TemporaryDirectory(dir=paths.LAB) as folder:
+        (Path(folder) / "root.conf").write_text(
+            f"[Partition]\nType=root-x86-64\nLabel={label}\nFormat=ext4\nEncrypt=tpm2\n"
+            f"SizeMinBytes={size}\nSizeMaxBytes={size}\n")
+        tools.tool("systemd-repart", "--dry-run=no", "--offline=yes", "--no-pager", *words,
+                   f"--size={disk.stat().st_size + size + MIB}", f"--definitions={tree.host(Path(folder))}",
+                   tree.host(disk))
+
+
+def decrypt(image: Path) -> None:
+    """Undo `encrypt`. No device is made: not every machine has dm-crypt."""
+    with tempfile.TemporaryDirectory(dir=paths.LAB) as folder:
+        cryptsetup("reencrypt", "--decrypt", "--force-offline-reencrypt", "--header",
+                   Path(folder) / "header", image)
+    with image.open("r+b") as f:
+        f.truncate(image.stat().st_size - 2 * HEADER)
+
+
 def root() -> Part:
     """The demo's root as ext4 in a LUKS volume: what a disk is put together of."""
     image = paths.LAB / "luks-root.img"
@@ -74,10 +102,7 @@ def _make_root(new: Path) -> None:
     used = sum(max(path.lstat().st_size, 4096) for path in source.rglob("*"))
     tools.tool("mke2fs", "-q", "-t", "ext4", "-d", tree.host(source),
                tree.host(new), f"{used * 5 // 4 // MIB}M")
-    with new.open("r+b") as f:
-        f.truncate(new.stat().st_size + 2 * HEADER)
-    cryptsetup("reencrypt", "--encrypt", "--type", "luks2", *CHEAP, "--force-offline-reencrypt",
-               "--reduce-device-size", 2 * HEADER, new)
+    encrypt(new)
 
 
 def edit(image: Path, change: Callable[[dict], None], copies: tuple[int, ...] = (0, 1)) -> None:
