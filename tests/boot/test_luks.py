@@ -227,6 +227,16 @@ def test_three_wrong_passphrases(boot, root, tmp_path):
     refused(boot(spec), "LUKS_LOCKED", "prove", "3 wrong answers")
 
 
+def test_enter_is_held(boot, root, tmp_path):
+    """CVE-2016-4484: whoever holds the key down gets three empty answers, and no shell for them."""
+    part = replace(root, file=luks.empty(tmp_path / "root-luks.img"))
+    spec = opened(part, tmp_path, passphrase="", image=initrd("asking", ASKING), tpm=True)
+    spec.when = [lab.When(seen, type="\n" * 300) for seen in (*(QUESTION % n for n in (1, 2, 3)), "FAILED stage")]
+    got = boot(spec)
+    refused(got, "LUKS_LOCKED", "prove", "3 wrong answers")
+    assert all(got.seen(QUESTION % n) for n in (1, 2, 3)) and not got.seen(QUESTION % 4)
+
+
 def key_id(root, hashed: str = "sha256") -> str:
     """What PCR 15 is told of the volume's key; by SHA-256 it is what slipway.conf calls it."""
     text = f"cryptsetup:root:{luks.uuid(root.file)}".encode()
@@ -467,3 +477,12 @@ def test_hostile_token(name, boot, root, tmp_path):
     got = boot(opened(part, tmp_path, passphrase="", tpm=True))
     by_tpm(got)
     assert got.seen(r"token 0.*(of 'root'|does not fit)"), got.explain()
+
+
+def test_tpm_that_dies_with_the_key_in_our_hands(boot, root, tmp_path):
+    """A key that PCR 15 cannot be told of is dropped, and no passphrase is tried in its place."""
+    got = boot(opened(sealed(root, tmp_path, LITERAL), tmp_path, tpm=True, fatal=15))
+    refused(got, "TPM_FAILED", "prove", "cannot extend a PCR")
+    assert "'cryptsetup:root:" in got.record["failure"]["where"]
+    assert [m["text"] for m in got.record["measurements"]] == ["enter-initrd"]
+    assert "root" not in got.record and not got.seen(r"opened the root|\(dm-0\)"), got.explain()

@@ -65,6 +65,7 @@ class Spec:
     tpm: str = "none"  # "none", "on", or "dead": there, but its driver gets no answer
     banks: tuple[str, ...] = ("sha256",)
     deaf: str = ""  # a bank of those that the firmware leaves as it is
+    fatal: int | None = None  # the PCR at whose extending the TPM dies
     prepare_tpm: Callable[[Swtpm], None] | None = None  # called with it, before the machine is on
     tpm_state: Path | None = None  # a folder of swtpm's to copy, instead of that of a new TPM
     with_tpm: Callable[[Swtpm], None] | None = None  # called with it, the machine being gone

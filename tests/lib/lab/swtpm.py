@@ -129,14 +129,15 @@ class Door:
 
     Of what is to be extended in several banks, the deaf one does not hear until `hears` is set:
     so is a machine whose firmware leaves an active bank alone. With `reset`, the TPM is reset and
-    started before the machine's next command.
+    started before the machine's next command. At a PCR that is `fatal` it dies, not extending it.
     """
 
     _EXTEND, _HEAD = 0x182, 14  # TPM2_PCR_Extend; its header and the PCR's handle
     _INIT = struct.pack(">II", 0x02, 0)  # of swtpm's control channel
     _STARTUP = struct.pack(">HIIH", 0x8001, 12, 0x144, 0)  # TPM2_Startup(CLEAR)
 
-    def __init__(self, tpm: Swtpm, deaf: str):
+    def __init__(self, tpm: Swtpm, deaf: str, fatal: int | None = None):
+        self.tpm, self.fatal = tpm, fatal
         self.socket_path = tpm.socket_path.with_name("door.sock")
         self.hears, self.reset = not deaf, False
         self.bank = next((code for code, name in ALGORITHMS.items() if name == deaf), 0)
@@ -167,7 +168,14 @@ class Door:
                         for place, command in ((control, self._INIT), (ours, self._STARTUP)):
                             place.sendall(command)
                             place.recv(4096)
+                    if self._is_fatal(data):
+                        self.tpm.kill()
+                        return
                     to[channel].sendall(self._heard(data))
+
+    def _is_fatal(self, command: bytes) -> bool:
+        return len(command) >= self._HEAD and struct.unpack_from(">HIII", command) == (
+            0x8002, len(command), self._EXTEND, self.fatal)
 
     def _heard(self, command: bytes) -> bytes:
         """The command, without what is for the bank."""

@@ -89,8 +89,8 @@ class _Machine:
         self.waiting = list(spec.when)
         if spec.tpm == "dead" and spec.firmware:
             self.waiting.append(When(_TPM_DIES, kill_tpm=True))
-        wanted = spec.deaf or any(when.reset_tpm for when in spec.when)
-        self.door = Door(tpm, spec.deaf) if tpm and wanted else None
+        wanted = spec.deaf or spec.fatal is not None or any(when.reset_tpm for when in spec.when)
+        self.door = Door(tpm, spec.deaf, spec.fatal) if tpm and wanted else None
         if spec.deaf:
             self.waiting.append(When(_FIRMWARE_IS_DONE, tpm_hears=True))
         self.due: list[tuple[float, When]] = []
