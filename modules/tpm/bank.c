@@ -2,6 +2,7 @@
 #include "modules/tpm/bank.h"
 
 #include <mbedtls/md.h>
+#include <stdio.h>
 #include <string.h>
 #include <tss2/tss2_tpm2_types.h>
 
@@ -26,4 +27,15 @@ const struct bank *tpm_bank_by_algorithm(uint16_t algorithm)
 		if (algorithm == tpm_banks[i].algorithm)
 			return &tpm_banks[i];
 	return NULL;
+}
+
+const char *pcrs_text(uint32_t pcrs, char ret[static PCRS_TEXT_BYTES])
+{
+	size_t n = 0;
+
+	*ret = '\0';
+	for (unsigned i = 0; i < 24; i++)
+		if (pcrs & UINT32_C(1) << i)
+			n += (size_t)snprintf(ret + n, PCRS_TEXT_BYTES - n, n ? "+%u" : "%u", i);
+	return ret;
 }

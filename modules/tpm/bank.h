@@ -21,3 +21,8 @@ extern const struct bank tpm_banks[TPM_MAX_BANKS];
 /* NULL if there is none. name may be NULL. */
 const struct bank *tpm_bank_by_name(const char *name);
 const struct bank *tpm_bank_by_algorithm(uint16_t algorithm);
+
+enum { PCRS_TEXT_BYTES = 24 * 3 };
+
+/* The PCRs whose bits are set, as "7+11"; "" if there is none. Returns ret. */
+const char *pcrs_text(uint32_t pcrs, char ret[static PCRS_TEXT_BYTES]);

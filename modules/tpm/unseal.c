@@ -2,6 +2,7 @@
 #include "modules/tpm/unseal.h"
 
 #include <mbedtls/base64.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,19 @@ static void work_free(struct work **w)
 static bool is_one_of(TSS2_RC rc, TSS2_RC a, TSS2_RC b)
 {
 	return tpm_bare_code(rc) == a || tpm_bare_code(rc) == b;
+}
+
+/* Whoever measures something else now has to know what the token holds them to. */
+static int not_this_state(struct work *w, int rc)
+{
+	uint32_t pcrs = w->sealed->pcrs | w->sealed->signed_pcrs;
+	size_t n = strlen(w->e->what);
+	char text[PCRS_TEXT_BYTES];
+
+	if (pcrs)
+		snprintf(w->e->what + n, sizeof(w->e->what) - n, " (PCRs %s in bank %s)",
+			 pcrs_text(pcrs, text), w->bank->name);
+	return rc;
 }
 
 /* Of what could not be used although it is not the TPM's fault. */
@@ -94,7 +108,7 @@ static enum unseal_verdict find_signature(struct work *w, const uint8_t policy[s
 	for (size_t i = 0; i < w->q->n_signatures && rc < 0; i++)
 		rc = pcr_signature_find(w->q->signatures[i], &w->key, w->bank->name, policy,
 					s->has_ref ? s->ref : NULL, ret, w->e);
-	return skip(rc);
+	return skip(rc < 0 ? not_this_state(w, rc) : rc);
 }
 
 static enum unseal_verdict show_signed(struct work *w, const struct session *session)
@@ -151,8 +165,8 @@ static enum unseal_verdict show_and_compare(struct work *w, const struct session
 
 	if (v != UNSEALED || memcmp(digest, w->sealed->policies[shard], PCR_DIGEST_BYTES) == 0)
 		return v;
-	return skip(err_set(w->e, ERR_UNSUPPORTED, 0,
-			    "the machine is not in the state to which the secret is bound"));
+	return skip(not_this_state(w, err_set(w->e, ERR_UNSUPPORTED, 0,
+					      "the machine is not in the state to which the secret is bound")));
 }
 
 /* ---- a shard ---- */

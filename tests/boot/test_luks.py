@@ -342,7 +342,8 @@ def test_tpm_in_this_state(boot, root, tmp_path):
 def test_tpm_in_another_state(boot, root, tmp_path):
     """Neither this one nor, with what a person knows, without a cap."""
     part = sealed(root, tmp_path, ELSEWHERE)
-    refused(boot(opened(part, tmp_path, passphrase="", tpm=True)), "LUKS_LOCKED", "prove", "token 0")
+    refused(boot(opened(part, tmp_path, passphrase="", tpm=True)), "LUKS_LOCKED", "prove",
+            r"token 0: .*is bound \(PCRs 11 in bank sha256\)")
     got = boot(opened(part, tmp_path, tpm=True))
     boots(got, words=("enter-initrd", CAP, "leave-initrd"), warning="token 0 of 'root'")
     assert got.record["root"]["luks"]["unlocked_by"] == "credential"

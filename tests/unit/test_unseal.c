@@ -89,7 +89,7 @@ static const struct {
 } cases[] = {
 	{ "literal", "ecc", NULL, NULL, NULL, GOOD, UNSEALED, NULL },
 	{ "literal", "ecc", PIN, "signature", "pcrlock", GOOD, UNSEALED, NULL },
-	{ "literal", "ecc", NULL, NULL, NULL, 0, UNSEAL_NOT_HERE, "not in the state" },
+	{ "literal", "ecc", NULL, NULL, NULL, 0, UNSEAL_NOT_HERE, "not in the state to which the secret is bound (PCRs 7+11 in bank sha256)" },
 	{ "literal", "ecc", NULL, NULL, NULL, GOOD | OTHER_7, UNSEAL_NOT_HERE, "not in the state" },
 	{ "literal", "rsa", NULL, NULL, NULL, GOOD, UNSEAL_NOT_HERE, "another storage root key" },
 	{ "literal", NULL, NULL, NULL, NULL, GOOD, UNSEAL_NOT_HERE, "find its storage root key" },
@@ -99,7 +99,7 @@ static const struct {
 	{ "signed", "ecc", NULL, "other-signature", NULL, GOOD, UNSEAL_NOT_HERE, "nothing is signed" },
 	{ "signed", "ecc", NULL, "other-signature", NULL, ANOTHER, UNSEALED, NULL }, /* and in its own state */
 	{ "signed", "ecc", NULL, "ref-signature", NULL, GOOD, UNSEAL_NOT_HERE, "nothing is signed" },
-	{ "signed", "ecc", NULL, "signature", NULL, 0, UNSEAL_NOT_HERE, "nothing is signed" },
+	{ "signed", "ecc", NULL, "signature", NULL, 0, UNSEAL_NOT_HERE, "nothing is signed for this state of the machine (PCRs 7+11 in bank sha256)" },
 	{ "signed", "ecc", NULL, "signature", NULL, GOOD | OTHER_7, UNSEAL_NOT_HERE, "not in the state" },
 	{ "signed", "ecc", NULL, "pcrlock", NULL, GOOD, UNSEAL_NOT_HERE, "nothing is signed" },
 	{ "ref", "ecc", NULL, "ref-signature", NULL, GOOD, UNSEALED, NULL },
