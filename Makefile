@@ -142,7 +142,7 @@ prepare:
 boot: prepare ## boot a signed demo image in QEMU, from firmware to its running system
 	$(Q)tests/lib/slipway-lab boot
 
-check: CASES := --first-of-each ## every test, but of each table of boots only the first
+check: CASES := --first-of-each ## every test, but of each table of boots only one of each outcome
 check-all: ## every test, as before a change lands
 check check-all: prepare
 	$(Q)ci/deps/build host
