@@ -20,8 +20,9 @@ def reasons(item) -> frozenset[str]:
 
 
 def first_of_each(items: list) -> list:
-    """Of each test the first case with each reason, in their order."""
+    """Of each test the first case with each reason, in their order; all where no case has a boot."""
     first = {}
     for item in items:
-        first.setdefault((item.path, item.originalname, reasons(item)), item)
+        which = (item.originalname, reasons(item)) if "boot" in item.fixturenames else item.name
+        first.setdefault((item.path, which), item)
     return list(first.values())

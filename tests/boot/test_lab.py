@@ -122,9 +122,11 @@ def test_a_short_run_keeps_each_reason():
     tables = {"a": [Case("good"), Case("too"), Case("cut", "GPT_INVALID"), Case("over", "GPT_OVERLAP"),
                     Case("absurd", "GPT_INVALID"), Case("GPT_INVALID-is no name of a code")],
               "b": ["CMDLINE", "", "CMDLINE"]}
-    items = [SimpleNamespace(path="x", originalname=name, callspec=SimpleNamespace(params={"case": case}))
-             for name, table in tables.items() for case in table]
-    items.append(SimpleNamespace(path="x", originalname="c"))
+    items = [SimpleNamespace(path="x", originalname=name, name=f"{name}[{number}]", fixturenames=["boot"],
+                             callspec=SimpleNamespace(params={"case": case}))
+             for name, table in tables.items() for number, case in enumerate(table)]
+    items += [SimpleNamespace(path="x", originalname="c", name=name, fixturenames=[])
+              for name in ("c[1]", "c[2]")]
     kept = cases.first_of_each(items)
-    assert [items.index(item) for item in kept] == [0, 2, 3, 6, 7, 9]
+    assert [items.index(item) for item in kept] == [0, 2, 3, 6, 7, 9, 10]
     assert kept == cases.first_of_each(kept)
