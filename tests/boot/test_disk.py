@@ -193,6 +193,7 @@ def test_disk_that_appears_late(bus, demo, boot):
     got = boot(spec)
     boots(got)
     assert got.seen("waiting for the disk with") < got.seen("boot disk is")
+    assert got.serial.count("waiting for the disk with") == 1  # not at the next line
 
 
 # ---- which partition ----
