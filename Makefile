@@ -37,7 +37,7 @@ REPORT := $(sort $(wildcard report/*.c))
 DEBUG := $(sort $(wildcard debug/*.c))
 # The parsers that tell the image builder what init would refuse.
 JUDGES := modules/inputs/cmdline.c modules/inputs/config.c modules/inputs/failure.c \
-	modules/inputs/lockdown.c modules/inputs/manifest.c modules/inputs/options.c \
+	modules/inputs/lockdown.c modules/inputs/manifest.c modules/inputs/options.c modules/inputs/unsupported.c \
 	modules/trust/anchors.c modules/trust/filter.c modules/trust/keyring.c \
 	modules/trust/pkcs7.c modules/trust/policy.c modules/trust/verdict.c \
 	modules/root/os_release.c \

@@ -206,8 +206,12 @@ int stage_prove(struct boot *b, struct err *e)
 		.arg = b->kernel,
 	};
 	struct policy_verdicts achieved = { 0 };
-	int rc = b->set.encrypted ? open_luks(b, e) : volume_prove(&request, &b->root, e);
+	int rc;
 
+	if (b->set.encrypted && !b->options.luks)
+		return err_set(e, ERR_CMDLINE, 0, "the %s is encrypted, and 'luks=no' forbids to open it",
+			       request.name);
+	rc = b->set.encrypted ? open_luks(b, e) : volume_prove(&request, &b->root, e);
 	/* What was achieved counts, not what the disk seemed to promise. */
 	if (rc >= 0)
 		rc = policy_judge(&b->policy, verity_policy(b->set.designator),

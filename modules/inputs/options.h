@@ -40,6 +40,7 @@ struct options {
 	size_t root_hash_bytes;   /* 0: none given */
 	bool has_root_hash;       /* roothash= */
 	bool verity;              /* systemd.verity= */
+	bool luks;                /* luks= */
 	char luks_key[256];       /* luks.key=, a file of the initrd; "" for the usual one */
 	bool gpt_auto;            /* systemd.gpt_auto= */
 	bool allow_user_space;    /* systemd.allow_userspace_verity= */
@@ -59,7 +60,7 @@ struct options {
 
 #define OPTIONS_DEFAULTS                                                               \
 	{                                                                              \
-		.verity = true, .gpt_auto = true, .allow_user_space = true,            \
+		.verity = true, .luks = true, .gpt_auto = true, .allow_user_space = true,            \
 		.credentials = true, .sysext = true, .confext = true,                  \
 		.host_sysext = true, .host_confext = true,                             \
 		.log_level = LOG_INFO,        \

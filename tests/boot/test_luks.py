@@ -116,6 +116,7 @@ CASES = [
     Case("no-passphrase", "LUKS_LOCKED", "nobody may be asked", passphrase="", tpm=True),
     Case("key-file-missing", "LUKS_LOCKED", "no key file '/etc/root.key'", passphrase="",
          words="rd.luks.key=/etc/root.key"),
+    Case("word", "CMDLINE", "'luks=no' forbids", words="rd.luks=no", tpm=True),
     Case("policy-signed", "POLICY_REFUSED", "encrypted", stage="choose", conf="", tpm=True),
     Case("policy-integrity", "POLICY_REFUSED", "encrypted", stage="choose",
          conf="image-policy=root=encryptedwithintegrity:=open\n"),

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#define _GNU_SOURCE
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "modules/inputs/cmdline.h"
 #include "modules/inputs/config.h"
@@ -99,6 +102,7 @@ static void refusals(void **state)
 		{ "systemd.image-filter=root=a_*", ERR_NONE },
 		{ "systemd.restrict_filesystem_access=yes", ERR_UNSUPPORTED },
 		{ "rd.luks.name=x=y", ERR_UNSUPPORTED },
+		{ "rd.luks=perhaps", ERR_CMDLINE },
 		{ "ostree=/ostree/boot.1/x", ERR_UNSUPPORTED },
 		{ "rd.systemd.break=pre-mount rd.emergency rd.systemd.debug-shell", ERR_NONE },
 		{ "systemd.verity=maybe", ERR_CMDLINE },
@@ -126,6 +130,50 @@ static void refusals(void **state)
 	}
 }
 
+/* What does not happen is said, and is not what was meant by a word that is obeyed. */
+static void notices(void **state)
+{
+	static const struct { const char *word, *said; } cases[] = {
+		{ "roothashsig=base64:xx", "signature" }, { "usrhashsig=/x", "signature" },
+		{ "luks.crypttab=no", "crypttab" }, { "rd.luks.crypttab=no", "crypttab" },
+		{ "fstab=no", "fstab" }, { "rd.fstab=no", "fstab" },
+		{ "systemd.swap-extra=/dev/x", "swap" }, { "rd.systemd.swap_extra=/dev/x", "swap" },
+		{ "resume=/dev/x", "resuming" }, { "resume-offset=1", "resuming" }, { "noresume", "resuming" },
+		{ "systemd.factory_reset=1", "factory" },
+		{ "systemd.tpm2-wait=no", "awaited" }, { "rd.systemd.tpm2_wait=no", "awaited" },
+		{ "systemd.tpm2_software_fallback=yes", "software" },
+		{ "systemd.tpm2_allow_clear=yes", "clears" },
+		{ "systemd.credentials-boot-policy=x", "credentials" },
+		{ "rd.systemd.pull=x", "network" }, { "rd.systemd.unit=x", "units" },
+		{ "rd.systemd.mask=x.service", "units" }, { "rd.systemd.wants=x.service", "units" },
+		{ "rd.systemd.run=/bin/sh", "program" },
+		{ "rd.systemd.break=pre-mount", "shell" }, { "rd.systemd.debug-shell", "shell" },
+		{ "rd.break", "shell" }, { "emergency", "shell" }, { "rd.emergency", "shell" },
+		{ "rescue", "shell" }, { "rd.rescue", "shell" },
+		{ "slipway.nonsense=2", "no word of ours" },
+		/* The host's alone, or somebody's */
+		{ "systemd.mask=x.service", NULL }, { "systemd.run=/bin/sh", NULL }, { "quiet", NULL },
+		{ "luks=no", NULL }, { "roothash-sig=x", NULL }, { "rd-emergency", NULL }, { "fstab.x=no", NULL },
+	};
+
+	(void)state;
+	log_open(memfd_create("what the tests before said", MFD_CLOEXEC), false);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		int fd = memfd_create("log", MFD_CLOEXEC);
+		char text[512] = "", quoted[64];
+		struct options o;
+		struct err e;
+
+		log_open(fd, false);
+		assert_code(parse(cases[i].word, &o, &e), &e, ERR_NONE, cases[i].word);
+		assert_true(pread(fd, text, sizeof(text) - 1, 0) >= 0);
+		log_close();
+		snprintf(quoted, sizeof(quoted), "'%.*s'", (int)strcspn(cases[i].word, "="), cases[i].word);
+		if (cases[i].said ? !strstr(text, quoted) || !strstr(text, cases[i].said) : *text != '\0')
+			fail_msg("'%s': logged '%s'", cases[i].word, text);
+	}
+}
+
 static void values(void **state)
 {
 	struct options o;
@@ -133,7 +181,12 @@ static void values(void **state)
 
 	(void)state;
 	assert_int_equal(parse("", &o, &e), 0);
-	assert_true(o.verity && o.gpt_auto && o.allow_user_space);
+	assert_true(o.verity && o.luks && o.gpt_auto && o.allow_user_space);
+	assert_int_equal(parse("rd.luks=no", &o, &e), 0);
+	assert_false(o.luks);
+	assert_int_equal(parse("luks=no luks", &o, &e), 0);
+	assert_true(o.luks);
+	assert_int_equal(parse("", &o, &e), 0);
 	assert_false(o.writable || o.measure);
 	assert_int_equal(o.failure_delay_s, -1);
 
@@ -425,7 +478,7 @@ static void kept_failure(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT_TEST(words), UNIT_TEST(refusals), UNIT_TEST(values), UNIT_TEST(lockdown_states), UNIT_TEST(denies_as_many_as_fit), UNIT_TEST(configuration),
+		UNIT_TEST(words), UNIT_TEST(refusals), UNIT_TEST(notices), UNIT_TEST(values), UNIT_TEST(lockdown_states), UNIT_TEST(denies_as_many_as_fit), UNIT_TEST(configuration),
 		UNIT_TEST(failure_rules), UNIT_TEST(kept_failure),
 		UNIT_TEST(efi_text),
 	};
