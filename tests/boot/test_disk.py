@@ -171,6 +171,48 @@ def test_nothing_names_the_disk(demo, boot):
     refused(boot(spec), "BOOT_DISK_UNKNOWN", "discover", "no LoaderDevicePartUUID")
 
 
+NAMED = [  # code and stage; none: it boots
+    ("roothash={hash}", "", ""), ("root=PARTUUID={uuid}", "", ""),
+    (f"root=PARTLABEL={DATA}", "", ""), ("root=/dev/vda2", "", ""),
+    ("roothash=" + "7" * 64, "DISK_TIMEOUT", "discover"),
+    (f"root=PARTUUID={UUIDS[0]}", "DISK_TIMEOUT", "discover"),
+    (f"root=PARTLABEL={HASH}", "DISK_TIMEOUT", "discover"),
+    ("root=/dev/vda9", "DISK_TIMEOUT", "discover"),
+    (f"root=PARTUUID={appliance.disk.ESP_UUID}", "ROOT_MISSING", "choose"),
+]
+
+
+@pytest.mark.parametrize("words,code,stage", NAMED, ids=[words.partition("=")[2][:12] for words, *_ in NAMED])
+def test_words_that_name_the_root_name_its_disk(words, code, stage, demo, boot):
+    """Without a loader and without slipway.disk=."""
+    spec = direct(demo.disk)
+    named = words.format(hash=demo.roothash, uuid=demo.part("data").uuid)
+    spec.append = f"{NO_OPT_IN} slipway.timeout={2 if code == 'DISK_TIMEOUT' else 30} {named}"
+    got = boot(spec)
+    if code:
+        refused(got, code, stage)
+    else:
+        boots(got)
+        assert got.record["disk"]["name"] == "vda"
+
+
+@pytest.mark.parametrize("words,code,stage", [
+    ("root=/dev/vda1", "ROOT_MISSING", "choose"),  # the ESP
+    ("root=/dev/vdb2", "SIGNATURE_MISMATCH", "choose"),
+    (f"root=PARTLABEL={DATA}_999", "SIGNATURE_MISMATCH", "choose"),
+    (f"root=PARTLABEL={DATA}", "DISK_AMBIGUOUS", "discover")])
+def test_a_named_root_must_be_proven(words, code, stage, demo, boot, tmp_path):
+    """And a name that fits two disks is none."""
+    other = impostor(tmp_path / "other.img", OTHER_ESP)
+    if code == "DISK_AMBIGUOUS":
+        other.entry(f"{DATA}_999").label = DATA
+        other.rewrite_table()
+    spec = direct(demo.disk, tpm=True, bus="nvme" if code == "DISK_AMBIGUOUS" else "virtio-blk")
+    spec.append = f"{NO_OPT_IN} {MEASURE} {words}"
+    spec.drives.append(lab.Drive(other.path, bus=spec.drives[0].bus))
+    refused(boot(spec), code, stage)
+
+
 @pytest.mark.parametrize("words,what", [
     (f"slipway.disk=PARTUUID={OTHER_ESP}", OTHER_ESP), ("slipway.disk=/dev/vdz", "vdz")])
 def test_disk_that_never_appears(words, what, demo, boot, tmp_path):

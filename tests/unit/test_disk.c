@@ -179,8 +179,8 @@ static void fits(void **state)
 	struct uuid data = { { 1 } }, tree = { { [15] = 2 } }, esp = { { 7 } }, none = { { 9 } };
 	struct uuid esp_type, xbootldr_type;
 	struct partition partitions[3] = {
-		{ .number = 1, .type = *dps_type(DPS_ROOT, DPS_DATA), .uuid = data },
-		{ .number = 2, .type = *dps_type(DPS_ROOT, DPS_HASH), .uuid = tree },
+		{ .number = 1, .type = *dps_type(DPS_ROOT, DPS_DATA), .uuid = data, .label = "root_1" },
+		{ .number = 2, .type = *dps_type(DPS_ROOT, DPS_HASH), .uuid = tree, .label = "root_1_verity" },
 		{ .number = 3, .uuid = esp },
 	};
 	const struct gpt gpt = { .partitions = partitions, .n_partitions = 3 };
@@ -196,6 +196,11 @@ static void fits(void **state)
 		{ "root hash too short", { .root_hash = short_hash, .root_hash_bytes = 31 },
 		  false },
 		{ "name", { .name = "vda" }, true },
+		{ "partition", { .partition = "vda2" }, true },
+		{ "label", { .label = "root_1" }, true },
+		{ "label of a hash", { .label = "root_1_verity" }, false },
+		{ "label of the other kind", { .label = "root_1", .designator = DPS_USR }, false },
+		{ "no label", { .label = "" }, false },
 		{ "nothing", { 0 }, false },
 	};
 
