@@ -68,12 +68,15 @@ TABLES = [
           says=r"LBA 1: checksum.*LBA \d{5,}: checksum", tpm=True),
     Table("both-broken-by-uuid", lambda d: d.spoil_gpt(primary=True, backup=True), "GPT_INVALID",
           says="no valid partition table", words="slipway.timeout=5"),
-    Table("absurd-count", claim_entries, "GPT_INVALID", says="4294967295 entries.*4294967295"),
+    Table("absurd-count", claim_entries, "GPT_INVALID", says="4294967295 entries.*4294967295",
+          tpm=True),
     Table("no-protective-mbr", lambda d: d.write(446, bytes(64)), "GPT_INVALID",
           says="'vda' has no protective MBR"),
-    Table("overlap-data", overlap(DATA), "GPT_OVERLAP", "choose", "'root-x86-64'"),
-    Table("overlap-hash", overlap(HASH), "GPT_OVERLAP", "choose", "'root-x86-64-verity'"),
-    Table("overlap-signature", overlap(HASH + "-sig"), "GPT_OVERLAP", "choose", "verity-sig'"),
+    Table("overlap-data", overlap(DATA), "GPT_OVERLAP", "choose", "'root-x86-64'", tpm=True),
+    Table("overlap-hash", overlap(HASH), "GPT_OVERLAP", "choose", "'root-x86-64-verity'",
+          tpm=True),
+    Table("overlap-signature", overlap(HASH + "-sig"), "GPT_OVERLAP", "choose", "verity-sig'",
+          tpm=True),
     Table("overlap-esp", overlap("esp")),
 ]
 
@@ -182,7 +185,7 @@ NAMED = [  # code and stage; none: it boots
 ]
 
 
-@pytest.mark.parametrize("words,code,stage", NAMED, ids=[words.partition("=")[2][:12] for words, *_ in NAMED])
+@pytest.mark.parametrize("words,code,stage", NAMED)
 def test_words_that_name_the_root_name_its_disk(words, code, stage, demo, boot):
     """Without a loader and without slipway.disk=."""
     spec = direct(demo.disk)
