@@ -146,6 +146,7 @@ check: CASES := --first-of-each ## every test, but of each table of boots only o
 check-all: ## every test, as before a change lands
 check check-all: prepare
 	$(Q)ci/deps/build host
+	$(Q)ci/step build/log/selftest.log "every library links and runs" ci/deps/selftest $(TRIPLET)
 	$(Q)$(sub) lint
 	$(Q)ci/step build/log/unit.log "build the unit tests" $(sub) unit
 	$(Q)$(sub) check-unit
