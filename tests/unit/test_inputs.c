@@ -435,6 +435,68 @@ static void efi_text(void **state)
 	}
 }
 
+static void efi_numbers(void **state)
+{
+	static const struct { const char *pcr; enum err_code code; } pcrs[] = {
+		{ "11", ERR_NONE }, { "12", ERR_EFI_VARIABLE }, { "1", ERR_EFI_VARIABLE }, { "", ERR_EFI_VARIABLE },
+		{ "011", ERR_EFI_VARIABLE }, { "11 ", ERR_EFI_VARIABLE }, { "0xb", ERR_EFI_VARIABLE },
+	};
+	static const struct { const char *text; enum err_code code; uint32_t banks; } banks[] = {
+		{ "0", ERR_NONE, 0 }, { "0x00000000", ERR_NONE, 0 }, { "3", ERR_NONE, 3 },
+		{ "0x00000006", ERR_NONE, 6 }, { "0000000000000006", ERR_NONE, 6 },
+		{ "0xffffffff", ERR_NONE, UINT32_MAX }, { "FFFFFFFF", ERR_NONE, UINT32_MAX },
+		{ "", ERR_EFI_VARIABLE, 0 }, { "0x", ERR_EFI_VARIABLE, 0 }, { "0x0x2", ERR_EFI_VARIABLE, 0 },
+		{ "100000000", ERR_EFI_VARIABLE, 0 }, { "ffffffffffffffff", ERR_EFI_VARIABLE, 0 },
+		{ "10000000000000000", ERR_EFI_VARIABLE, 0 }, { "-0", ERR_EFI_VARIABLE, 0 },
+		{ "+2", ERR_EFI_VARIABLE, 0 }, { " 2", ERR_EFI_VARIABLE, 0 }, { "2 ", ERR_EFI_VARIABLE, 0 },
+		{ "sha256", ERR_EFI_VARIABLE, 0 },
+	};
+	struct firmware f;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pcrs) / sizeof(*pcrs); i++) {
+		f = (struct firmware){ 0 };
+		assert_code(firmware_set_stub_pcr(&f, pcrs[i].pcr, &e), &e, pcrs[i].code, pcrs[i].pcr);
+		assert_int_equal(f.stub_measured, pcrs[i].code == ERR_NONE);
+	}
+	for (size_t i = 0; i < sizeof(banks) / sizeof(*banks); i++) {
+		f = (struct firmware){ 0 };
+		assert_code(firmware_set_banks(&f, banks[i].text, &e), &e, banks[i].code, banks[i].text);
+		assert_int_equal(f.has_banks, banks[i].code == ERR_NONE);
+		assert_int_equal(f.banks, banks[i].banks);
+	}
+}
+
+static void tpm_is_announced(void **state)
+{
+	static const struct { const char *banks; bool stub, acpi, confidential; const char *by; } cases[] = {
+		{ "0x2", false, false, false, "LoaderTpm2ActivePcrBanks" },
+		{ "0xffffffff", false, false, false, "LoaderTpm2ActivePcrBanks" },
+		{ "0", false, true, false, NULL }, /* the loader asked the firmware itself */
+		{ "0", true, true, true, NULL },
+		{ "0", true, false, false, "StubPcrKernelImage" },
+		{ NULL, false, true, false, "the ACPI table TPM2" },
+		{ NULL, true, true, false, "the ACPI table TPM2" },
+		{ NULL, true, false, false, "StubPcrKernelImage" },
+		{ NULL, true, false, true, NULL },
+		{ NULL, false, false, false, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct firmware f = { .stub_measured = cases[i].stub };
+		struct err e;
+
+		if (cases[i].banks)
+			assert_int_equal(firmware_set_banks(&f, cases[i].banks, &e), 0);
+		firmware_find_tpm(&f, cases[i].acpi, cases[i].confidential);
+		if (f.tpm_announced != (cases[i].by != NULL) ||
+		    (cases[i].by && strcmp(f.tpm_source, cases[i].by) != 0))
+			fail_msg("case %zu: by %s", i, f.tpm_announced ? f.tpm_source : "nobody");
+	}
+}
+
 static void kept_failure(void **state)
 {
 #define F(text) (const uint8_t *)"\7\0\0\0" text, sizeof("\7\0\0\0" text) - 1
@@ -480,7 +542,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(words), UNIT_TEST(refusals), UNIT_TEST(notices), UNIT_TEST(values), UNIT_TEST(lockdown_states), UNIT_TEST(denies_as_many_as_fit), UNIT_TEST(configuration),
 		UNIT_TEST(failure_rules), UNIT_TEST(kept_failure),
-		UNIT_TEST(efi_text),
+		UNIT_TEST(efi_text), UNIT_TEST(efi_numbers), UNIT_TEST(tpm_is_announced),
 	};
 
 	return cmocka_run_group_tests_name("inputs", tests, NULL, NULL);
