@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
@@ -89,3 +90,55 @@ def test_without_apt_what_is_missing_is_named(without_apt):
     done = without_apt("swtpm")
     assert done.returncode == 3 and done.stderr.endswith("install by its own means: swtpm\n")
     assert "swtpm-tools" in done.stdout
+
+
+@pytest.fixture
+def arrows(tmp_path):
+    """`arrows(include)`: what ci/check-layers says of a tree whose one file has this include."""
+    def run(include: str) -> subprocess.CompletedProcess:
+        (tmp_path / "modules/disk").mkdir(parents=True)
+        (tmp_path / "modules/disk/x.c").write_text(f'#include "{include}"\n')
+        shutil.copy(REPO / "ARCHITECTURE.md", tmp_path)
+        for words in (["init", "-q"], ["add", "."]):
+            subprocess.run(["git", *words], cwd=tmp_path, check=True)
+        return subprocess.run([REPO / "ci/check-layers"], cwd=tmp_path, capture_output=True, text=True)
+
+    return run
+
+
+@pytest.mark.parametrize("include, good", [
+    ("init/core/err.h", True), ("modules/disk/gpt.h", True), ("modules/trust/policy.h", False),
+    ("init/boot.h", False), ("mkinitrd/pe.h", False)])
+def test_include_against_the_arrows_is_found(arrows, include, good):
+    done = arrows(include)
+    assert done.returncode == (0 if good else 1)
+    assert good or done.stderr == f"check-layers: modules/disk/x.c must not include {include}\n"
+
+
+@pytest.mark.parametrize("name, words, says", [
+    ("build/init", (), ""), ("build/init", ("1000",), "more than 1000"),
+    ("/bin/true", (), "asks for a dynamic loader"),
+    ("writable stack", (), "has an executable stack"), ("no relro", (), "has no RELRO segment")])
+def test_wrong_binary_is_found(name, words, says, tmp_path):
+    path = REPO / name
+    if " " in name:
+        path = tmp_path / "init"
+        path.write_bytes((REPO / "build/init").read_bytes())
+        spoil(path, *{"writable stack": (PT_GNU_STACK, None), "no relro": (PT_GNU_RELRO, PT_NULL)}[name])
+    done = subprocess.run([REPO / "ci/check-binary", path, *words], capture_output=True, text=True)
+    assert done.returncode == (1 if says else 0)
+    assert says in done.stderr and bool(done.stderr) == bool(says)
+
+
+PT_NULL, PT_GNU_STACK, PT_GNU_RELRO = 0, 0x6474e551, 0x6474e552
+
+
+def spoil(path: Path, kind: int, other: int | None) -> None:
+    """A program header of this kind gets another one, or, without, may be executed."""
+    data = bytearray(path.read_bytes())
+    at, size, count = struct.unpack_from("<Q", data, 32)[0], *struct.unpack_from("<HH", data, 54)
+    for header in range(at, at + size * count, size):
+        if struct.unpack_from("<I", data, header)[0] == kind:
+            struct.pack_into("<I", data, header + (0 if other is not None else 4),
+                             other if other is not None else 7)
+    path.write_bytes(data)
