@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import chain
 import lab
 import verified
 from expect import MEASURE, boots, direct, refused
@@ -90,6 +91,17 @@ def test_partition_table(case, boot, tmp_path):
         refused(got, case.code, case.stage, case.says)
     else:
         boots(got, warning="overlap")
+
+
+@pytest.mark.parametrize("files,code", [({}, ""), ({"shrink": b""}, "GPT_DISAGREES")], ids=["same", "shorter"])
+def test_kernel_has_another_partition(files, code, demo, boot, tmp_path):
+    """One is shorter for it than the table says, since before init looked, as it awaits a TPM."""
+    image = chain.beside("late_tpm", demo.initrd, tmp_path / "initrd", files)
+    got = boot(direct(demo.disk, "rdinit=/late_tpm", initrd=image, tpm=True))
+    if code:
+        refused(got, code, "discover", "'vda2' at byte")
+    else:
+        boots(got)
 
 
 @pytest.mark.parametrize("primary", [True, False], ids=["primary", "backup"])
