@@ -63,9 +63,17 @@ static int make_wish(struct disk_search *s, const struct boot *b, struct err *e)
 		s->wish.designator = boot_designator(b);
 		snprintf(s->text, sizeof(s->text), "the disk with the partitions of %shash=",
 			 o->has_usr ? "usr" : "root");
+	} else if (*data->node) {
+		s->wish.partition = data->node;
+		snprintf(s->text, sizeof(s->text), "the disk with '%s'", data->node);
+	} else if (*data->label) {
+		s->wish.label = data->label;
+		s->wish.designator = boot_designator(b);
+		snprintf(s->text, sizeof(s->text), "the disk with the %s '%.60s'", dps_name(boot_designator(b)),
+			 data->label);
 	} else {
 		return err_set(e, ERR_BOOT_DISK_UNKNOWN, 0,
-			       "no LoaderDevicePartUUID, and neither slipway.disk=, root=PARTUUID= nor roothash=");
+			       "no LoaderDevicePartUUID, and neither slipway.disk=, roothash= nor a partition in root=");
 	}
 	return 0;
 }

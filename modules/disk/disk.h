@@ -21,11 +21,13 @@ struct disk {
 /* Which disk is meant. Exactly one member is set. */
 struct disk_wish {
 	const char *name;         /* kernel name of the whole disk */
+	const char *partition;    /* kernel name of a partition of it, "vda2" */
+	const char *label;        /* has a data partition of the designator with this label */
 	const struct uuid *esp;   /* has an ESP or XBOOTLDR partition with this UUID */
 	const struct uuid *any;   /* has any partition with this UUID */
 	const uint8_t *root_hash; /* 32+ bytes: has the two partitions that UAPI.2 derives */
 	size_t root_hash_bytes;
-	enum designator designator; /* of that hash */
+	enum designator designator; /* of that hash or label */
 };
 
 /* Opens /dev/NAME, copies both tables, parses the primary or else the backup
@@ -36,7 +38,7 @@ int disk_read(const char *name, struct disk *ret, struct err *e);
 void disk_done(struct disk *disk);
 
 /* True if this table belongs to the disk that is meant, as far as a table can
- * tell (a wished name is not looked at). Pure. */
+ * tell (a wished name or partition is not looked at). Pure. */
 bool disk_fits(const struct disk_wish *wish, const struct gpt *gpt);
 
 /* What one search keeps from call to call; zeroed before the first. Disks that were
@@ -55,7 +57,7 @@ struct disk_memory {
  * read once, so it may be called on every event. But it waits for a disk that takes a
  * read and never answers: only the kernel's own timeout for that disk ends this.
  * Errors: ERR_DISK_AMBIGUOUS if two disks fit, ERR_GPT_INVALID only for a disk
- * wished by name. */
+ * wished by name or partition. */
 int disk_find(const struct disk_wish *wish, struct disk_memory *memory, struct disk *ret,
 	      struct err *e);
 

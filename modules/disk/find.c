@@ -30,6 +30,22 @@ static bool has_root_hash(const struct gpt *gpt, const struct disk_wish *wish)
 	       gpt_find(gpt, dps_type(wish->designator, DPS_HASH), &h.hash);
 }
 
+static bool has_label(const struct gpt *gpt, const struct disk_wish *wish)
+{
+	const struct uuid *type = dps_type(wish->designator, DPS_DATA);
+
+	for (size_t i = 0; i < gpt->n_partitions; i++)
+		if (uuid_equal(&gpt->partitions[i].type, type) &&
+		    strcmp(gpt->partitions[i].label, wish->label) == 0)
+			return true;
+	return false;
+}
+
+static bool is_by_name(const struct disk_wish *wish)
+{
+	return wish->name || wish->partition;
+}
+
 bool disk_fits(const struct disk_wish *wish, const struct gpt *gpt)
 {
 	if (wish->esp)
@@ -38,7 +54,9 @@ bool disk_fits(const struct disk_wish *wish, const struct gpt *gpt)
 		return gpt_find(gpt, NULL, wish->any);
 	if (wish->root_hash)
 		return has_root_hash(gpt, wish);
-	return wish->name;
+	if (wish->label)
+		return has_label(gpt, wish);
+	return is_by_name(wish);
 }
 
 static bool sys_has(const char *disk, const char *attribute)
@@ -47,6 +65,14 @@ static bool sys_has(const char *disk, const char *attribute)
 
 	snprintf(path, sizeof(path), SYS_BLOCK "/%s/%s", disk, attribute);
 	return access(path, F_OK) == 0;
+}
+
+static bool sys_has_partition(const char *disk, const char *partition)
+{
+	char attribute[64];
+
+	snprintf(attribute, sizeof(attribute), "%.32s/partition", partition);
+	return sys_has(disk, attribute);
 }
 
 static bool sys_is_empty(const char *disk)
@@ -132,14 +158,15 @@ static int try_disk(const char *name, const struct disk_wish *wish, struct disk_
 	struct err why;
 	int rc;
 
-	if ((wish->name && strcmp(wish->name, name) != 0) || is_unfit(memory, diskseq))
+	if ((wish->name && strcmp(wish->name, name) != 0) ||
+	    (wish->partition && !sys_has_partition(name, wish->partition)) || is_unfit(memory, diskseq))
 		return 0;
 	rc = disk_read_quietly(name, &disk, &report, &why);
-	if (rc == -ERR_MEMORY || (rc == -ERR_GPT_INVALID && wish->name)) {
+	if (rc == -ERR_MEMORY || (rc == -ERR_GPT_INVALID && is_by_name(wish))) {
 		*e = why;
 		return rc;
 	}
-	if (rc < 0 && !memory->bad.code && (wish->name || report.claim == GPT_CLAIMED))
+	if (rc < 0 && !memory->bad.code && (is_by_name(wish) || report.claim == GPT_CLAIMED))
 		memory->bad = why;
 	if (rc == 0 ? !disk_fits(wish, &disk.gpt) : report.claim == GPT_BLANK)
 		remember_unfit(memory, diskseq);

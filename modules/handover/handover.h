@@ -17,6 +17,15 @@ int handover_dm_device(const char *name, dev_t dev, bool has_dm_rules, struct er
  * lib, lib64 and directories; existing entries and read-only roots are fine. */
 int handover_base_tree(const char *sysroot, struct err *e);
 
+/* A program's loader that is looked for in /lib64; NULL where there is none. */
+struct handover_loader {
+	const char *name;
+	bool only_if_bare; /* the link is made only if bin, lib or sbin was missing */
+};
+
+/* The same, for another architecture's loader. */
+int handover_base_tree_with(const char *sysroot, const struct handover_loader *l, struct err *e);
+
 /* Sets back what a program inherits and the host's systemd does not reset: rlimits,
  * signals, umask, nice, oom score, timer slack, personality, THP flag. */
 int handover_reset_process(struct err *e);

@@ -12,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
@@ -116,6 +117,8 @@ int handover_switch_root(const char *sysroot, struct err *e)
 
 	if (old < 0)
 		return err_set(e, ERR_SWITCH, errno, "open the initrd's tree");
+	/* What a writable root was given must not depend on what becomes of the host. */
+	sync();
 	/* Shared mounts cannot be moved. */
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return err_set(e, ERR_SWITCH, errno, "make all mounts private");

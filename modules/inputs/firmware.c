@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "modules/inputs/firmware.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -78,36 +77,36 @@ static int read_boot_disk(struct firmware *f, struct err *e)
 	return 0;
 }
 
-/* Whether the stub measured us, and so whether measuring means anything. */
-static int read_stub_pcr(struct firmware *f, struct err *e)
+int firmware_set_stub_pcr(struct firmware *f, const char *text, struct err *e)
 {
-	char text[16];
-	int rc = read_text("StubPcrKernelImage", text, sizeof(text), e);
-
-	if (rc <= 0)
-		return rc;
 	if (strcmp(text, "11") != 0)
 		return err_set(e, ERR_EFI_VARIABLE, 0, "'StubPcrKernelImage' is '%s' instead of 11", text);
 	f->stub_measured = true;
 	return 0;
 }
 
-static int read_banks(struct firmware *f, struct err *e)
+/* strtoul() alone would take blanks and signs, and "-0" would be no TPM. */
+int firmware_set_banks(struct firmware *f, const char *text, struct err *e)
 {
-	char text[24], *end;
-	unsigned long banks;
-	int rc = read_text("LoaderTpm2ActivePcrBanks", text, sizeof(text), e);
+	const char *digits = strncmp(text, "0x", 2) == 0 ? text + 2 : text;
+	size_t n = strspn(digits, "0123456789abcdefABCDEF");
+	unsigned long banks = strtoul(digits, NULL, 16);
 
-	if (rc <= 0)
-		return rc;
-	errno = 0;
-	banks = strtoul(text, &end, 16);
-	if (*end || end == text || errno || banks > UINT32_MAX)
+	if (!n || n > 16 || digits[n] || banks > UINT32_MAX)
 		return err_set(e, ERR_EFI_VARIABLE, 0, "'LoaderTpm2ActivePcrBanks' is '%s', no hex number",
 			       text);
 	f->has_banks = true;
 	f->banks = (uint32_t)banks;
 	return 0;
+}
+
+static int read_into(struct firmware *f, const char *name,
+		     int (*set)(struct firmware *f, const char *text, struct err *e), struct err *e)
+{
+	char text[24];
+	int rc = read_text(name, text, sizeof(text), e);
+
+	return rc > 0 ? set(f, text, e) : rc;
 }
 
 static int read_efi(struct firmware *f, struct err *e)
@@ -123,9 +122,9 @@ static int read_efi(struct firmware *f, struct err *e)
 	if (rc == 0)
 		rc = read_boot_disk(f, e);
 	if (rc == 0)
-		rc = read_stub_pcr(f, e);
+		rc = read_into(f, "StubPcrKernelImage", firmware_set_stub_pcr, e);
 	if (rc == 0)
-		rc = read_banks(f, e);
+		rc = read_into(f, "LoaderTpm2ActivePcrBanks", firmware_set_banks, e);
 	/* That they are there says it all: nothing of what they say is followed. */
 	f->hibernated = efivar_exists("HibernateLocation", SYSTEMD_GUID);
 	f->factory_reset = efivar_exists("FactoryResetRequest", SYSTEMD_GUID) ||
@@ -138,18 +137,18 @@ int firmware_forget_hibernation(struct err *e)
 	return efivar_remove("HibernateLocation", SYSTEMD_GUID, e);
 }
 
-static void find_tpm(struct firmware *f)
+void firmware_find_tpm(struct firmware *f, bool acpi, bool confidential)
 {
 	if (f->has_banks) {
 		f->tpm_announced = f->banks != 0;
 		f->tpm_source = "LoaderTpm2ActivePcrBanks";
-	} else if (access("/sys/firmware/acpi/tables/TPM2", F_OK) == 0) {
+	} else if (acpi) {
 		f->tpm_announced = true;
 		f->tpm_source = "the ACPI table TPM2";
 	}
 	/* A word hides the ACPI tables from us, but not from the stub. A confidential machine
 	 * without a TPM has registers of its own that count as measured. */
-	if (f->stub_measured && !f->tpm_announced && confidential_vm() == CONFIDENTIAL_NO) {
+	if (f->stub_measured && !f->tpm_announced && !confidential) {
 		f->tpm_announced = true;
 		f->tpm_source = "StubPcrKernelImage";
 	}
@@ -162,7 +161,8 @@ int firmware_read(struct firmware *ret, struct err *e)
 
 	if (rc < 0)
 		return rc;
-	find_tpm(&f);
+	firmware_find_tpm(&f, access("/sys/firmware/acpi/tables/TPM2", F_OK) == 0,
+			  confidential_vm() != CONFIDENTIAL_NO);
 	*ret = f;
 	return 0;
 }

@@ -38,3 +38,15 @@ int firmware_forget_hibernation(struct err *e);
  * length, too long for ret, not ASCII, or non-volatile. */
 int efivar_text(const char *name, const uint8_t *p, size_t n, char *ret, size_t max,
 		struct err *e);
+
+/* Pure: what StubPcrKernelImage says, whether the stub measured us and so whether measuring means
+ * anything. Errors: ERR_EFI_VARIABLE for anything but 11. */
+int firmware_set_stub_pcr(struct firmware *f, const char *text, struct err *e);
+
+/* Pure: what LoaderTpm2ActivePcrBanks says in hex. 0 is no TPM, all ones one of which nobody knows
+ * the banks. Errors: ERR_EFI_VARIABLE: no number, or one of more than 32 bits. */
+int firmware_set_banks(struct firmware *f, const char *text, struct err *e);
+
+/* Pure: fills tpm_announced and tpm_source by what is set already, by whether there is an
+ * ACPI table TPM2, and by whether this is a confidential machine. */
+void firmware_find_tpm(struct firmware *f, bool acpi, bool confidential);

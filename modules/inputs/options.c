@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "modules/inputs/device_timeout.h"
+#include "modules/inputs/unsupported.h"
 
-enum {
-	FOLD = 1 << 0,  /* '-' and '_' are the same in the key */
-	RD = 1 << 1,    /* the rd. form means the same */
+enum { /* beside those of enum word_flags */
 	VALUE = 1 << 2, /* without a value: warned about and ignored */
 	HOST = 1 << 3,  /* the host's word: what it makes of another value is its affair */
 };
@@ -20,8 +19,6 @@ struct rule {
 	size_t boolean; /* where it goes in struct options, and never first; or */
 	int (*set)(struct options *o, const char *value, struct err *e);
 	int (*luks)(struct luks_words *w, const char *value, struct err *e);
-	const char *refusal; /* why we do not boot with this word */
-	const char *notice;  /* what we do instead of what the word asks for */
 };
 
 static int bad(struct err *e, const char *key, const char *value)
@@ -312,11 +309,6 @@ static int set_failure_delay(struct options *o, const char *value, struct err *e
 	return 0;
 }
 
-#define NO_OPTIONS "dm-verity options are not supported by this initrd"
-#define BY_HASH "the partitions are found by the root hash"
-#define NO_LUKS "of encrypted volumes only the root that discovery finds is opened"
-#define NO_SHELL "no word opens a shell; it is ignored"
-
 static const struct rule rules[] = {
 	{ .key = "root", .flags = VALUE, .set = set_root },
 	{ .key = "rootfstype", .flags = VALUE, .set = set_root_type },
@@ -336,6 +328,7 @@ static const struct rule rules[] = {
 	{ .key = "systemd.allow_userspace_verity", .flags = FOLD, .set = set_allow_user_space },
 	{ .key = "systemd.volatile", .set = set_volatile },
 	{ .key = "systemd.tpm2_measured_os", .flags = FOLD, .set = set_measure },
+	{ .key = "luks", .flags = RD, .boolean = offsetof(struct options, may_open_luks) },
 	{ .key = "systemd.import_credentials", .flags = FOLD | RD, .boolean = offsetof(struct options, credentials) },
 	{ .key = "luks.uuid", .flags = FOLD | RD | VALUE, .luks = luks_words_uuid },
 	{ .key = "luks.name", .flags = FOLD | RD | VALUE, .luks = luks_words_name },
@@ -349,60 +342,26 @@ static const struct rule rules[] = {
 	/* Values may be large and many: credentials_import() takes them from the words. */
 	{ .key = "systemd.set_credential", .flags = FOLD | VALUE, .set = NULL },
 	{ .key = "systemd.set_credential_binary", .flags = FOLD | VALUE, .set = NULL },
+	/* What the console shows is the kernel's to decide. */
+	{ .key = "quiet", .set = NULL },
 	{ .key = "debug", .set = set_debug },
 	{ .key = "systemd.log_level", .flags = FOLD | RD | VALUE, .set = set_log_level },
 	{ .key = "slipway.disk", .flags = VALUE, .set = set_disk },
 	{ .key = "slipway.timeout", .flags = VALUE, .set = set_timeout },
 	{ .key = "slipway.failure", .flags = VALUE, .set = set_failure },
 	{ .key = "slipway.failure_delay", .flags = FOLD | VALUE, .set = set_failure_delay },
-
-	{ .key = "systemd.restrict_filesystem_access", .flags = FOLD,
-	  .refusal = "the host would deny every program on a root that another initrd activated" },
-	{ .key = "systemd.verity_root_data", .flags = FOLD | RD, .refusal = BY_HASH },
-	{ .key = "systemd.verity_root_hash", .flags = FOLD | RD, .refusal = BY_HASH },
-	{ .key = "systemd.verity_root_options", .flags = FOLD | RD, .refusal = NO_OPTIONS },
-	{ .key = "systemd.verity_usr_data", .flags = FOLD | RD, .refusal = BY_HASH },
-	{ .key = "systemd.verity_usr_hash", .flags = FOLD | RD, .refusal = BY_HASH },
-	{ .key = "systemd.verity_usr_options", .flags = FOLD | RD, .refusal = NO_OPTIONS },
-	{ .key = "luks.data", .flags = FOLD | RD, .refusal = NO_LUKS },
-	{ .key = "ostree", .refusal = "OSTree deployments are not supported by this initrd" },
-	{ .key = "systemd.mount_extra", .flags = FOLD | RD, .refusal = "extra mounts are not supported by this initrd" },
-
-	{ .key = "resume", .notice = "this initrd does not resume; the machine starts afresh" },
-	{ .key = "resume_offset", .flags = FOLD, .notice = "this initrd does not resume" },
 	{ .key = "systemd.factory_reset", .flags = FOLD, .set = set_factory_reset },
-	{ .key = "rd.systemd.pull", .notice = "there is no network in this initrd" },
-	{ .key = "rd.systemd.unit", .notice = "this initrd has no units" },
-	{ .key = "rd.systemd.break", .notice = NO_SHELL },
-	{ .key = "rd.systemd.debug_shell", .flags = FOLD, .notice = NO_SHELL },
-	{ .key = "rd.break", .notice = NO_SHELL },
-	{ .key = "rd.emergency", .notice = NO_SHELL },
-	{ .key = "rd.rescue", .notice = NO_SHELL },
 };
-
-static bool key_equal(const char *key, const char *rule, unsigned flags)
-{
-	for (; *key && *rule; key++, rule++) {
-		char k = (flags & FOLD) && *key == '-' ? '_' : *key;
-
-		if (k != *rule)
-			return false;
-	}
-	return !*key && !*rule;
-}
 
 bool option_is(const char *key, const char *name)
 {
-	return key_equal(key, name, FOLD);
+	return word_is(key, name, FOLD);
 }
 
 static const struct rule *rule_for(const char *key)
 {
-	const char *plain = after(key, "rd.");
-
 	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++)
-		if (key_equal(key, rules[i].key, rules[i].flags) ||
-		    (plain && (rules[i].flags & RD) && key_equal(plain, rules[i].key, rules[i].flags)))
+		if (word_is(key, rules[i].key, rules[i].flags))
 			return &rules[i];
 	return NULL;
 }
@@ -417,21 +376,25 @@ static int set_boolean(const struct rule *r, const char *value, struct options *
 	return 0;
 }
 
+static int pass_over(const char *key, struct err *e)
+{
+	const struct unsupported *u = unsupported_find(key);
+
+	if (u && u->refusal)
+		return err_set(e, ERR_UNSUPPORTED, 0, "'%s': %s", key, u->refusal);
+	if (u)
+		log_warning("'%s': %s", key, u->notice);
+	else if (after(key, "slipway."))
+		log_warning("'%.60s' is no word of ours, ignoring it", key);
+	return 0;
+}
+
 static int apply(const struct cmdline_word *w, struct options *o, struct err *e)
 {
 	const struct rule *r = rule_for(w->key);
 
-	if (!r) {
-		if (after(w->key, "slipway."))
-			log_warning("'%.60s' is no word of ours, ignoring it", w->key);
-		return 0;
-	}
-	if (r->refusal)
-		return err_set(e, ERR_UNSUPPORTED, 0, "'%s': %s", w->key, r->refusal);
-	if (r->notice) {
-		log_warning("'%s': %s", w->key, r->notice);
-		return 0;
-	}
+	if (!r)
+		return pass_over(w->key, e);
 	if ((r->flags & VALUE) && !w->value) {
 		log_warning("'%s' needs a value, ignoring it", w->key);
 		return 0;

@@ -38,11 +38,10 @@ int kernel_require(struct kernel *k, const char *name, struct err *e);
  * and looks at all devices again. */
 int kernel_reload(struct kernel *k, struct err *e);
 
-/* Calls done(arg, e) now, after every device event and every loaded module, and
- * with a progress line ("waiting for WHAT, N s left", also on a quiet console) after
- * 3 s and every 10 s from then on, until it returns non-zero (which is returned;
- * negative with *e filled) or the deadline passes, whatever goes on then: ERR_TIMEOUT.
- * done runs in the calling thread. */
+/* Calls done(arg, e) now, and after every device event and every loaded module, until it
+ * returns non-zero (which is returned; negative with *e filled) or the deadline passes,
+ * whatever goes on then: ERR_TIMEOUT. After 3 s and every 10 s from then on there is a
+ * line ("waiting for WHAT, N s left", also on a quiet console). done runs in the calling thread. */
 int kernel_wait(struct kernel *k, int (*done)(void *arg, struct err *e), void *arg,
 		const char *what, uint64_t deadline_ms, struct err *e);
 

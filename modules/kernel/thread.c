@@ -95,15 +95,20 @@ bool news_wait(struct news *news, uint64_t seen, int ms)
 int news_until(struct news *news, int (*done)(void *arg, struct err *e), void *arg,
 	       const char *what, uint64_t deadline_ms, struct err *e)
 {
-	uint64_t start_ms = now_ms(), progress_ms = start_ms + QUIET_MS;
+	uint64_t start_ms = now_ms(), progress_ms = start_ms + QUIET_MS, seen = 0;
+	bool risen = true;
 
 	for (;;) {
-		uint64_t seen = news_count(news);
-		int rc = done(arg, e);
-		uint64_t now = now_ms();
+		uint64_t now;
+		int rc = 0;
 
+		if (risen) {
+			seen = news_count(news);
+			rc = done(arg, e);
+		}
 		if (rc != 0)
 			return rc;
+		now = now_ms();
 		if (now >= deadline_ms)
 			return err_set(e, ERR_TIMEOUT, 0, "waited %llu s for %s in vain",
 				       (unsigned long long)(now - start_ms) / 1000, what);
@@ -112,6 +117,6 @@ int news_until(struct news *news, int (*done)(void *arg, struct err *e), void *a
 				    (ms_until(deadline_ms) + 999) / 1000);
 			progress_ms = now + PROGRESS_MS;
 		}
-		news_wait(news, seen, ms_until(deadline_ms < progress_ms ? deadline_ms : progress_ms));
+		risen = news_wait(news, seen, ms_until(deadline_ms < progress_ms ? deadline_ms : progress_ms));
 	}
 }

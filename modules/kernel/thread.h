@@ -31,8 +31,8 @@ uint64_t news_count(struct news *news);
  * the time passed. */
 bool news_wait(struct news *news, uint64_t seen, int ms);
 
-/* Calls done(arg, e) now and after all news, after 3 s and then every 10 s, when a line
- * on the console says "waiting for WHAT, N s left", until it returns non-zero (which is returned;
- * negative with *e filled). Errors: ERR_TIMEOUT once the deadline has passed. */
+/* Calls done(arg, e) now and after all news, never for the time alone, until it returns non-zero
+ * (which is returned; negative with *e filled). After 3 s and then every 10 s a line on the
+ * console says "waiting for WHAT, N s left". Errors: ERR_TIMEOUT once the deadline has passed. */
 int news_until(struct news *news, int (*done)(void *arg, struct err *e), void *arg,
 	       const char *what, uint64_t deadline_ms, struct err *e);

@@ -134,13 +134,19 @@ def with_files(image: Path, files: dict[str, bytes | str | None], out: Path) -> 
     return out
 
 
+def compiled(name: str, out: Path, *words: str) -> None:
+    """NAME.c with beside.c, for the initrd."""
+    here = Path(__file__).parent
+    steps.run([paths.BUILD / "deps/x86_64-linux-musl/bin/slipway-cc", "-Os", *words, "-o", out,
+               here / f"{name}.c", here / "beside.c"])
+
+
 def beside(name: str, image: Path, out: Path, files: dict[str, bytes] | None = None,
            *words: str) -> Path:
     """An initrd and behind it a cpio with NAME.c, compiled, for rdinit=/NAME, and other files."""
-    stage, here = out.with_name(out.name + ".stage"), Path(__file__).parent
+    stage = out.with_name(out.name + ".stage")
     stage.mkdir()
-    steps.run([paths.BUILD / "deps/x86_64-linux-musl/bin/slipway-cc", "-Os", *words, "-o",
-               stage / name, here / f"{name}.c", here / "beside.c"])
+    compiled(name, stage / name, *words)
     for file, content in (files or {}).items():
         (stage / file).write_bytes(content)
     first = image.read_bytes()

@@ -12,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
+import cases  # noqa: E402
 import lab as the_lab  # noqa: E402
 import predicted  # noqa: E402
 
@@ -19,19 +20,16 @@ import predicted  # noqa: E402
 def pytest_addoption(parser):
     """What `make check` adds."""
     parser.addoption("--first-of-each", action="store_true",
-                     help="of a test with a table of cases, run the first case only")
+                     help="of a table of cases, run the first that boots and the first of each reason")
 
 
 def pytest_collection_modifyitems(config, items):
-    """Each kind of boot and of refusal is kept; what goes are further cases of the same."""
+    """The rest are further cases of the same, which `make check-all` runs."""
     if not config.getoption("first_of_each"):
         return
-    first = {}
-    for item in items:
-        first.setdefault((item.path, item.originalname), item)
-    kept = set(first.values())
+    kept = cases.first_of_each(items)
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-    items[:] = [item for item in items if item in kept]
+    items[:] = kept
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* late_tpm.c - takes the TPM's device node away, and makes it anew, with its event, when init says
- * that it waits. (To take away the driver does not do: the kernel counts the next one as another.) */
+ * that it waits. (To take away the driver does not do: the kernel counts the next one as another.)
+ * If there is a file /shrink, the second partition of vda, which nobody has read yet, is a sector
+ * shorter for the kernel before that. */
 #include <fcntl.h>
+#include <linux/blkpg.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,6 +29,31 @@ int before_init(void)
 	return stat(NODE, &node) < 0 ? -1 : unlink(NODE);
 }
 
+static long long read_number(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	long long n = -1;
+
+	if (f && fscanf(f, "%lld", &n) != 1)
+		n = -1;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static int shrink(void)
+{
+	struct blkpg_partition p = {
+		.pno = 2,
+		.start = read_number(SYS "/class/block/vda2/start") * 512,
+		.length = (read_number(SYS "/class/block/vda2/size") - 1) * 512,
+	};
+	struct blkpg_ioctl_arg arg = { .op = BLKPG_RESIZE_PARTITION, .datalen = sizeof(p), .data = &p };
+	int fd = open("/dev/vda", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 || ioctl(fd, BLKPG, &arg) < 0 ? -1 : close(fd);
+}
+
 static int give_back(void)
 {
 	int fd = mknod(NODE, node.st_mode, node.st_rdev) < 0 ?
@@ -41,7 +71,7 @@ int beside_init(void)
 	while (fd >= 0 && (n = read(fd, line, sizeof(line) - 1)) > 0) {
 		line[n] = '\0';
 		if (strstr(line, "waiting for") && strstr(line, "/dev/tpmrm0"))
-			return give_back() < 0;
+			return (access("/shrink", F_OK) == 0 && shrink() < 0) || give_back() < 0;
 	}
 	return 1;
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import chain
 import lab
 import verified
 from expect import MEASURE, boots, direct, refused
@@ -68,12 +69,15 @@ TABLES = [
           says=r"LBA 1: checksum.*LBA \d{5,}: checksum", tpm=True),
     Table("both-broken-by-uuid", lambda d: d.spoil_gpt(primary=True, backup=True), "GPT_INVALID",
           says="no valid partition table", words="slipway.timeout=5"),
-    Table("absurd-count", claim_entries, "GPT_INVALID", says="4294967295 entries.*4294967295"),
+    Table("absurd-count", claim_entries, "GPT_INVALID", says="4294967295 entries.*4294967295",
+          tpm=True),
     Table("no-protective-mbr", lambda d: d.write(446, bytes(64)), "GPT_INVALID",
           says="'vda' has no protective MBR"),
-    Table("overlap-data", overlap(DATA), "GPT_OVERLAP", "choose", "'root-x86-64'"),
-    Table("overlap-hash", overlap(HASH), "GPT_OVERLAP", "choose", "'root-x86-64-verity'"),
-    Table("overlap-signature", overlap(HASH + "-sig"), "GPT_OVERLAP", "choose", "verity-sig'"),
+    Table("overlap-data", overlap(DATA), "GPT_OVERLAP", "choose", "'root-x86-64'", tpm=True),
+    Table("overlap-hash", overlap(HASH), "GPT_OVERLAP", "choose", "'root-x86-64-verity'",
+          tpm=True),
+    Table("overlap-signature", overlap(HASH + "-sig"), "GPT_OVERLAP", "choose", "verity-sig'",
+          tpm=True),
     Table("overlap-esp", overlap("esp")),
 ]
 
@@ -87,6 +91,17 @@ def test_partition_table(case, boot, tmp_path):
         refused(got, case.code, case.stage, case.says)
     else:
         boots(got, warning="overlap")
+
+
+@pytest.mark.parametrize("files,code", [({}, ""), ({"shrink": b""}, "GPT_DISAGREES")], ids=["same", "shorter"])
+def test_kernel_has_another_partition(files, code, demo, boot, tmp_path):
+    """One is shorter for it than the table says, since before init looked, as it awaits a TPM."""
+    image = chain.beside("late_tpm", demo.initrd, tmp_path / "initrd", files)
+    got = boot(direct(demo.disk, "rdinit=/late_tpm", initrd=image, tpm=True))
+    if code:
+        refused(got, code, "discover", "'vda2' at byte")
+    else:
+        boots(got)
 
 
 @pytest.mark.parametrize("primary", [True, False], ids=["primary", "backup"])
@@ -171,6 +186,48 @@ def test_nothing_names_the_disk(demo, boot):
     refused(boot(spec), "BOOT_DISK_UNKNOWN", "discover", "no LoaderDevicePartUUID")
 
 
+NAMED = [  # code and stage; none: it boots
+    ("roothash={hash}", "", ""), ("root=PARTUUID={uuid}", "", ""),
+    (f"root=PARTLABEL={DATA}", "", ""), ("root=/dev/vda2", "", ""),
+    ("roothash=" + "7" * 64, "DISK_TIMEOUT", "discover"),
+    (f"root=PARTUUID={UUIDS[0]}", "DISK_TIMEOUT", "discover"),
+    (f"root=PARTLABEL={HASH}", "DISK_TIMEOUT", "discover"),
+    ("root=/dev/vda9", "DISK_TIMEOUT", "discover"),
+    (f"root=PARTUUID={appliance.disk.ESP_UUID}", "ROOT_MISSING", "choose"),
+]
+
+
+@pytest.mark.parametrize("words,code,stage", NAMED)
+def test_words_that_name_the_root_name_its_disk(words, code, stage, demo, boot):
+    """Without a loader and without slipway.disk=."""
+    spec = direct(demo.disk)
+    named = words.format(hash=demo.roothash, uuid=demo.part("data").uuid)
+    spec.append = f"{NO_OPT_IN} slipway.timeout={2 if code == 'DISK_TIMEOUT' else 30} {named}"
+    got = boot(spec)
+    if code:
+        refused(got, code, stage)
+    else:
+        boots(got)
+        assert got.record["disk"]["name"] == "vda"
+
+
+@pytest.mark.parametrize("words,code,stage", [
+    ("root=/dev/vda1", "ROOT_MISSING", "choose"),  # the ESP
+    ("root=/dev/vdb2", "SIGNATURE_MISMATCH", "choose"),
+    (f"root=PARTLABEL={DATA}_999", "SIGNATURE_MISMATCH", "choose"),
+    (f"root=PARTLABEL={DATA}", "DISK_AMBIGUOUS", "discover")])
+def test_a_named_root_must_be_proven(words, code, stage, demo, boot, tmp_path):
+    """And a name that fits two disks is none."""
+    other = impostor(tmp_path / "other.img", OTHER_ESP)
+    if code == "DISK_AMBIGUOUS":
+        other.entry(f"{DATA}_999").label = DATA
+        other.rewrite_table()
+    spec = direct(demo.disk, tpm=True, bus="nvme" if code == "DISK_AMBIGUOUS" else "virtio-blk")
+    spec.append = f"{NO_OPT_IN} {MEASURE} {words}"
+    spec.drives.append(lab.Drive(other.path, bus=spec.drives[0].bus))
+    refused(boot(spec), code, stage)
+
+
 @pytest.mark.parametrize("words,what", [
     (f"slipway.disk=PARTUUID={OTHER_ESP}", OTHER_ESP), ("slipway.disk=/dev/vdz", "vdz")])
 def test_disk_that_never_appears(words, what, demo, boot, tmp_path):
@@ -193,6 +250,7 @@ def test_disk_that_appears_late(bus, demo, boot):
     got = boot(spec)
     boots(got)
     assert got.seen("waiting for the disk with") < got.seen("boot disk is")
+    assert got.serial.count("waiting for the disk with") == 1  # not at the next line
 
 
 # ---- which partition ----

@@ -47,6 +47,16 @@ def test_ends(words, code, stage, end, demo, ruled, boot):
     refused(boot(direct(demo.disk, words, initrd=ruled)), code, stage, end=end)
 
 
+def test_default_is_to_reboot_after_ten_seconds(demo, boot):
+    """So long the failure stays readable."""
+    spec = direct(demo.disk)
+    spec.append = f"{appliance.CMDLINE} slipway.disk=/dev/vda systemd.verity=no"
+    got = boot(spec)
+    refused(got, "ROOT_UNPROTECTED", "choose")
+    shown = got.seen(r"next   reboots in 10 s")
+    assert shown and 9.5 < got.seconds - shown < 40, got.explain()
+
+
 # ---- next slot ----
 
 def slot(parts: list[lab.Part], version: int) -> list[lab.PartSpec]:

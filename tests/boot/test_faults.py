@@ -75,14 +75,19 @@ def test_read_error(kind, stage, boot, tmp_path):
     refused(boot(spec), "DISK_FAILED", stage, "read .*I/O error")
 
 
-def test_corruption_that_only_the_kernel_meets(boot, tmp_path):
+@pytest.mark.parametrize("conf,words,says", [
+    ("", "panic=-1", "Kernel panic - not syncing: dm-verity device corrupted"),
+    ("corruption=restart\n", "", "reboot: Restarting system with command 'dm-verity device corrupted'")],
+    ids=["panic", "restart"])
+def test_corruption_that_only_the_kernel_meets(conf, words, says, boot, tmp_path):
     """We read the first blocks and the last one; what it finds elsewhere it hands to nobody."""
     disk = lab.make_disk(tmp_path / "disk.img")
     for offset in UNREAD:
         disk.flip(DATA, offset, 1)
-    got = boot(direct(disk.path, "panic=-1"))
+    image = lab.initrd(tmp_path / "initrd.zst", conf=conf)
+    got = boot(direct(disk.path, words, initrd=image))
     assert got.end == "reboot" and got.record is None, got.explain()
-    assert got.seen("Kernel panic - not syncing: dm-verity device corrupted"), got.explain()
+    assert got.seen(says) and (not conf or not got.seen("Kernel panic")), got.explain()
     assert not got.seen(RUNNING) and not got.seen("FAILED stage")
 
 

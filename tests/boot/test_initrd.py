@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 
 import chain
+import lab
 from expect import boots, direct, refused
-from lab import steps
+from lab import paths, steps
 
 MANIFEST = "etc/slipway.manifest"
 NO_DIGEST = "0" * 64
@@ -124,3 +126,32 @@ def test_memory_that_suffices(large, demo, boot):
     got = boot(direct(demo.disk, initrd=large[0], memory=ENOUGH))
     boots(got)
     assert not got.seen(WRITE_ERROR)
+
+
+def relro(program: Path) -> tuple[int, int]:
+    """From where to where a program wants to be read-only, from its beginning, in whole pages."""
+    said = subprocess.run(["readelf", "-lW", program], check=True, capture_output=True, text=True).stdout
+    found = re.search(r"GNU_RELRO +\S+ 0x(\w+) 0x\w+ 0x\w+ 0x(\w+)", said)
+    start, size = (int(number, 16) for number in found.groups())
+    return start & ~4095, (start + size) & ~4095
+
+
+def writable(got: lab.Result, who: str, program: Path) -> list[str]:
+    """Which pieces of its memory there can be written to, by what the kernel says."""
+    maps = re.findall(r"(\w+)-(\w+)=(\S+)", re.search(rf"maps of {who}:(.*)", got.serial)[1])
+    base = int(maps[0][0], 16)
+    start, end = (base + at for at in relro(program))
+    covered = [m for m in maps if int(m[0], 16) < end and int(m[1], 16) > start]
+    assert covered, maps
+    return [mode for _, _, mode in covered if "w" in mode]
+
+
+def test_relocated_data_is_read_only(demo, boot, tmp_path):
+    """That the header asks for it says nothing: no loader is there to do it, but init itself."""
+    image = chain.beside("maps", demo.initrd, tmp_path / "initrd")
+    got = boot(direct(demo.disk, "rdinit=/maps", initrd=image))
+    boots(got)
+    assert writable(got, "init", paths.INIT) == []
+    # The twin: a program that does not, built by the same compiler.
+    chain.compiled("maps", tmp_path / "maps")
+    assert writable(got, "maps", tmp_path / "maps") != []

@@ -5,10 +5,12 @@ import hashlib
 import json
 import struct
 import subprocess
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pytest
 
+import cases
 from lab import When, disk, gpt, judge, tpm, vm
 
 
@@ -105,3 +107,26 @@ def test_a_prompt_is_one_although_the_kernel_speaks_behind_it(text, due):
                               due=[], now=lambda: 0.0)
     vm._Machine._line(machine, text)
     assert bool(machine.due) == due
+
+
+@dataclass(frozen=True)
+class Case:
+    """As in the tables of the boot tests."""
+
+    name: str
+    code: str = ""
+
+
+def test_a_short_run_keeps_each_reason():
+    """And one boot: a table that begins with a good case must not lose its refusals."""
+    tables = {"a": [Case("good"), Case("too"), Case("cut", "GPT_INVALID"), Case("over", "GPT_OVERLAP"),
+                    Case("absurd", "GPT_INVALID"), Case("GPT_INVALID-is no name of a code")],
+              "b": ["CMDLINE", "", "CMDLINE"]}
+    items = [SimpleNamespace(path="x", originalname=name, name=f"{name}[{number}]", fixturenames=["boot"],
+                             callspec=SimpleNamespace(params={"case": case}))
+             for name, table in tables.items() for number, case in enumerate(table)]
+    items += [SimpleNamespace(path="x", originalname="c", name=name, fixturenames=[])
+              for name in ("c[1]", "c[2]")]
+    kept = cases.first_of_each(items)
+    assert [items.index(item) for item in kept] == [0, 2, 3, 6, 7, 9, 10]
+    assert kept == cases.first_of_each(kept)

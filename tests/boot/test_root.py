@@ -32,7 +32,7 @@ def quick(lab):
 
 
 TREES = [
-    ("no-os", "ROOT_NO_OS", "os-release", False),
+    ("no-os", "ROOT_NO_OS", "os-release", True),
     ("no-init", "ROOT_NO_INIT", "/usr/lib/systemd/systemd", True),
     ("no-usr", "ROOT_NO_OS", "usr", False),
     ("no-mount-points", "SWITCH", "'/dev'", False),
@@ -52,7 +52,7 @@ def test_tree_that_cannot_take_over(name, code, says, tpm, boot, tmp_path):
 def test_root_of_another_architecture(type_uuid, name, boot, tmp_path):
     other = lab.PartSpec(type_uuid, SPARE_UUID, "foreign", size=1 << 20)
     disk = lab.make_disk(tmp_path / "disk.img", kinds=(), more=[other])
-    refused(boot(direct(disk.path)), "ROOT_MISSING", "choose", rf"'foreign' .*\({name}\)")
+    refused(boot(direct(disk.path, tpm=True)), "ROOT_MISSING", "choose", rf"'foreign' .*\({name}\)")
 
 
 @dataclass(frozen=True)

@@ -71,13 +71,14 @@ def escaped_nul(text: bytes) -> bytes:
 SIGNATURES = [
     Sig("openssl"),
     Sig("unknown-key", "SIGNATURE_UNTRUSTED", "prove", key="attacker", tpm=True),
-    Sig("other-text", "SIGNATURE_UNTRUSTED", "prove", signs=lambda h: "0" * len(h)),
+    Sig("other-text", "SIGNATURE_UNTRUSTED", "prove", signs=lambda h: "0" * len(h), tpm=True),
     Sig("newline", "SIGNATURE_UNTRUSTED", "prove", signs=lambda h: h + "\n"),
-    Sig("truncated", "SIGNATURE_MALFORMED", edit=lambda t: t[:-40], says="no JSON"),
-    Sig("oversized", "SIGNATURE_MALFORMED", size=SIG_MAX + 512, says="4 MiB"),
-    Sig("nul-byte", "SIGNATURE_MALFORMED", edit=lambda t: t[:30] + b"\0" + t[30:], says="NUL"),
-    Sig("nul-escaped", "SIGNATURE_MALFORMED", edit=escaped_nul, says="NUL"),
-    Sig("duplicate-key", "SIGNATURE_MALFORMED", edit=twice, says="twice"),
+    Sig("truncated", "SIGNATURE_MALFORMED", edit=lambda t: t[:-40], says="no JSON", tpm=True),
+    Sig("oversized", "SIGNATURE_MALFORMED", size=SIG_MAX + 512, says="4 MiB", tpm=True),
+    Sig("nul-byte", "SIGNATURE_MALFORMED", edit=lambda t: t[:30] + b"\0" + t[30:], says="NUL",
+        tpm=True),
+    Sig("nul-escaped", "SIGNATURE_MALFORMED", edit=escaped_nul, says="NUL", tpm=True),
+    Sig("duplicate-key", "SIGNATURE_MALFORMED", edit=twice, says="twice", tpm=True),
 ]
 
 
@@ -169,18 +170,19 @@ def as_uuid(text: str) -> str:
 SPOILT = [
     Spoilt("unsigned", "SIGNATURE_MISSING", "choose", kinds=("data", "hash"), tpm=True),
     Spoilt("plain", "ROOT_UNPROTECTED", "choose", kinds=("data",)),
-    Spoilt("signature-of-another", "SIGNATURE_MISMATCH", "choose", swap=("sig",)),
-    Spoilt("hash-of-another", "ROOT_INCOMPLETE", "choose", swap=("hash",)),
+    Spoilt("signature-of-another", "SIGNATURE_MISMATCH", "choose", swap=("sig",), tpm=True),
+    Spoilt("hash-of-another", "ROOT_INCOMPLETE", "choose", swap=("hash",), tpm=True),
     Spoilt("hash-of-another-disguised", "VERITY_CORRUPTED", "prove", claim_uuid, swap=("hash",)),
     Spoilt("data-bit", "VERITY_CORRUPTED", "prove", lambda d: d.flip(DATA, 1024 + 5, 1), tpm=True),
-    Spoilt("tree-bit", "VERITY_CORRUPTED", "prove", lambda d: d.flip(HASH, 4096 + 7, 0x80)),
-    Spoilt("salt-bit", "VERITY_CORRUPTED", "prove", lambda d: d.flip(HASH, 88, 1)),
+    Spoilt("tree-bit", "VERITY_CORRUPTED", "prove", lambda d: d.flip(HASH, 4096 + 7, 0x80),
+           tpm=True),
+    Spoilt("salt-bit", "VERITY_CORRUPTED", "prove", lambda d: d.flip(HASH, 88, 1), tpm=True),
     Spoilt("block-size-bit", "VERITY_SUPERBLOCK", "prove", lambda d: d.flip(HASH, 64, 1),
-           says="block sizes '4097'"),
+           says="block sizes '4097'", tpm=True),
     Spoilt("block-size-doubled", "VERITY_SUPERBLOCK", "prove",
            lambda d: d.patch(HASH, 64, (8192).to_bytes(4, "little")), says="claims"),
     Spoilt("blocks-fewer", "ROOT_MOUNT", "assemble", claim_fewer_blocks, says="cut short"),
-    Spoilt("data-short", "VERITY_SUPERBLOCK", "prove", cut_short, says="data blocks"),
+    Spoilt("data-short", "VERITY_SUPERBLOCK", "prove", cut_short, says="data blocks", tpm=True),
 ]
 
 

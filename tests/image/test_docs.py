@@ -36,8 +36,9 @@ def items(page: str, depth: int | None = None) -> dict[str, set[str]]:
 
 
 def words_in_code() -> Facts:
-    table = text_of("modules/inputs/options.c").split("static const struct rule rules[]")[1]
-    rules = re.findall(r"\{ \.key = \"([^\"]+)\"(?:, \.flags = ([A-Z |]+))?,", table.split("\n};")[0])
+    tables = [text_of(f"modules/inputs/{name}.c").split(f"static const struct {table}[]")[1].split("\n};")[0]
+              for name, table in (("options", "rule rules"), ("unsupported", "unsupported words"))]
+    rules = re.findall(r"\{ \.key = \"([^\"]+)\"(?:, \.flags = ([A-Z |]+))?,", "".join(tables))
     meaning = {"FOLD": "dashes", "RD": "rd"}
     return {key: {meaning[f] for f in flags.split(" | ") if f in meaning} for key, flags in rules}
 

@@ -76,6 +76,42 @@ static void base_cases(void **state)
 	}
 }
 
+#define ALWAYS "ld64.so.2"
+#define BARE "ld-linux-aarch64.so.1"
+
+static const struct loader_case {
+	const char *name;
+	struct handover_loader loader;
+	const char *lines[8];
+	const char *lib64; /* its target, or NULL */
+} loader_cases[] = {
+	{ "in lib64", { ALWAYS, false }, { "f usr/lib64/" ALWAYS, "f usr/lib/" ALWAYS }, "usr/lib64" },
+	{ "in lib", { ALWAYS, false }, { "f usr/lib/" ALWAYS }, "usr/lib" },
+	{ "another's", { ALWAYS, false }, { "f usr/lib/" BARE }, NULL },
+	{ "not bare, always", { ALWAYS, false }, { "f usr/lib/" ALWAYS, "d bin", "d lib", "d sbin" }, "usr/lib" },
+	{ "bare", { BARE, true }, { "f usr/lib64/" BARE }, "usr/lib64" },
+	{ "no sbin", { BARE, true }, { "f usr/lib/" BARE, "d bin", "d lib" }, "usr/lib" },
+	{ "not bare", { BARE, true }, { "f usr/lib/" BARE, "d bin", "d lib", "l sbin usr/sbin" }, NULL },
+	{ "of no architecture", { NULL, false }, { "f usr/lib64/" ALWAYS }, NULL },
+};
+
+static void loader_of_each_architecture(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(loader_cases) / sizeof(*loader_cases); i++) {
+		const struct loader_case *c = &loader_cases[i];
+		char root[32];
+		struct err e;
+
+		tree_make(c->lines, root);
+		/* Twice: what it makes itself must not change what it does. */
+		for (int n = 0; n < 2; n++)
+			assert_code(handover_base_tree_with(root, &c->loader, &e), &e, ERR_NONE, c->name);
+		look(root, c->name, &(struct expected){ "lib64", c->lib64, 0 });
+		tree_remove(root);
+	}
+}
+
 static void base_without_root(void **state)
 {
 	struct err e;
@@ -87,7 +123,7 @@ static void base_without_root(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT_TEST(base_cases),
+		UNIT_TEST(base_cases), UNIT_TEST(loader_of_each_architecture),
 		UNIT_TEST(base_without_root),
 	};
 

@@ -19,6 +19,7 @@
 #include "tests/unit/gpt_image.h"
 
 #define ESP "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
+#define XBOOTLDR "bc13c2ff-59e6-4262-a352-b275fd6f7172"
 #define ROOT "4f68bce3-e8cd-4db1-96e7-fbcaf984b709"
 
 static const struct image_partition usual[] = {
@@ -176,10 +177,10 @@ static const uint8_t swapped_hash[32] = { [15] = 2, [16] = 1 };
 static void fits(void **state)
 {
 	struct uuid data = { { 1 } }, tree = { { [15] = 2 } }, esp = { { 7 } }, none = { { 9 } };
-	struct uuid esp_type;
+	struct uuid esp_type, xbootldr_type;
 	struct partition partitions[3] = {
-		{ .number = 1, .type = *dps_type(DPS_ROOT, DPS_DATA), .uuid = data },
-		{ .number = 2, .type = *dps_type(DPS_ROOT, DPS_HASH), .uuid = tree },
+		{ .number = 1, .type = *dps_type(DPS_ROOT, DPS_DATA), .uuid = data, .label = "root_1" },
+		{ .number = 2, .type = *dps_type(DPS_ROOT, DPS_HASH), .uuid = tree, .label = "root_1_verity" },
 		{ .number = 3, .uuid = esp },
 	};
 	const struct gpt gpt = { .partitions = partitions, .n_partitions = 3 };
@@ -195,6 +196,11 @@ static void fits(void **state)
 		{ "root hash too short", { .root_hash = short_hash, .root_hash_bytes = 31 },
 		  false },
 		{ "name", { .name = "vda" }, true },
+		{ "partition", { .partition = "vda2" }, true },
+		{ "label", { .label = "root_1" }, true },
+		{ "label of a hash", { .label = "root_1_verity" }, false },
+		{ "label of the other kind", { .label = "root_1", .designator = DPS_USR }, false },
+		{ "no label", { .label = "" }, false },
 		{ "nothing", { 0 }, false },
 	};
 
@@ -204,6 +210,9 @@ static void fits(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
 		if (disk_fits(&cases[i].wish, &gpt) != cases[i].fits)
 			fail_msg("case '%s'", cases[i].name);
+	assert_true(uuid_from_text(XBOOTLDR, &xbootldr_type));
+	partitions[2].type = xbootldr_type;
+	assert_true(disk_fits(&cases[0].wish, &gpt));
 	partitions[1].type = *dps_type(DPS_USR, DPS_HASH);
 	assert_false(disk_fits(&cases[5].wish, &gpt));
 	partitions[0].type = *dps_type(DPS_USR, DPS_DATA);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#define _GNU_SOURCE
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "modules/inputs/cmdline.h"
 #include "modules/inputs/config.h"
@@ -121,6 +124,7 @@ static void refusals(void **state)
 		{ "rd.luks.options=fixate-volume-key=12", ERR_CMDLINE },
 		{ "rd.luks.options=fixate-volume-key=" HASH, ERR_NONE },
 		{ "rd.luks.options=fixate-volume-key=" HASH " luks.options=fixate-volume-key=" OTHER, ERR_CMDLINE },
+		{ "rd.luks=perhaps", ERR_CMDLINE },
 		{ "ostree=/ostree/boot.1/x", ERR_UNSUPPORTED },
 		{ "rd.systemd.break=pre-mount rd.emergency rd.systemd.debug-shell", ERR_NONE },
 		{ "systemd.verity=maybe", ERR_CMDLINE },
@@ -148,6 +152,50 @@ static void refusals(void **state)
 	}
 }
 
+/* What does not happen is said, and is not what was meant by a word that is obeyed. */
+static void notices(void **state)
+{
+	static const struct { const char *word, *said; } cases[] = {
+		{ "roothashsig=base64:xx", "signature" }, { "usrhashsig=/x", "signature" },
+		{ "luks.crypttab=no", "crypttab" }, { "rd.luks.crypttab=no", "crypttab" },
+		{ "fstab=no", "fstab" }, { "rd.fstab=no", "fstab" },
+		{ "systemd.swap-extra=/dev/x", "swap" }, { "rd.systemd.swap_extra=/dev/x", "swap" },
+		{ "resume=/dev/x", "resuming" }, { "resume-offset=1", "resuming" }, { "noresume", "resuming" },
+		{ "systemd.factory_reset=1", "factory" },
+		{ "systemd.tpm2-wait=no", "awaited" }, { "rd.systemd.tpm2_wait=no", "awaited" },
+		{ "systemd.tpm2_software_fallback=yes", "software" },
+		{ "systemd.tpm2_allow_clear=yes", "clears" },
+		{ "systemd.credentials-boot-policy=x", "credentials" },
+		{ "rd.systemd.pull=x", "network" }, { "rd.systemd.unit=x", "units" },
+		{ "rd.systemd.mask=x.service", "units" }, { "rd.systemd.wants=x.service", "units" },
+		{ "rd.systemd.run=/bin/sh", "program" },
+		{ "rd.systemd.break=pre-mount", "shell" }, { "rd.systemd.debug-shell", "shell" },
+		{ "rd.break", "shell" }, { "emergency", "shell" }, { "rd.emergency", "shell" },
+		{ "rescue", "shell" }, { "rd.rescue", "shell" },
+		{ "slipway.nonsense=2", "no word of ours" },
+		/* The host's alone, or somebody's */
+		{ "systemd.mask=x.service", NULL }, { "systemd.run=/bin/sh", NULL }, { "quiet", NULL },
+		{ "luks=no", NULL }, { "roothash-sig=x", NULL }, { "rd-emergency", NULL }, { "fstab.x=no", NULL },
+	};
+
+	(void)state;
+	log_open(memfd_create("what the tests before said", MFD_CLOEXEC), false);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		int fd = memfd_create("log", MFD_CLOEXEC);
+		char text[512] = "", quoted[64];
+		struct options o;
+		struct err e;
+
+		log_open(fd, false);
+		assert_code(parse(cases[i].word, &o, &e), &e, ERR_NONE, cases[i].word);
+		assert_true(pread(fd, text, sizeof(text) - 1, 0) >= 0);
+		log_close();
+		snprintf(quoted, sizeof(quoted), "'%.*s'", (int)strcspn(cases[i].word, "="), cases[i].word);
+		if (cases[i].said ? !strstr(text, quoted) || !strstr(text, cases[i].said) : *text != '\0')
+			fail_msg("'%s': logged '%s'", cases[i].word, text);
+	}
+}
+
 static void values(void **state)
 {
 	struct options o;
@@ -155,7 +203,12 @@ static void values(void **state)
 
 	(void)state;
 	assert_int_equal(parse("", &o, &e), 0);
-	assert_true(o.verity && o.gpt_auto && o.allow_user_space);
+	assert_true(o.verity && o.may_open_luks && o.gpt_auto && o.allow_user_space);
+	assert_int_equal(parse("rd.luks=no", &o, &e), 0);
+	assert_false(o.may_open_luks);
+	assert_int_equal(parse("luks=no luks", &o, &e), 0);
+	assert_true(o.may_open_luks);
+	assert_int_equal(parse("", &o, &e), 0);
 	assert_false(o.writable || o.measure);
 	assert_int_equal(o.failure_delay_s, -1);
 
@@ -497,6 +550,68 @@ static void efi_text(void **state)
 	}
 }
 
+static void efi_numbers(void **state)
+{
+	static const struct { const char *pcr; enum err_code code; } pcrs[] = {
+		{ "11", ERR_NONE }, { "12", ERR_EFI_VARIABLE }, { "1", ERR_EFI_VARIABLE }, { "", ERR_EFI_VARIABLE },
+		{ "011", ERR_EFI_VARIABLE }, { "11 ", ERR_EFI_VARIABLE }, { "0xb", ERR_EFI_VARIABLE },
+	};
+	static const struct { const char *text; enum err_code code; uint32_t banks; } banks[] = {
+		{ "0", ERR_NONE, 0 }, { "0x00000000", ERR_NONE, 0 }, { "3", ERR_NONE, 3 },
+		{ "0x00000006", ERR_NONE, 6 }, { "0000000000000006", ERR_NONE, 6 },
+		{ "0xffffffff", ERR_NONE, UINT32_MAX }, { "FFFFFFFF", ERR_NONE, UINT32_MAX },
+		{ "", ERR_EFI_VARIABLE, 0 }, { "0x", ERR_EFI_VARIABLE, 0 }, { "0x0x2", ERR_EFI_VARIABLE, 0 },
+		{ "100000000", ERR_EFI_VARIABLE, 0 }, { "ffffffffffffffff", ERR_EFI_VARIABLE, 0 },
+		{ "10000000000000000", ERR_EFI_VARIABLE, 0 }, { "-0", ERR_EFI_VARIABLE, 0 },
+		{ "+2", ERR_EFI_VARIABLE, 0 }, { " 2", ERR_EFI_VARIABLE, 0 }, { "2 ", ERR_EFI_VARIABLE, 0 },
+		{ "sha256", ERR_EFI_VARIABLE, 0 },
+	};
+	struct firmware f;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pcrs) / sizeof(*pcrs); i++) {
+		f = (struct firmware){ 0 };
+		assert_code(firmware_set_stub_pcr(&f, pcrs[i].pcr, &e), &e, pcrs[i].code, pcrs[i].pcr);
+		assert_int_equal(f.stub_measured, pcrs[i].code == ERR_NONE);
+	}
+	for (size_t i = 0; i < sizeof(banks) / sizeof(*banks); i++) {
+		f = (struct firmware){ 0 };
+		assert_code(firmware_set_banks(&f, banks[i].text, &e), &e, banks[i].code, banks[i].text);
+		assert_int_equal(f.has_banks, banks[i].code == ERR_NONE);
+		assert_int_equal(f.banks, banks[i].banks);
+	}
+}
+
+static void tpm_is_announced(void **state)
+{
+	static const struct { const char *banks; bool stub, acpi, confidential; const char *by; } cases[] = {
+		{ "0x2", false, false, false, "LoaderTpm2ActivePcrBanks" },
+		{ "0xffffffff", false, false, false, "LoaderTpm2ActivePcrBanks" },
+		{ "0", false, true, false, NULL }, /* the loader asked the firmware itself */
+		{ "0", true, true, true, NULL },
+		{ "0", true, false, false, "StubPcrKernelImage" },
+		{ NULL, false, true, false, "the ACPI table TPM2" },
+		{ NULL, true, true, false, "the ACPI table TPM2" },
+		{ NULL, true, false, false, "StubPcrKernelImage" },
+		{ NULL, true, false, true, NULL },
+		{ NULL, false, false, false, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct firmware f = { .stub_measured = cases[i].stub };
+		struct err e;
+
+		if (cases[i].banks)
+			assert_int_equal(firmware_set_banks(&f, cases[i].banks, &e), 0);
+		firmware_find_tpm(&f, cases[i].acpi, cases[i].confidential);
+		if (f.tpm_announced != (cases[i].by != NULL) ||
+		    (cases[i].by && strcmp(f.tpm_source, cases[i].by) != 0))
+			fail_msg("case %zu: by %s", i, f.tpm_announced ? f.tpm_source : "nobody");
+	}
+}
+
 static void kept_failure(void **state)
 {
 #define F(text) (const uint8_t *)"\7\0\0\0" text, sizeof("\7\0\0\0" text) - 1
@@ -540,10 +655,10 @@ static void kept_failure(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT_TEST(words), UNIT_TEST(refusals), UNIT_TEST(values), UNIT_TEST(device_timeouts), UNIT_TEST(disk_timeout),
+		UNIT_TEST(words), UNIT_TEST(refusals), UNIT_TEST(notices), UNIT_TEST(values), UNIT_TEST(device_timeouts), UNIT_TEST(disk_timeout),
 		UNIT_TEST(luks_values), UNIT_TEST(lockdown_states), UNIT_TEST(denies_as_many_as_fit), UNIT_TEST(configuration),
 		UNIT_TEST(failure_rules), UNIT_TEST(kept_failure),
-		UNIT_TEST(efi_text),
+		UNIT_TEST(efi_text), UNIT_TEST(efi_numbers), UNIT_TEST(tpm_is_announced),
 	};
 
 	return cmocka_run_group_tests_name("inputs", tests, NULL, NULL);

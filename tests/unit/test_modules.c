@@ -500,6 +500,30 @@ static void waiting_ends_in_spite_of_news(void **state)
 	news_done(&news);
 }
 
+static int count_looks(void *arg, struct err *e)
+{
+	(void)e;
+	++*(unsigned *)arg;
+	return 0;
+}
+
+/* What no event announces must not be found by chance at a line or at the end: so a lost event shows. */
+static void waiting_looks_only_at_news(void **state)
+{
+	struct news news;
+	unsigned looks = 0;
+	struct err e;
+	int rc;
+
+	(void)state;
+	assert_code(news_init(&news, &e), &e, ERR_NONE, "news");
+	news_tell(&news);
+	rc = news_until(&news, count_looks, &looks, "the disk", now_ms() + 20, &e);
+	assert_code(rc, &e, ERR_TIMEOUT, "silence");
+	assert_int_equal(looks, 1);
+	news_done(&news);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -509,6 +533,7 @@ int main(void)
 		UNIT_TEST(loader_reloads), UNIT_TEST(loader_closes_in_flight),
 		UNIT_TEST(loader_leaves_what_is_stuck), UNIT_TEST(news_are_not_missed),
 		UNIT_TEST(waiting_ends_in_spite_of_news),
+		UNIT_TEST(waiting_looks_only_at_news),
 	};
 
 	return cmocka_run_group_tests_name("modules", tests, NULL, NULL);

@@ -7,6 +7,7 @@ import argparse
 import json
 import shutil
 import sys
+import traceback
 from pathlib import Path
 
 from . import appliance, attest, paths, steps, vm
@@ -25,19 +26,32 @@ def _demo(_args: argparse.Namespace) -> int:
 
 
 def _boot(args: argparse.Namespace) -> int:
+    place = paths.BUILD / "boot.json"
+    place.unlink(missing_ok=True)  # an older one must not be taken for that of a boot that was not
     made = appliance.demo()
     say("boot: firmware with Secure Boot, TPM, disk; to a running system and back")
     got = vm.boot(Spec(name="demo", firmware="enforcing", tpm="on", drives=[Drive(made.disk)],
                        cmdline_extra=args.append, timeout=args.timeout, echo=args.echo))
     say(f"the machine ended: {got.end} after {got.seconds:.1f} s")
-    shutil.copyfile(got.folder / "serial.log", made.folder / "serial.log")
-    _keep(got.record, paths.BUILD / "boot.json")
-    _summary(got)
-    verdicts = judge(made, got)
-    _print_verdicts(verdicts)
+    try:
+        verdicts = _judged(made, got, place)
+    except Exception as e:  # what a machine says of itself may be anything
+        traceback.print_exc()
+        return _failed(f"what the machine left cannot be judged ({e!r})", got)
     if all(v.good for v in verdicts):
         return 0
     return _failed("the boot did not keep its promises", got)
+
+
+def _judged(made: appliance.Demo, got: Result, place: Path) -> list[Verdict]:
+    """Keep the record, and print what came of the boot."""
+    shutil.copyfile(got.folder / "serial.log", made.folder / "serial.log")
+    if got.record:
+        place.write_text(json.dumps(got.record, indent=1) + "\n")
+    _summary(got)
+    verdicts = judge(made, got)
+    _print_verdicts(verdicts)
+    return verdicts
 
 
 def _attest(args: argparse.Namespace) -> int:
@@ -61,13 +75,6 @@ def _failed(why: str, got: Result) -> int:
     print(f"slipway-lab: {why}; see {paths.short(got.folder)}/serial.log and record.json there",
           file=sys.stderr)
     return 1
-
-
-def _keep(record: dict | None, place: Path) -> None:
-    """Write the record for others to read; an older one must not be taken for this boot's."""
-    place.unlink(missing_ok=True)
-    if record:
-        place.write_text(json.dumps(record, indent=1) + "\n")
 
 
 def _summary(got: Result) -> None:
@@ -96,7 +103,7 @@ def _summary(got: Result) -> None:
     if record.get("failure"):
         print(f"  failure   {json.dumps(record['failure'])}")
     if got.report:
-        print(f"  system    {got.report.state}; {got.report.text('analyze').splitlines()[0]}")
+        print(f"  system    {got.report.state}; {got.report.text('analyze').partition(chr(10))[0]}")
 
 
 def _parser() -> argparse.ArgumentParser:

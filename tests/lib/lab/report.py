@@ -100,7 +100,7 @@ class Report:
         udev's daemon runs, and it ends when the device is there. For a device that never
         came see slow_waits(), which reads in the journal what systemd gave up.
         """
-        manager = self._blocks("manager")[0]
+        manager = next(iter(self._blocks("manager")), {})
         udev = {unit["Id"]: unit for unit in self._blocks("udev")}
         start = max(int(manager.get("UnitsLoadFinishTimestampMonotonic", 0)),
                     int(udev.get("systemd-udevd.service", {})
