@@ -33,6 +33,11 @@
 
 enum { BOOT_MAX_SLOTS = 16 };
 
+struct kept {
+	bool asked, found; /* found: also what nobody can read */
+	unsigned n_failed; /* boots in a row before this one, as far as failure-limit= counts */
+};
+
 struct boot {
 	char *const *argv, *const *envp; /* as the kernel gave them to us */
 	uint64_t start_realtime_us, start_monotonic_us;
@@ -41,7 +46,7 @@ struct boot {
 	struct config config;            /* inputs */
 	struct kernel *kernel;           /* kernel */
 	struct firmware firmware;        /* firmware */
-	bool failed_before;              /* firmware: a failure is kept there */
+	struct kept kept;                /* firmware: what it keeps of boots before */
 	struct tpm *tpm;                 /* tpm; NULL: not measured, the record says why */
 	struct nvpcrs nvpcrs;            /* enter; those that are begun can be measured into */
 	uint8_t nvpcr_authority[PCR_DIGEST_BYTES]; /* enter; who let them be begun */

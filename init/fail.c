@@ -12,7 +12,7 @@
 #include "init/core/log.h"
 #include "init/core/text.h"
 #include "init/debug.h"
-#include "modules/inputs/last_failure.h"
+#include "init/kept.h"
 
 /* In no signed phase path, so it can stand for none of them. */
 #define CAP_WORD "slipway-failed"
@@ -28,13 +28,19 @@ static const struct {
 };
 
 /* The command line overrules the rules of single reasons, too. */
-static enum failure_action action_of(const struct boot *b, enum err_code code)
+static enum failure_action ruled_of(const struct boot *b, enum err_code code)
 {
 	enum failure_action ruled = b->config.failure_rules.by_code[code].action;
 
 	if (b->options.failure != FAILURE_UNSET)
 		return b->options.failure;
 	return ruled != FAILURE_UNSET ? ruled : b->config.failure;
+}
+
+/* Nothing overrules the limit. */
+static enum failure_action action_of(const struct boot *b, enum err_code code)
+{
+	return failure_limited(&b->config.failure_limit, ruled_of(b, code), b->kept.n_failed);
 }
 
 static unsigned delay_of(const struct boot *b)
@@ -78,18 +84,21 @@ static void hide_keys(void)
 
 void fail_report(const struct boot *b, const char *stage, const struct err *e, const char *next)
 {
-	char line[400];
+	char line[400], limit[64] = "";
 
 	if (!next)
 		hide_keys();
+	if (action_of(b, e->code) != ruled_of(b, e->code))
+		snprintf(limit, sizeof(limit), ", as failure-limit=%u says of boots that fail in a row",
+			 b->config.failure_limit.n);
 	log_console(LOG_ERR, "slipway: FAILED stage %s  [%s]", stage, err_name(e->code));
 	say("what", e->what);
 	say("where", e->where);
 	say("means", err_meaning(e->code));
 	if (!next)
-		snprintf(line, sizeof(line), "%s%s in %u s; %s",
+		snprintf(line, sizeof(line), "%s%s in %u s%s; %s",
 			 *b->config.debug_key ? "asks for the key of the debug shell, then " : "",
-			 actions[action_of(b, e->code)].words, delay_of(b), err_advice(e->code));
+			 actions[action_of(b, e->code)].words, delay_of(b), limit, err_advice(e->code));
 	say("next", next ? next : line);
 }
 
@@ -129,20 +138,12 @@ void fail_cap(struct boot *b)
 		record_pcr(b->record, &final);
 }
 
-static void keep(const struct boot *b, const char *stage, const struct err *failure)
-{
-	struct err e;
-
-	if (b->config.keep_failure && last_failure_keep(stage, failure, &e) < 0)
-		log_warning("%s: no later boot will know of this failure", e.what);
-}
-
 void fail(struct boot *b, const char *stage, const struct err *e)
 {
 	log_set_stage("fail");
 	tpm_close(b->tpm);
 	b->tpm = NULL;
-	keep(b, stage, e);
+	kept_write(b, stage, e);
 	record_write(b->record, stage, e);
 	if (!b->switched)
 		debug_shell(b->config.debug_key, b->capped);

@@ -11,6 +11,7 @@
 #include "init/early.h"
 #include "init/exit.h"
 #include "init/fail.h"
+#include "init/kept.h"
 #include "init/sequence.h"
 #include "init/stages.h"
 #include "modules/handover/exitrd.h"
@@ -36,6 +37,8 @@ static _Noreturn void run(char *const argv[], char *const envp[])
 	log_info("slipway " SLIPWAY_VERSION);
 	boot.record = record_new();
 	failed = sequence_run(&boot, &e);
+	/* What happens next may depend on it. */
+	kept_read(&boot);
 	/* Said first: whatever undoing meets, the reason is on the screen. */
 	fail_report(&boot, failed->name, &e, NULL);
 	fail_cap(&boot);

@@ -109,6 +109,7 @@ void record_last_failure(struct record *r, const struct last_failure *f)
 	put_text(o, "stage", f->stage);
 	put_text(o, "code", f->code);
 	put_text(o, "what", f->what);
+	put_number(o, "count", f->count);
 }
 
 void record_lockdown(struct record *r, const char *level)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The end: nothing of the initrd stays but what the host needs. */
+#include "init/kept.h"
 #include "init/stages.h"
 
 #include <stdio.h>
@@ -8,7 +9,6 @@
 #include "init/core/log.h"
 #include "modules/handover/exitrd.h"
 #include "modules/handover/handover.h"
-#include "modules/inputs/last_failure.h"
 
 #define SYSROOT "/sysroot"
 
@@ -28,15 +28,6 @@ static int measure_other_init(struct boot *b, struct err *e)
 		if (*c < ' ' || *c > '~' || strchr("\"'\\", *c))
 			*c = '?';
 	return boot_measure(b, word, "slipway-init", e);
-}
-
-/* The record has it, and this boot is good as far as we can tell. */
-static void forget_failure(const struct boot *b)
-{
-	struct err e;
-
-	if (b->failed_before && last_failure_forget(&e) < 0)
-		log_warning("%s: the next boot will report the failure once more", e.what);
 }
 
 int stage_leave(struct boot *b, struct err *e)
@@ -69,7 +60,7 @@ int stage_leave(struct boot *b, struct err *e)
 	if (rc >= 0 && b->tpm)
 		record_pcr(b->record, &final);
 	if (rc >= 0)
-		forget_failure(b);
+		kept_forget(b);
 	return rc;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The machine: its inputs, kernel, firmware and TPM. */
+#include "init/kept.h"
 #include "init/stages.h"
 
 #include <errno.h>
@@ -13,7 +14,6 @@
 #include "init/core/log.h"
 #include "init/debug.h"
 #include "modules/inputs/extra.h"
-#include "modules/inputs/last_failure.h"
 #include "modules/inputs/manifest.h"
 #include "modules/inputs/unpacked.h"
 #include "modules/tpm/srk.h"
@@ -214,22 +214,6 @@ static int check_lockdown(struct boot *b, struct err *e)
 	return 0;
 }
 
-/* What an earlier boot left may be anybody's, and stops none. */
-static void read_last_failure(struct boot *b)
-{
-	struct last_failure f;
-	struct err e;
-	int rc = b->config.keep_failure && b->firmware.efi ? last_failure_read(&f, &e) : 0;
-
-	b->failed_before = rc != 0;
-	if (rc < 0)
-		log_warning("%s, ignoring it", e.what);
-	if (rc <= 0)
-		return;
-	log_info("a boot before this one failed in stage %s [%s]: %s", f.stage, f.code, f.what);
-	record_last_failure(b->record, &f);
-}
-
 int stage_firmware(struct boot *b, struct err *e)
 {
 	struct err why;
@@ -242,7 +226,7 @@ int stage_firmware(struct boot *b, struct err *e)
 	if (rc < 0)
 		return rc;
 	record_firmware(b->record, &b->firmware);
-	read_last_failure(b);
+	kept_read(b);
 	note_requests(b);
 	if (b->config.secure_boot_required && !b->firmware.secure_boot)
 		return err_set(e, ERR_SECURE_BOOT, 0,

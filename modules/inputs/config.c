@@ -54,6 +54,11 @@ static bool set_keep_failure(struct config *c, const char *value)
 	return c->keep_failure || strcmp(value, "no") == 0;
 }
 
+static bool set_failure_limit(struct config *c, const char *value)
+{
+	return failure_limit_parse(value, &c->failure_limit);
+}
+
 static bool set_timeout(struct config *c, const char *value)
 {
 	return number_parse(value, 3600, &c->timeout_s) && c->timeout_s > 0;
@@ -192,6 +197,7 @@ static const struct {
 	{ "failure", set_failure },
 	{ "failure-delay", set_failure_delay },
 	{ "keep-failure", set_keep_failure },
+	{ "failure-limit", set_failure_limit },
 	{ "device-timeout", set_timeout },
 	{ "corruption", set_corruption },
 	{ "modules", set_modules },
@@ -255,6 +261,19 @@ static int parse_line(struct config *c, char *line, unsigned number, struct err 
 	return 0;
 }
 
+/* An end that never came would be worse than none. */
+static int settle_failure_limit(struct config *c, struct err *e)
+{
+	bool said = c->failure_limit.action != FAILURE_UNSET;
+
+	if (c->failure_limit.n && !c->keep_failure)
+		return err_set(e, ERR_CONFIG, 0, "slipway.conf: failure-limit=%u needs keep-failure=efi, where "
+			       "failures are counted", c->failure_limit.n);
+	if (!said && c->keep_failure)
+		c->failure_limit = (struct failure_limit)FAILURE_LIMIT_DEFAULT;
+	return 0;
+}
+
 int config_parse(const char *text, size_t n, struct config *ret, struct err *e)
 {
 	struct config c = CONFIG_DEFAULTS;
@@ -276,6 +295,8 @@ int config_parse(const char *text, size_t n, struct config *ret, struct err *e)
 			return rc;
 		p += len + 1;
 	}
+	if (settle_failure_limit(&c, e) < 0)
+		return -ERR_CONFIG;
 	*ret = c;
 	return 0;
 }

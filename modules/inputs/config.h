@@ -35,6 +35,7 @@ struct config {
 	struct failure_rules failure_rules;
 	unsigned failure_delay_s;
 	bool keep_failure; /* for the next boot that succeeds, in an EFI variable */
+	struct failure_limit failure_limit; /* 0 unless they are kept, and so counted */
 	unsigned timeout_s; /* for a device */
 	bool panic_on_corruption; /* else restart */
 	char modules[1024]; /* loaded at once, before a device asks; NUL-separated */

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "modules/inputs/options.h"
+
 bool failure_action_parse(const char *text, enum failure_action *ret)
 {
 	static const char *const names[] = {
@@ -77,6 +79,37 @@ bool failure_rules_set(struct failure_rules *rules, const char *reason, const ch
 	for (unsigned i = first; i < end; i++)
 		rules->by_code[i] = rule;
 	return true;
+}
+
+bool failure_limit_parse(const char *text, struct failure_limit *ret)
+{
+	struct failure_limit limit = { .action = FAILURE_HALT };
+	size_t n = strcspn(text, " ");
+	char number[4];
+
+	if (strcmp(text, "no") != 0) {
+		if (n >= sizeof(number))
+			return false;
+		memcpy(number, text, n);
+		number[n] = '\0';
+		if (!number_parse(number, FAILURE_LIMIT_MAX, &limit.n) || limit.n == 0 ||
+		    (text[n] && !failure_action_parse(text + n + 1, &limit.action)) ||
+		    limit.action == FAILURE_REBOOT)
+			return false;
+	}
+	*ret = limit;
+	return true;
+}
+
+enum failure_action failure_limited(const struct failure_limit *limit, enum failure_action ruled,
+				    unsigned n_before)
+{
+	return ruled == FAILURE_REBOOT && limit->n && n_before + 1 >= limit->n ? limit->action : ruled;
+}
+
+unsigned failure_count(const struct failure_limit *limit, unsigned n_before)
+{
+	return n_before + 1 < limit->n ? n_before + 1 : limit->n ? limit->n : 1;
 }
 
 const char *failure_class(enum err_code code)

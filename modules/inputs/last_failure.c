@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "init/core/text.h"
+#include "modules/inputs/options.h"
 
 #define NAME "SlipwayFailure"
 #define GUID "cd359083-0f0e-4a2c-89b6-b226c9388077"
@@ -16,10 +17,12 @@ enum { ATTRIBUTES_BYTES = 4 };
 static const uint8_t attributes[ATTRIBUTES_BYTES] = { 7 };
 
 /* Bounded by the members of struct err: far less than a variable may have. */
-void last_failure_format(const char *stage, const struct err *failure, struct efivar *ret)
+void last_failure_format(const char *stage, const struct err *failure, unsigned count,
+			 struct efivar *ret)
 {
 	char text[512];
-	int n = snprintf(text, sizeof(text), "%s\n%.15s\n%s", err_name(failure->code), stage, failure->what);
+	int n = snprintf(text, sizeof(text), "%s\n%.15s\n%s\n%u", err_name(failure->code), stage,
+			 failure->what, count);
 
 	memcpy(ret->bytes, attributes, ATTRIBUTES_BYTES);
 	memcpy(ret->bytes + ATTRIBUTES_BYTES, text, (size_t)n);
@@ -44,14 +47,18 @@ int last_failure_parse(const uint8_t *p, size_t n, struct last_failure *ret, str
 {
 	const char *at = (const char *)p + ATTRIBUTES_BYTES, *end = (const char *)p + n;
 	struct last_failure f;
+	char count[4];
 
 	if (n <= ATTRIBUTES_BYTES || !take_line(&at, end, f.code, sizeof(f.code)) ||
 	    !take_line(&at, end, f.stage, sizeof(f.stage)) ||
-	    !take_line(&at, end, f.what, sizeof(f.what)) || at != end)
+	    !take_line(&at, end, f.what, sizeof(f.what)) || !take_line(&at, end, count, sizeof(count)) ||
+	    at != end)
 		return err_set(e, ERR_EFI_VARIABLE, 0, "'" NAME "' is no failure of a boot");
 	if (strspn(f.code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != strlen(f.code) ||
 	    strspn(f.stage, "abcdefghijklmnopqrstuvwxyz-") != strlen(f.stage))
 		return err_set(e, ERR_EFI_VARIABLE, 0, "'" NAME "' has no code and stage");
+	if (!number_parse(count, FAILURE_LIMIT_MAX, &f.count) || !f.count)
+		return err_set(e, ERR_EFI_VARIABLE, 0, "'" NAME "' has no count");
 	text_sanitize(f.what);
 	*ret = f;
 	return 0;
@@ -67,14 +74,14 @@ int last_failure_read(struct last_failure *ret, struct err *e)
 	return rc;
 }
 
-int last_failure_keep(const char *stage, const struct err *failure, struct err *e)
+int last_failure_keep(const char *stage, const struct err *failure, unsigned count, struct err *e)
 {
 	struct efivar new, old;
 	int rc = efivars_mount(e);
 
 	if (rc < 0)
 		return rc;
-	last_failure_format(stage, failure, &new);
+	last_failure_format(stage, failure, count, &new);
 	/* The memory behind a variable wears out, and some machines fail every minute. */
 	if (efivar_read(NAME, GUID, &old, e) > 0 && old.n == new.n && memcmp(old.bytes, new.bytes, new.n) == 0)
 		return 0;

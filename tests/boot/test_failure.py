@@ -258,9 +258,10 @@ def variables(store: Path) -> str:
 def test_boot_counting(demo, boot, tmp_path):
     """The newer entry fails as often as it may; then sd-boot takes the older one, which is good.
 
-    What failed is known to the boots that follow, until one succeeds.
+    What failed is known to the boots that follow, until one succeeds. So a limit that is not reached
+    changes nothing, and what was counted is gone.
     """
-    image = chain.initrd("keeps-failure", conf="keep-failure=efi\n")
+    image = chain.initrd("keeps-failure", conf="keep-failure=efi\nfailure-limit=3\n")
     good = chain.uki("counted", image, words="systemd.unit=basic.target")
     bad = chain.uki("counted-bad", image, words="systemd.verity=no")
     made = lab.make_disk(tmp_path / "disk.img", parts=blessing(), esp_files={
@@ -277,9 +278,42 @@ def test_boot_counting(demo, boot, tmp_path):
     assert len({record["boot_id"] for record in got.records}) == 3
     assert entries(made, made.table.entries[0].label) == ["demo_1.efi", "demo_2+0-2.efi"]
     kept = {key: first["failure"][key] for key in ("stage", "code", "what")}
-    assert [record.get("last_failure") for record in got.records] == [None, kept, kept]
+    assert [record.get("last_failure") for record in got.records] == \
+        [None, {**kept, "count": 1}, {**kept, "count": 2}]
     shown = variables(store)
     assert re.search(r"(?m)^Boot0001 ", shown) and not re.search(r"(?m)^SlipwayFailure", shown)
+
+
+LIMITS = {  # slipway.conf, resets until the machine is taken away, boots, end
+    "3": ("failure-limit=3\n", 9, 3, "halted"),
+    "2-poweroff": ("failure-limit=2 poweroff\nfailure.root=reboot\n", 9, 2, "poweroff"),
+    "no": ("failure-limit=no\n", 3, 4, "reboot"),
+}
+
+
+@pytest.mark.parametrize("conf,resets,boots_,end", LIMITS.values(), ids=LIMITS)
+def test_both_entries_are_bad(conf, resets, boots_, end, boot, tmp_path):
+    """Each entry fails as often as it may, and sd-boot goes on with the newest: that has an end.
+
+    The word on the command line asks for another reset each time, in vain; without a limit it is what
+    happens.
+    """
+    image = chain.initrd(f"limit-{boots_}", conf=f"keep-failure=efi\n{conf}")
+    bad = chain.uki(f"limit-{boots_}", image, words="systemd.verity=no slipway.failure=reboot")
+    made = lab.make_disk(tmp_path / "disk.img", esp_files={
+        "EFI/BOOT/BOOTX64.EFI": sd_boot(tmp_path), "loader/loader.conf": b"timeout 0\n",
+        "EFI/Linux/demo_2+1.efi": bad.path, "EFI/Linux/demo_1+1.efi": bad.path})
+    store = tmp_path / "vars.fd"
+    got = boot(chain.chain(made.path, drives=[lab.Drive(made.path, keep=True)], resets=resets,
+                           firmware="off", tpm="none", keep_variables=store))
+    assert got.end == end and len(got.records) == boots_, got.explain()
+    assert {record["failure"]["code"] for record in got.records} == {"ROOT_UNPROTECTED"}
+    counts = [record.get("last_failure", {}).get("count") for record in got.records]
+    assert counts == [None, *(range(1, boots_) if end != "reboot" else [1] * (boots_ - 1))]
+    assert entries(made, made.table.entries[0].label) == [
+        "demo_1+0-1.efi", f"demo_2+0-{boots_ - 1}.efi"]
+    assert bool(got.seen(r"as failure-limit=\d+ says of boots")) == (end != "reboot"), got.explain()
+    assert re.search(r"(?m)^SlipwayFailure", variables(store))
 
 
 @pytest.mark.parametrize("words", ["printk.always_kmsg_dump=1", ""], ids=["asked", "not asked"])

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (last_failure_parse(data, size, &f, &e) < 0)
 		return 0;
-	if (!*f.code || !*f.stage || !*f.what)
+	if (!*f.code || !*f.stage || !*f.what || !f.count || f.count > FAILURE_LIMIT_MAX)
 		abort();
 	for (const char *at = f.what; *at; at += text_character(at))
 		if (!text_character(at))

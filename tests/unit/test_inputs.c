@@ -402,6 +402,19 @@ static void configuration(void **state)
 		{ "failure=shell\n", ERR_CONFIG },
 		{ "keep-failure=efi\n", ERR_NONE }, { "keep-failure=no\n", ERR_NONE },
 		{ "keep-failure=yes\n", ERR_CONFIG },
+		{ "keep-failure=efi\nfailure-limit=3\n", ERR_NONE },
+		{ "failure-limit=1 poweroff\nkeep-failure=efi\n", ERR_NONE },
+		{ "keep-failure=efi\nfailure-limit=100 halt\n", ERR_NONE },
+		{ "failure-limit=no\n", ERR_NONE },
+		{ "failure-limit=3\n", ERR_CONFIG /* nothing counts */ },
+		{ "keep-failure=efi\nfailure-limit=0\n", ERR_CONFIG },
+		{ "keep-failure=efi\nfailure-limit=101\n", ERR_CONFIG },
+		{ "keep-failure=efi\nfailure-limit=\n", ERR_CONFIG },
+		{ "keep-failure=efi\nfailure-limit=yes\n", ERR_CONFIG },
+		{ "keep-failure=efi\nfailure-limit=3 reboot\n", ERR_CONFIG /* no end */ },
+		{ "keep-failure=efi\nfailure-limit=3  halt\n", ERR_CONFIG },
+		{ "keep-failure=efi\nfailure-limit=3 halt \n", ERR_NONE },
+		{ "keep-failure=efi\nfailure-limit=no halt\n", ERR_CONFIG },
 		{ "failure=next-slot\n", ERR_CONFIG /* and then? */ },
 		{ "failure.TPM_MISSING=poweroff\n", ERR_NONE },
 		{ "failure.proof=next-slot\n", ERR_NONE },
@@ -612,19 +625,60 @@ static void tpm_is_announced(void **state)
 	}
 }
 
+/* A reset is what makes a loop; an end is never made a reset. */
+static void failure_limits(void **state)
+{
+	static const struct {
+		const char *text; unsigned before; enum failure_action ruled, end;
+	} cases[] = {
+		{ "", 99, FAILURE_REBOOT, FAILURE_REBOOT /* nothing is kept */ },
+		{ "keep-failure=efi\n", 8, FAILURE_REBOOT, FAILURE_REBOOT },
+		{ "keep-failure=efi\n", 9, FAILURE_REBOOT, FAILURE_HALT /* 10 by default */ },
+		{ "keep-failure=efi\nfailure-limit=no\n", 100, FAILURE_REBOOT, FAILURE_REBOOT },
+		{ "keep-failure=efi\nfailure-limit=3\n", 1, FAILURE_REBOOT, FAILURE_REBOOT },
+		{ "keep-failure=efi\nfailure-limit=3\n", 2, FAILURE_REBOOT, FAILURE_HALT },
+		{ "keep-failure=efi\nfailure-limit=3\n", 100, FAILURE_REBOOT, FAILURE_HALT },
+		{ "keep-failure=efi\nfailure-limit=3\n", 2, FAILURE_POWEROFF, FAILURE_POWEROFF },
+		{ "keep-failure=efi\nfailure-limit=3 poweroff\n", 2, FAILURE_REBOOT, FAILURE_POWEROFF },
+		{ "keep-failure=efi\nfailure-limit=3 poweroff\n", 2, FAILURE_HALT, FAILURE_HALT },
+		{ "keep-failure=efi\nfailure-limit=1\n", 0, FAILURE_REBOOT, FAILURE_HALT },
+	};
+	struct config c;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		assert_int_equal(config_parse(cases[i].text, strlen(cases[i].text), &c, &e), 0);
+		if (failure_limited(&c.failure_limit, cases[i].ruled, cases[i].before) != cases[i].end)
+			fail_msg("case %zu", i);
+	}
+	/* No more is counted than the limit asks for: what is the same is not written again. */
+	assert_int_equal(failure_count(&c.failure_limit, 0), 1);
+	assert_int_equal(failure_count(&c.failure_limit, 1), 1);
+	c.failure_limit.n = 3;
+	assert_int_equal(failure_count(&c.failure_limit, 1), 2);
+	assert_int_equal(failure_count(&c.failure_limit, 3), 3);
+	c.failure_limit.n = 0;
+	assert_int_equal(failure_count(&c.failure_limit, 7), 1);
+}
+
 static void kept_failure(void **state)
 {
 #define F(text) (const uint8_t *)"\7\0\0\0" text, sizeof("\7\0\0\0" text) - 1
-	static const struct { const uint8_t *p; size_t n; const char *what; } cases[] = {
-		{ F("ROOT_NO_OS\ncheck\nno os-release"), "no os-release" },
-		{ F("EXTENSION_MERGE\nextend-root\nno overlay"), "no overlay" },
-		{ F("A_LATER_1\nx\ny\033[2J"), "y?[2J" },
-		{ F("A_LATER_1\nx\ny\n"), "y" },
-		{ F(""), NULL }, { F("CODE"), NULL }, { F("CODE\nstage"), NULL }, { F("CODE\nstage\n"), NULL },
-		{ F("CODE\n\nwhat"), NULL }, { F("\nstage\nwhat"), NULL }, { F("CODE\nstage\nwhat\nmore"), NULL },
-		{ F("Code\nstage\nwhat"), NULL }, { F("CODE\nsta ge\nwhat"), NULL },
-		{ F("CODE\nstage\nwh\0at"), NULL }, { F("CODE\nabcdefghijklmnop\nwhat"), NULL },
-		{ (const uint8_t *)"\7\0\0", 3, NULL },
+	static const struct { const uint8_t *p; size_t n; const char *what; unsigned count; } cases[] = {
+		{ F("ROOT_NO_OS\ncheck\nno os-release\n1"), "no os-release", 1 },
+		{ F("EXTENSION_MERGE\nextend-root\nno overlay\n1"), "no overlay", 1 },
+		{ F("A_LATER_1\nx\ny\033[2J\n99"), "y?[2J", 99 },
+		{ F("A_LATER_1\nx\ny\n100\n"), "y", 100 },
+		{ F(""), NULL, 0 }, { F("CODE"), NULL, 0 }, { F("CODE\nstage"), NULL, 0 }, { F("CODE\nstage\n"), NULL, 0 },
+		{ F("CODE\n\nwhat\n1"), NULL, 0 }, { F("\nstage\nwhat\n1"), NULL, 0 }, { F("CODE\nstage\nwhat\nmore"), NULL, 0 },
+		{ F("CODE\nstage\nwhat"), NULL, 0 }, { F("CODE\nstage\nwhat\n"), NULL, 0 },
+		{ F("CODE\nstage\nwhat\n0"), NULL, 0 }, { F("CODE\nstage\nwhat\n101"), NULL, 0 },
+		{ F("CODE\nstage\nwhat\n-1"), NULL, 0 }, { F("CODE\nstage\nwhat\n0001"), NULL, 0 },
+		{ F("CODE\nstage\nwhat\n1\nmore"), NULL, 0 },
+		{ F("Code\nstage\nwhat\n1"), NULL, 0 }, { F("CODE\nsta ge\nwhat\n1"), NULL, 0 },
+		{ F("CODE\nstage\nwh\0at\n1"), NULL, 0 }, { F("CODE\nabcdefghijklmnop\nwhat\n1"), NULL, 0 },
+		{ (const uint8_t *)"\7\0\0", 3, NULL, 0 },
 	};
 	struct last_failure f;
 	struct efivar v;
@@ -638,17 +692,20 @@ static void kept_failure(void **state)
 			fail_msg("case %zu: %d", i, rc);
 		if (cases[i].what)
 			assert_string_equal(f.what, cases[i].what);
+		if (cases[i].what && f.count != cases[i].count)
+			fail_msg("case %zu: %u", i, f.count);
 	}
 	/* The longest there is comes back as it was. */
 	assert_int_equal(err_set(&failure, ERR_SIGNATURE_UNTRUSTED, 0, "%0400d", 7), -ERR_SIGNATURE_UNTRUSTED);
-	last_failure_format("a-stage-of-thirty-characters--", &failure, &v);
+	last_failure_format("a-stage-of-thirty-characters--", &failure, 100, &v);
 	assert_int_equal(last_failure_parse(v.bytes, v.n, &f, &e), 0);
 	assert_string_equal(f.stage, "a-stage-of-thir");
-	last_failure_format("discover", &failure, &v);
+	last_failure_format("discover", &failure, 100, &v);
 	assert_int_equal(last_failure_parse(v.bytes, v.n, &f, &e), 0);
 	assert_string_equal(f.code, "SIGNATURE_UNTRUSTED");
 	assert_string_equal(f.stage, "discover");
 	assert_string_equal(f.what, failure.what);
+	assert_int_equal(f.count, 100);
 #undef F
 }
 
@@ -657,7 +714,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(words), UNIT_TEST(refusals), UNIT_TEST(notices), UNIT_TEST(values), UNIT_TEST(device_timeouts), UNIT_TEST(disk_timeout),
 		UNIT_TEST(luks_values), UNIT_TEST(lockdown_states), UNIT_TEST(denies_as_many_as_fit), UNIT_TEST(configuration),
-		UNIT_TEST(failure_rules), UNIT_TEST(kept_failure),
+		UNIT_TEST(failure_rules), UNIT_TEST(failure_limits), UNIT_TEST(kept_failure),
 		UNIT_TEST(efi_text), UNIT_TEST(efi_numbers), UNIT_TEST(tpm_is_announced),
 	};
 
