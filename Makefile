@@ -169,6 +169,7 @@ bench-mkinitrd: prepare ## how long and how large, beside dracut, mkosi-initrd, 
 ## Tests on the host: glibc, ASan and UBSan, no root
 
 HOST_DEPS := build/deps/host
+HOST_READY := $(HOST_DEPS)/lib/libmbedcrypto.a $(HOST_DEPS)/lib/libblkid.a
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 HOST_FLAGS := $(REQUIRED) -I$(HOST_DEPS)/include -g -O1
 HOST_LIBS := -L$(HOST_DEPS)/lib -lcmocka -lcryptsetup -largon2 -ldevmapper -lblkid -ljson-c -lkmod \
@@ -181,10 +182,10 @@ FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz
 HOST_SOURCES := $(CORE) $(MODULES) $(LUKS) $(HOOKS) $(filter-out init/main.c,$(INIT)) $(filter-out mkinitrd/main.c,$(MKINITRD)) \
 	$(filter-out report/main.c,$(REPORT)) $(filter-out debug/main.c,$(DEBUG))
 
-$(HOST_DEPS)/lib/libmbedcrypto.a:
+$(HOST_READY) &:
 	$(Q)ci/deps/build host
 
-build/host/%.o: %.c $(HEADERS) | $(HOST_DEPS)/lib/libmbedcrypto.a
+build/host/%.o: %.c $(HEADERS) | $(HOST_READY)
 	$(Q)mkdir -p $(@D)
 	$(Q)gcc $(HOST_FLAGS) $(SAN) -c $< -o $@
 
@@ -212,7 +213,7 @@ build/component/hook: tests/component/hook.c | $(CC_STATIC)
 
 build/component/test_hooks: build/component/hook
 
-build/fuzzobj/%.o: %.c $(HEADERS) | $(HOST_DEPS)/lib/libmbedcrypto.a
+build/fuzzobj/%.o: %.c $(HEADERS) | $(HOST_READY)
 	$(Q)mkdir -p $(@D)
 	$(Q)clang $(HOST_FLAGS) -Wno-error -fsanitize=fuzzer-no-link,address,undefined \
 		-fno-sanitize-recover=undefined -c $< -o $@
@@ -242,7 +243,7 @@ build/planted/%: tests/fuzz/planted.toml tests/fuzz/planted.py $(wildcard tests/
 COV := -Wno-error -fprofile-instr-generate -fcoverage-mapping -mllvm -runtime-counter-relocation
 COVERED := $(patsubst build/%,build/cov/%,$(UNIT) $(COMPONENT) $(FUZZ))
 
-build/cov/obj/%.o: %.c $(HEADERS) | $(HOST_DEPS)/lib/libmbedcrypto.a
+build/cov/obj/%.o: %.c $(HEADERS) | $(HOST_READY)
 	$(Q)mkdir -p $(@D)
 	$(Q)clang $(HOST_FLAGS) $(COV) -c $< -o $@
 
@@ -296,7 +297,7 @@ check-planted: ## a bug in each parser, which its fuzz target must find in PLANT
 	$(Q)$(sub) fuzz $$(/usr/bin/python3 tests/fuzz/planted.py --names | sed 's,^,build/planted/,')
 	$(Q)/usr/bin/python3 tests/fuzz/planted.py
 
-lint: $(MANPAGES) $(HOST_DEPS)/lib/libmbedcrypto.a build/gen/libraries.def ## layers, C, scripts, man pages, spelling
+lint: $(MANPAGES) $(HOST_READY) build/gen/libraries.def ## layers, C, scripts, man pages, spelling
 	$(Q)ci/lint $(MANPAGES)
 
 ## The rest

@@ -34,7 +34,7 @@ int stage_trust(struct boot *b, struct err *e)
 
 	if (rc >= 0)
 		rc = seal_kernel(b, e);
-	has_certificates = b->anchors && anchors_count(b->anchors) > 0;
+	has_certificates = anchors_count(b->anchors) > 0;
 	if (rc >= 0)
 		rc = policy_floor(b->config.image_policy, d, has_certificates, b->options.has_state, &floor, e);
 	if (rc >= 0 && policy_parse(asked, &b->policy, e) < 0)

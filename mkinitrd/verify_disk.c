@@ -80,14 +80,13 @@ static void check_signature(struct verify *v, const struct verity_set *set, cons
 	struct err e = { 0 };
 
 	if (v->config.denied_certificates.n &&
-	    (!v->options.allow_user_space || !v->anchors || !anchors_count(v->anchors))) {
+	    (!v->options.allow_user_space || !anchors_count(v->anchors))) {
 		report_add(&v->report, VERDICT_FAIL, name,
 			   "slipway.conf denies certificates, and nothing may say who signed this: "
 			   "pack certificates, and leave out systemd.allow_userspace_verity=");
 		return;
 	}
-	if (v->kernel_decides || !v->options.allow_user_space || !v->anchors ||
-	    !anchors_count(v->anchors)) {
+	if (v->kernel_decides || !v->options.allow_user_space || !anchors_count(v->anchors)) {
 		report_add(&v->report, VERDICT_NOTE, name,
 			   "is signed; whether the kernel trusts the signer cannot be seen here");
 		return;

@@ -357,7 +357,7 @@ static int read_policy(struct verify *v, bool has_certificates, struct err *e)
 
 static void check_policy(struct verify *v)
 {
-	bool has_certificates = v->anchors && anchors_count(v->anchors) > 0;
+	bool has_certificates = anchors_count(v->anchors) > 0;
 	const char *floor = policy_floor_text(v->config.image_policy, verity_policy(verify_designator(v)),
 					      has_certificates);
 	struct err e = { 0 };

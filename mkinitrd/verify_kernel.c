@@ -174,7 +174,7 @@ static int checks_signatures(struct verify *v)
 
 static void check_signing(struct verify *v)
 {
-	bool ours = v->anchors && anchors_count(v->anchors) && v->options.allow_user_space;
+	bool ours = anchors_count(v->anchors) && v->options.allow_user_space;
 	int can = checks_signatures(v);
 
 	if (can < 0)

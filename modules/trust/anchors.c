@@ -262,7 +262,7 @@ void anchors_free(struct anchors *a)
 
 size_t anchors_count(const struct anchors *a)
 {
-	return a->n;
+	return a ? a->n : 0;
 }
 
 bool anchors_deny(const struct anchors *a)

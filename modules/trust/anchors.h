@@ -34,7 +34,8 @@ void anchors_free(struct anchors *a);
  * Pure. Errors: ERR_CERTIFICATE. */
 int anchors_check(const char *text, size_t n, const char *path, struct err *e);
 
-/* With those that are denied: what an initrd asks for must not change with them. */
+/* With those that are denied: what an initrd asks for must not change with them. None without any
+ * anchors (NULL). */
 size_t anchors_count(const struct anchors *a);
 
 /* Are fingerprints denied? Then a signature counts only if one of these certificates made it:

@@ -425,12 +425,12 @@ def test_signed_policy(value, opens, boot, root, signer, tmp_path):
 
 def test_pin_is_typed(boot, root, tmp_path):
     """Wrong once, which the TPM counts, then right."""
-    part = sealed(root, tmp_path, LITERAL, "--tpm2-with-pin=yes", pin="4711")
+    part = sealed(root, tmp_path, LITERAL, "--tpm2-with-pin=yes", pin="open-4711")
     spec = opened(part, tmp_path, passphrase="", image=initrd("asking", ASKING), tpm=True)
-    spec.when = [lab.When(PIN_QUESTION % 1, type="0815\n"), lab.When(PIN_QUESTION % 2, type="4711\n")]
+    spec.when = [lab.When(PIN_QUESTION % 1, type="0815\n"), lab.When(PIN_QUESTION % 2, type="open-4711\n")]
     got = boot(spec)
     by_tpm(got)
-    assert got.seen("the TPM says that the PIN of 'root' is wrong") and "4711" not in got.serial
+    assert got.seen("the TPM says that the PIN of 'root' is wrong") and "open-4711" not in got.serial
 
 
 def test_pin_as_a_credential(boot, root, tmp_path):

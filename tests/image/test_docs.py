@@ -127,7 +127,7 @@ def classes_in_page(page: str) -> Facts:
 
 
 def floors_in_code() -> Facts:
-    function = text_of("modules/trust/policy.c").split("*policy_floor(")[1].split("\n}")[0]
+    function = text_of("modules/trust/floor.c").split("*policy_floor_text(")[1].split("\n}")[0]
     return dict.fromkeys(re.findall(r"\"(root=[^\"]+)\"", function))
 
 
