@@ -158,7 +158,6 @@ static void notices(void **state)
 	static const struct { const char *word, *said; } cases[] = {
 		{ "roothashsig=base64:xx", "signature" }, { "usrhashsig=/x", "signature" },
 		{ "luks.crypttab=no", "crypttab" }, { "rd.luks.crypttab=no", "crypttab" },
-		{ "fstab=no", "fstab" }, { "rd.fstab=no", "fstab" },
 		{ "systemd.swap-extra=/dev/x", "swap" }, { "rd.systemd.swap_extra=/dev/x", "swap" },
 		{ "resume=/dev/x", "does not resume" }, { "resume-offset=1", "does not resume" }, { "noresume", "does not resume" },
 		{ "systemd.tpm2-wait=no", "awaited" }, { "rd.systemd.tpm2_wait=no", "awaited" },
@@ -174,7 +173,7 @@ static void notices(void **state)
 		{ "slipway.nonsense=2", "no word of ours" },
 		/* The host's alone, or somebody's */
 		{ "systemd.mask=x.service", NULL }, { "systemd.run=/bin/sh", NULL }, { "quiet", NULL },
-		{ "luks=no", NULL }, { "roothash-sig=x", NULL }, { "rd-emergency", NULL }, { "fstab.x=no", NULL },
+		{ "luks=no", NULL }, { "roothash-sig=x", NULL }, { "rd-emergency", NULL }, { "fstab=no", NULL }, { "fstab.x=no", NULL },
 	};
 
 	(void)state;
@@ -202,7 +201,9 @@ static void values(void **state)
 
 	(void)state;
 	assert_int_equal(parse("", &o, &e), 0);
-	assert_true(o.verity && o.may_open_luks && o.gpt_auto && o.allow_user_space);
+	assert_true(o.verity && o.may_open_luks && o.fstab && o.gpt_auto && o.allow_user_space);
+	assert_int_equal(parse("rd.fstab=no", &o, &e), 0);
+	assert_false(o.fstab);
 	assert_int_equal(parse("rd.luks=no", &o, &e), 0);
 	assert_false(o.may_open_luks);
 	assert_int_equal(parse("luks=no luks", &o, &e), 0);
