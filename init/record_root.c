@@ -106,6 +106,15 @@ void record_state(struct record *r, const struct root_state *s, const struct luk
 		put(o, "luks", new_luks(unlocked));
 }
 
+void record_fsck(struct record *r, const char *device, const char *result, uint64_t duration_us)
+{
+	struct json_object *o = section(r, "fsck");
+
+	put_text(o, "device", device);
+	put_text(o, "result", result);
+	put_number(o, "duration_us", duration_us);
+}
+
 void record_mount(struct record *r, const char *where, const char *device, const char *filesystem, bool writable)
 {
 	struct json_object *o = append(array(r, "mounts"));

@@ -293,6 +293,9 @@ int stage_assemble(struct boot *b, struct err *e)
 							   "a proven root cannot be written to");
 	if (rc >= 0 && o->has_state)
 		rc = prepare_state(b, state_type, &state, e);
+	if (rc >= 0 && root_is_writable(&request))
+		rc = check_filesystem(b, o->has_state ? state.path : luks_path(b->unlocked),
+				      o->has_state ? state_type : type, e);
 	if (rc >= 0)
 		rc = root_mount(&request, e);
 	if (rc >= 0)

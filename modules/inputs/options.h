@@ -36,6 +36,8 @@ struct options {
 	bool verity;              /* systemd.verity= */
 	struct luks_words luks;   /* luks.uuid=, luks.name=, luks.key=, luks.options= */
 	bool may_open_luks;       /* luks= */
+	bool fsck_skip, fsck_force; /* fsck.mode= */
+	char fsck_repair;         /* fsck.repair=: 'a' what is safe to, 'y' all, 'n' nothing */
 	bool fstab;               /* fstab=: that of the root is looked at */
 	bool gpt_auto;            /* systemd.gpt_auto= */
 	bool allow_user_space;    /* systemd.allow_userspace_verity= */
@@ -57,7 +59,7 @@ struct options {
 
 #define OPTIONS_DEFAULTS                                                               \
 	{                                                                              \
-		.verity = true, .may_open_luks = true, .fstab = true, .gpt_auto = true, .allow_user_space = true,            \
+		.verity = true, .may_open_luks = true, .fstab = true, .fsck_repair = 'a', .gpt_auto = true, .allow_user_space = true,            \
 		.credentials = true, .sysext = true, .confext = true,                  \
 		.host_sysext = true, .host_confext = true,                             \
 		.log_level = LOG_INFO,        \

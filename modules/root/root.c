@@ -44,6 +44,11 @@ static bool is_writable(const struct root_request *r)
 	       r->volatile_mode != VOLATILE_OVERLAY;
 }
 
+bool root_is_writable(const struct root_request *r)
+{
+	return r->state ? r->state->writable : is_writable(r);
+}
+
 static int mount_error(const struct root_request *r, const char *target, int errnum,
 		       struct err *e)
 {

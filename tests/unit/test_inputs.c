@@ -204,6 +204,13 @@ static void values(void **state)
 	assert_true(o.verity && o.may_open_luks && o.fstab && o.gpt_auto && o.allow_user_space);
 	assert_int_equal(parse("rd.fstab=no", &o, &e), 0);
 	assert_false(o.fstab);
+	assert_true(o.fsck_repair == 'a' && !o.fsck_force && !o.fsck_skip);
+	assert_int_equal(parse("fsck.mode=force rd.fsck.repair=yes", &o, &e), 0);
+	assert_true(o.fsck_repair == 'y' && o.fsck_force && !o.fsck_skip);
+	assert_int_equal(parse("fsck.mode=force fsck.mode=skip fsck.repair=no fsck.mode=x fsck.repair=x", &o, &e), 0);
+	assert_true(o.fsck_repair == 'n' && !o.fsck_force && o.fsck_skip);
+	assert_int_equal(parse("fsck.repair=0 fsck.repair=preen fsck.mode=skip fsck.mode=auto", &o, &e), 0);
+	assert_true(o.fsck_repair == 'a' && !o.fsck_force && !o.fsck_skip);
 	assert_int_equal(parse("rd.luks=no", &o, &e), 0);
 	assert_false(o.may_open_luks);
 	assert_int_equal(parse("luks=no luks", &o, &e), 0);
@@ -398,6 +405,9 @@ static void configuration(void **state)
 		{ "unknown=1\n", ERR_CONFIG },
 		{ "tpm\n", ERR_CONFIG },
 		{ "device-timeout=0\n", ERR_CONFIG },
+		{ "fsck-timeout=0\n", ERR_CONFIG },
+		{ "fsck-timeout=86401\n", ERR_CONFIG },
+		{ "fsck-timeout=86400\n", ERR_NONE },
 		{ "corruption=ignore\n", ERR_CONFIG },
 		{ "failure=shell\n", ERR_CONFIG },
 		{ "keep-failure=efi\n", ERR_NONE }, { "keep-failure=no\n", ERR_NONE },
@@ -489,6 +499,7 @@ static void configuration(void **state)
 	assert_memory_equal(c.modules, "a\0bc\0d\0", 7);
 	assert_int_equal(c.failure_delay_s, 3);
 	assert_int_equal(c.timeout_s, 90);
+	assert_int_equal(c.fsck_timeout_s, 1800);
 	assert_int_equal(c.n_esp_folders, 0);
 	assert_int_equal(c.esp_max_mib, 0);
 	assert_int_equal(c.n_host_folders, 0);
