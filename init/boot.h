@@ -59,7 +59,7 @@ struct boot {
 	struct verity_set set;           /* choose */
 	const struct partition *state;   /* choose; the root beside a /usr, or NULL */
 	unsigned state_use;              /* choose; of that one: USE_UNPROTECTED or USE_ENCRYPTED */
-	struct volume *root;             /* prove; or, where the policy lets it be encrypted alone, */
+	struct volume *root;             /* prove; or, where the policy lets it be encrypted alone, or in it, */
 	struct luks_volume *unlocked;    /* prove */
 	struct luks_volume *unlocked_state; /* prove; NULL if state is not encrypted */
 	struct purpose purpose;          /* assemble */

@@ -66,7 +66,7 @@ void record_disk(struct record *r, const struct disk *d);
 void record_set(struct record *r, const struct disk *d, const struct verity_set *s);
 /* What the policy said in this stage. */
 void record_policy(struct record *r, const struct policy *p, const struct policy_verdicts *all);
-/* Of the two one is NULL: proven, or unlocked. */
+/* Proven, or unlocked, the other one being NULL; both if it is unlocked in what is proven. */
 void record_root(struct record *r, const struct volume *v, const struct luks_volume *unlocked,
 		 const char *filesystem);
 /* The root beside a /usr. */

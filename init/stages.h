@@ -68,7 +68,13 @@ int enter_nvpcrs(struct boot *b, struct err *e);
 /* Measures the root into the NvPCR of verity, if that was begun. Errors: ERR_TPM_FAILED. */
 int measure_root(struct boot *b, struct err *e);
 
-/* Whether the set's data is a LUKS volume that nothing proves: noted in b->set. Errors: those of
+/* What dm-verity's device of the root is called: as the root, unless that is a LUKS volume in it. */
+const char *proven_name(const struct boot *b);
+
+/* Opens the LUKS volume in b->root as b->unlocked. Errors: those of luks_open(), ERR_TPM_FAILED. */
+int open_proven_luks(struct boot *b, struct err *e);
+
+/* Whether the set's data is a LUKS volume, proven or not: noted in b->set. Errors: those of
  * disk_open_partition(). */
 int look_for_luks(struct boot *b, struct err *e);
 

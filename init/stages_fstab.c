@@ -53,7 +53,7 @@ static bool read_fstab(char *ret)
 /* The volume that the root is in, where it may be written to; false if what is there is proven. */
 static bool own_volume(const struct boot *b, char *ret, size_t max)
 {
-	const struct luks_volume *unlocked = b->unlocked ? b->unlocked : b->unlocked_state;
+	const struct luks_volume *unlocked = b->unlocked && !b->root ? b->unlocked : b->unlocked_state;
 
 	if (unlocked)
 		snprintf(ret, max, "%s", luks_path(unlocked));

@@ -42,6 +42,8 @@ int stage_leave(struct boot *b, struct err *e)
 		rc = handover_dm_device(dps_name(b->set.designator),
 					b->unlocked ? luks_dev(b->unlocked) : volume_dev(b->root),
 					b->tree.has_dm_rules, e);
+	if (rc >= 0 && b->set.wraps_luks)
+		rc = handover_dm_device(proven_name(b), volume_dev(b->root), b->tree.has_dm_rules, e);
 	if (rc >= 0 && b->unlocked_state)
 		rc = handover_dm_device(dps_name(DPS_ROOT), luks_dev(b->unlocked_state),
 					b->tree.has_dm_rules, e);

@@ -2,8 +2,12 @@
 /* An encrypted root, or the one beside a /usr: what it takes to open it, and what is measured of it. */
 #include "init/stages.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
@@ -20,7 +24,7 @@ int look_for_luks(struct boot *b, struct err *e)
 	int rc = fd < 0 ? fd : pread_full(fd, start, sizeof(start), 0, e);
 
 	if (rc == 0)
-		b->set.encrypted = filesystem_is_luks(start);
+		*(b->set.root_hash_bytes ? &b->set.wraps_luks : &b->set.encrypted) = filesystem_is_luks(start);
 	return rc;
 }
 
@@ -81,18 +85,17 @@ static int measure_slot(struct boot *b, const char *name, const struct luks_volu
 	return rc;
 }
 
-int open_luks(struct boot *b, enum designator d, const struct partition *p, struct luks_volume **ret,
-	      struct err *e)
+static int open_on(struct boot *b, enum designator d, int fd, uint64_t n_bytes, bool read_only,
+		   struct luks_volume **ret, struct err *e)
 {
-	SCOPED(fd_close) int fd = disk_open_partition(&b->disk, p, e);
 	const struct luks_words *words = &b->options.luks;
 	struct unlocking u = { .boot = b, .name = dps_name(d) };
 	const struct luks_request request = {
 		.name = u.name,
 		.partition = fd,
-		.partition_bytes = p->n_lbas * b->disk.sector_bytes,
+		.partition_bytes = n_bytes,
 		.uuid = words->has_uuid ? &words->uuid : NULL,
-		.read_only = p->attributes & POLICY_READ_ONLY,
+		.read_only = read_only,
 		.discard = words->discard,
 		.no_read_workqueue = words->no_read_workqueue,
 		.no_write_workqueue = words->no_write_workqueue,
@@ -107,16 +110,34 @@ int open_luks(struct boot *b, enum designator d, const struct partition *p, stru
 		.measured = note,
 		.arg = &u,
 	};
-	int rc = fd < 0 ? fd : 0;
+	int rc;
 
 	if (!b->options.may_open_luks)
 		return err_set(e, ERR_CMDLINE, 0, "the %s is encrypted, and 'luks=no' forbids to open it", u.name);
-	if (rc == 0)
-		rc = luks_open(&request, ret, e);
+	rc = luks_open(&request, ret, e);
 	if (u.lent)
 		credentials_take_back(u.lent);
 	if (rc < 0)
 		return rc;
 	log_info("opened the %s by key slot %d: %s", u.name, luks_slot(*ret), luks_by(*ret));
 	return measure_slot(b, u.name, *ret, e);
+}
+
+int open_luks(struct boot *b, enum designator d, const struct partition *p, struct luks_volume **ret,
+	      struct err *e)
+{
+	SCOPED(fd_close) int fd = disk_open_partition(&b->disk, p, e);
+
+	return fd < 0 ? fd : open_on(b, d, fd, p->n_lbas * b->disk.sector_bytes, p->attributes & POLICY_READ_ONLY,
+				     ret, e);
+}
+
+int open_proven_luks(struct boot *b, struct err *e)
+{
+	SCOPED(fd_close) int fd = open(volume_path(b->root), O_RDONLY | O_CLOEXEC);
+	uint64_t n_bytes = 0;
+
+	if (fd < 0 || ioctl(fd, BLKGETSIZE64, &n_bytes) < 0)
+		return err_set(e, ERR_LUKS_FAILED, errno, "open '%s'", volume_path(b->root));
+	return open_on(b, b->set.designator, fd, n_bytes, true, &b->unlocked, e);
 }

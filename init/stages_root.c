@@ -171,7 +171,7 @@ int stage_choose(struct boot *b, struct err *e)
 	record_set(b->record, &b->disk, rc < 0 ? NULL : &b->set);
 	if (rc < 0)
 		return rc;
-	if (!b->set.root_hash_bytes)
+	if (!b->set.root_hash_bytes || b->config.luks_in_verity)
 		rc = look_for_luks(b, e);
 	if (rc >= 0 && o->has_state)
 		rc = choose_state(b, e);
@@ -179,7 +179,8 @@ int stage_choose(struct boot *b, struct err *e)
 		return rc;
 	rc = dps_check_version(b->set.data, b->config.minimum_version, e);
 	if (rc >= 0)
-		rc = luks_words_check(&o->luks, b->set.encrypted || (b->state && b->state_use == USE_ENCRYPTED), e);
+		rc = luks_words_check(&o->luks, b->set.encrypted || b->set.wraps_luks ||
+						   (b->state && b->state_use == USE_ENCRYPTED), e);
 	if (rc < 0)
 		return rc;
 	rc = verity_set_check(&b->disk.gpt, &b->set, &b->policy, &verdicts, e);
@@ -200,10 +201,17 @@ static int await_verity(void *kernel, struct err *e)
 	return kernel_require(kernel, "dm_verity", e);
 }
 
+const char *proven_name(const struct boot *b)
+{
+	static const char *const around_luks[] = { [DPS_ROOT] = "root-verity", [DPS_USR] = "usr-verity" };
+
+	return b->set.wraps_luks ? around_luks[b->set.designator] : dps_name(b->set.designator);
+}
+
 int stage_prove(struct boot *b, struct err *e)
 {
 	const struct volume_request request = {
-		.name = dps_name(boot_designator(b)),
+		.name = proven_name(b),
 		.disk = &b->disk,
 		.set = &b->set,
 		.anchors = b->anchors,
@@ -227,15 +235,17 @@ int stage_prove(struct boot *b, struct err *e)
 	record_policy(b->record, &b->policy, &achieved);
 	if (rc >= 0 && !b->unlocked)
 		rc = measure_root(b, e);
+	if (rc >= 0 && b->set.wraps_luks)
+		rc = open_proven_luks(b, e);
 	return rc < 0 ? rc : unlock_state(b, e);
 }
 
 void undo_prove(struct boot *b)
 {
-	volume_close(b->root);
-	b->root = NULL;
 	luks_close(b->unlocked);
 	b->unlocked = NULL;
+	volume_close(b->root); /* it may have been in this one */
+	b->root = NULL;
 	luks_close(b->unlocked_state);
 	b->unlocked_state = NULL;
 }
@@ -267,7 +277,7 @@ int stage_assemble(struct boot *b, struct err *e)
 	const struct root_request request = {
 		.volume = b->root,
 		.unlocked = b->unlocked,
-		.writable = o->writable && !(b->set.data->attributes & POLICY_READ_ONLY),
+		.writable = o->writable && !b->root && !(b->set.data->attributes & POLICY_READ_ONLY),
 		.filesystem = type,
 		.options = o->has_usr ? o->usr_flags : o->root_flags,
 		.tmpfs = o->root_is_tmpfs ? o->root_flags : NULL,
@@ -289,8 +299,8 @@ int stage_assemble(struct boot *b, struct err *e)
 	if (rc >= 0 && !o->has_usr && o->volatile_mode == VOLATILE_OVERLAY)
 		rc = kernel_require(b->kernel, "overlay", e);
 	if (rc >= 0 && o->writable && !o->has_usr && (!b->unlocked || !request.writable))
-		log_warning("'rw' is ignored: %s", b->unlocked ? "the partition is marked as read-only" :
-							   "a proven root cannot be written to");
+		log_warning("'rw' is ignored: %s", !b->root ? "the partition is marked as read-only" :
+							 "a proven root cannot be written to");
 	if (rc >= 0 && o->has_state)
 		rc = prepare_state(b, state_type, &state, e);
 	if (rc >= 0 && root_is_writable(&request))

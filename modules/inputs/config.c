@@ -227,6 +227,7 @@ static const struct {
 } flags[] = {
 	{ "srk", offsetof(struct config, srk) },
 	{ "luks-prompt", offsetof(struct config, luks_prompt) },
+	{ "luks-in-verity", offsetof(struct config, luks_in_verity) },
 	{ "exitrd", offsetof(struct config, exitrd) },
 	{ "root-extensions", offsetof(struct config, root_extensions) },
 	{ "hook-scripts", offsetof(struct config, hook_scripts) },

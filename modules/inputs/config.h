@@ -55,6 +55,7 @@ struct config {
 	enum lockdown lockdown; /* what the kernel must have at least */
 	bool root_extensions; /* those in the new root are merged over it */
 	bool luks_prompt; /* a person may type a passphrase for an encrypted root */
+	bool luks_in_verity; /* what is proven may be a LUKS volume, which is opened then */
 	struct digests luks_keys; /* HMAC-SHA256 of the volume keys that it may have; none: any */
 	bool exitrd; /* the host finds this program at its end, to take down what it stood on */
 	bool hook_scripts;    /* hooks may be scripts, which an interpreter runs */

@@ -23,7 +23,7 @@ struct root_state {
 };
 
 struct root_request {
-	const struct volume *volume; /* proven; or, as the policy allows, */
+	const struct volume *volume; /* proven; or, as the policy allows, or if it is in that one, */
 	const struct luks_volume *unlocked;
 	const char *filesystem; /* as probed and allowed, or rootfstype= */
 	const char *options;    /* rootflags=, or mount.usrflags= */

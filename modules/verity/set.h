@@ -21,6 +21,7 @@ struct verity_set {
 	uint8_t root_hash[VERITY_MAX_HASH_BYTES];
 	size_t root_hash_bytes; /* 0: nothing proves the data */
 	bool encrypted; /* set by whoever has looked at the data: it is a LUKS volume */
+	bool wraps_luks; /* likewise, and there is a root hash for all of it */
 	struct verity_signature parsed; /* if signature is set */
 	struct dps_verdicts verdicts;
 };

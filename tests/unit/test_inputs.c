@@ -405,6 +405,8 @@ static void configuration(void **state)
 		{ "unknown=1\n", ERR_CONFIG },
 		{ "tpm\n", ERR_CONFIG },
 		{ "device-timeout=0\n", ERR_CONFIG },
+		{ "luks-in-verity=yes\n", ERR_NONE },
+		{ "luks-in-verity=always\n", ERR_CONFIG },
 		{ "fsck-timeout=0\n", ERR_CONFIG },
 		{ "fsck-timeout=86401\n", ERR_CONFIG },
 		{ "fsck-timeout=86400\n", ERR_NONE },
