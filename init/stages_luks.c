@@ -109,8 +109,6 @@ int open_luks(struct boot *b, enum designator d, const struct partition *p, stru
 	};
 	int rc = fd < 0 ? fd : 0;
 
-	if (!b->options.may_open_luks)
-		return err_set(e, ERR_CMDLINE, 0, "the %s is encrypted, and 'luks=no' forbids to open it", u.name);
 	if (rc == 0)
 		rc = luks_open(&request, ret, e);
 	if (u.lent)

@@ -328,7 +328,7 @@ static const struct rule rules[] = {
 	{ .key = "systemd.allow_userspace_verity", .flags = FOLD, .set = set_allow_user_space },
 	{ .key = "systemd.volatile", .set = set_volatile },
 	{ .key = "systemd.tpm2_measured_os", .flags = FOLD, .set = set_measure },
-	{ .key = "luks", .flags = RD, .boolean = offsetof(struct options, may_open_luks) },
+	{ .key = "luks", .flags = RD, .boolean = offsetof(struct options, luks.may_open) },
 	{ .key = "systemd.import_credentials", .flags = FOLD | RD, .boolean = offsetof(struct options, credentials) },
 	{ .key = "luks.uuid", .flags = FOLD | RD | VALUE, .luks = luks_words_uuid },
 	{ .key = "luks.name", .flags = FOLD | RD | VALUE, .luks = luks_words_name },

@@ -34,8 +34,7 @@ struct options {
 	size_t root_hash_bytes;   /* 0: none given */
 	bool has_root_hash;       /* roothash= */
 	bool verity;              /* systemd.verity= */
-	struct luks_words luks;   /* luks.uuid=, luks.name=, luks.key=, luks.options= */
-	bool may_open_luks;       /* luks= */
+	struct luks_words luks;   /* luks=, luks.uuid=, luks.name=, luks.key=, luks.options= */
 	bool gpt_auto;            /* systemd.gpt_auto= */
 	bool allow_user_space;    /* systemd.allow_userspace_verity= */
 	char image_policy[1024];  /* systemd.image_policy=, "" if none */
@@ -56,7 +55,7 @@ struct options {
 
 #define OPTIONS_DEFAULTS                                                               \
 	{                                                                              \
-		.verity = true, .may_open_luks = true, .gpt_auto = true, .allow_user_space = true,            \
+		.verity = true, .luks.may_open = true, .gpt_auto = true, .allow_user_space = true,            \
 		.credentials = true, .sysext = true, .confext = true,                  \
 		.host_sysext = true, .host_confext = true,                             \
 		.log_level = LOG_INFO,        \

@@ -128,7 +128,7 @@ CASES = [
          words="rd.luks.uuid=4f68bce3-e8cd-4db1-96e7-fbcaf984b709"),
     Case("word-other-key", "LUKS_KEY", "which the command line does not name",
          words=f"rd.luks.options=fixate-volume-key={'12' * 32}"),
-    Case("word", "CMDLINE", "'luks=no' forbids", words="rd.luks=no", tpm=True),
+    Case("word", "CMDLINE", "'luks=no' forbids", stage="choose", words="rd.luks=no", tpm=True),
     Case("policy-signed", "POLICY_REFUSED", "encrypted", stage="choose", conf="", tpm=True),
     Case("policy-integrity", "POLICY_REFUSED", "encrypted", stage="choose",
          conf="image-policy=root=encryptedwithintegrity:=open\n"),

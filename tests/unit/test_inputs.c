@@ -202,11 +202,11 @@ static void values(void **state)
 
 	(void)state;
 	assert_int_equal(parse("", &o, &e), 0);
-	assert_true(o.verity && o.may_open_luks && o.gpt_auto && o.allow_user_space);
+	assert_true(o.verity && o.luks.may_open && o.gpt_auto && o.allow_user_space);
 	assert_int_equal(parse("rd.luks=no", &o, &e), 0);
-	assert_false(o.may_open_luks);
+	assert_false(o.luks.may_open);
 	assert_int_equal(parse("luks=no luks", &o, &e), 0);
-	assert_true(o.may_open_luks);
+	assert_true(o.luks.may_open);
 	assert_int_equal(parse("", &o, &e), 0);
 	assert_false(o.writable || o.measure);
 	assert_int_equal(o.failure_delay_s, -1);
