@@ -214,6 +214,14 @@ static int check_lockdown(struct boot *b, struct err *e)
 	return 0;
 }
 
+static const char *no_secure_boot(const struct firmware *f)
+{
+	if (!f->efi)
+		return "this machine was not started by UEFI";
+	return f->shim_insecure ? "shim was told to check nothing (MokSBStateRT)" :
+				  "the firmware does not enforce it";
+}
+
 int stage_firmware(struct boot *b, struct err *e)
 {
 	struct err why;
@@ -230,11 +238,8 @@ int stage_firmware(struct boot *b, struct err *e)
 	note_requests(b);
 	if (b->config.secure_boot_required && !b->firmware.secure_boot)
 		return err_set(e, ERR_SECURE_BOOT, 0,
-			       "slipway.conf demands Secure Boot, and %s",
-			       b->firmware.efi ? "the firmware does not enforce it" :
-						 "this machine was not started by UEFI");
-	/* Elsewhere it says little, and asking takes a mount. */
-	return b->firmware.secure_boot || b->config.lockdown != LOCKDOWN_NONE ? check_lockdown(b, e) : 0;
+			       "slipway.conf demands Secure Boot, and %s", no_secure_boot(&b->firmware));
+	return check_lockdown(b, e);
 }
 
 /* ---- tpm ---- */
