@@ -293,14 +293,12 @@ int stage_tpm(struct boot *b, struct err *e)
 
 /* ---- enter ---- */
 
-static void load_credential_drivers(struct boot *b, const char *who)
+static void load_credential_driver(struct boot *b, const char *who)
 {
-	static const char *const drivers[] = { "qemu_fw_cfg", "dmi-sysfs" };
 	struct err why;
 
-	for (size_t i = 0; b->kernel && i < sizeof(drivers) / sizeof(*drivers); i++)
-		if (kernel_require(b->kernel, drivers[i], &why) < 0)
-			log_warning("%s: %s no credentials from there", why.what, who);
+	if (b->kernel && kernel_require(b->kernel, "qemu_fw_cfg", &why) < 0)
+		log_warning("%s: %s no credentials from there", why.what, who);
 }
 
 /* Only if the stub left some: reading what the firmware says takes time. */
@@ -311,7 +309,7 @@ static int import_credentials(struct boot *b, struct err *e)
 
 	if (rc <= 0)
 		return rc;
-	load_credential_drivers(b, "the host gets");
+	load_credential_driver(b, "the host gets");
 	rc = read_words(&words, e);
 	return rc < 0 ? rc : credentials_import(&words, &b->credentials, e);
 }
@@ -324,7 +322,7 @@ int boot_lend_credentials(struct boot *b, const char **ret, struct err *e)
 	*ret = NULL;
 	if (!b->options.credentials)
 		return 0;
-	load_credential_drivers(b, "hooks get");
+	load_credential_driver(b, "hooks get");
 	rc = read_words(&words, e);
 	return rc < 0 ? rc : credentials_lend(&words, &b->credentials, ret, e);
 }

@@ -4,6 +4,7 @@
 import re
 import shutil
 
+import chain
 from lab import steps
 
 # systemd-tmpfiles imports this one: the file shows that a service of the host got it.
@@ -81,6 +82,16 @@ def test_all_are_handed_over(lab, demo, boot, tmp_path):
                         "would be more than 1 MiB" for name in ("big", "more")),
                       "a credential of /.extra/system_credentials skipped: "
                       "its name is no plain file name"]
+
+
+def test_without_drivers(lab, demo, boot, tmp_path):
+    """An image with few modules: SMBIOS needs none, and that fw_cfg has one is said."""
+    image = chain.initrd("no-fw-cfg", modules=(*chain.MODULES, "virtio_blk"))
+    got = run(lab, demo, boot, with_extra(image, {"credentials/vendor.locked.cred": "x"},
+                                          tmp_path / "initrd"))
+    assert received(got, "regular") == {"tmpfiles.extra", "vendor.both", "vendor.word"}
+    (warned,) = [text for text in got.record["warnings"] if "credential" in text]
+    assert re.search("has no 'qemu_fw_cfg', .*: the host gets no credentials from there$", warned)
 
 
 def test_without_any_in_extra_the_host_imports_them(lab, demo, boot, tmp_path):

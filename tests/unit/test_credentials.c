@@ -202,12 +202,12 @@ static void full_store(void **state)
 #define GLOBAL ".extra/global_credentials/"
 #define SYSTEM ".extra/system_credentials/"
 #define FW_CFG "sys/firmware/qemu_fw_cfg/by_name/opt/io.systemd.credentials/"
-#define DMI "sys/firmware/dmi/entries/"
+#define DMI "sys/firmware/dmi/tables"
 
 static const struct collect_case {
 	const char *name;
 	const char *lines[10];
-	const char *oem[3]; /* strings, "|" between them, of structure 0 and on */
+	const char *oem[3]; /* strings, "|" between them, of one structure each */
 	const char *words;
 	enum confidential confidential;
 	const char *encrypted, *system;
@@ -262,21 +262,24 @@ static const struct collect_case {
 	  .encrypted = "", .system = "d=smbios" },
 };
 
-static void write_oem_structure(const char *root, int i, const char *strings)
+/* After another structure with a credential in it, which is none there. */
+static void write_smbios(const char *root, const char *const oem[static 3])
 {
-	char path[128], raw[512] = "\x0b\x05\x00\x0e\x01";
-	size_t n = 5;
+	char path[128], raw[1024] = "\x01\x04\0\0io.systemd.credential:other=1\0";
+	size_t n = 4 + sizeof("io.systemd.credential:other=1") + 1;
 	struct err e;
 
-	for (; *strings; strings++)
-		raw[n++] = *strings;
-	for (size_t j = 5; j < n; j++)
-		if (raw[j] == '|')
-			raw[j] = '\0';
-	snprintf(path, sizeof(path), "%s/" DMI "11-%d", root, i);
+	for (size_t i = 0; i < 3 && oem[i]; i++) {
+		memcpy(raw + n, "\x0b\x05\x00\x0e\x01", 5);
+		n += 5;
+		for (const char *c = oem[i]; *c; c++)
+			raw[n++] = *c == '|' ? '\0' : *c;
+		n += 2;
+	}
+	snprintf(path, sizeof(path), "%s/" DMI, root);
 	assert_int_equal(make_dirs(path, 0755, &e), 0);
-	strcat(path, "/raw");
-	assert_int_equal(file_write(path, 0400, raw, n + 2, &e), 0);
+	strcat(path, "/DMI");
+	assert_int_equal(file_write(path, 0400, raw, n, &e), 0);
 }
 
 static void collect(const struct collect_case *c, const char *root)
@@ -301,8 +304,8 @@ static void sources(void **state)
 		char root[32], got[256];
 
 		tree_make(cases[i].lines, root);
-		for (int j = 0; j < (int)N(cases[i].oem) && cases[i].oem[j]; j++)
-			write_oem_structure(root, j, cases[i].oem[j]);
+		if (cases[i].oem[0])
+			write_smbios(root, cases[i].oem);
 		collect(&cases[i], root);
 		show(root, "encrypted", got, sizeof(got));
 		if (strcmp(got, cases[i].encrypted) != 0)
@@ -362,7 +365,7 @@ static void messages(void **state)
 
 	(void)state;
 	tree_make(bad.lines, root);
-	write_oem_structure(root, 0, bad.oem[0]);
+	write_smbios(root, bad.oem);
 	snprintf(path, sizeof(path), "%s/log", root);
 	assert_int_equal(file_write(path, 0600, "", 0, &e), 0);
 	log_open(open(path, O_WRONLY | O_APPEND | O_CLOEXEC), false);
