@@ -112,6 +112,7 @@ static ssize_t read_plain(const char *path, char *ret, size_t max)
 
 static int add_file(const struct import *im, const struct folder *f, const char *file, struct err *e)
 {
+	struct credential_store *store = f->encrypted ? im->encrypted : im->system;
 	struct credential c = { .from = f->path, .p = im->buffer };
 	char path[PATH_MAX], name[NAME_MAX + 1];
 	ssize_t n;
@@ -120,18 +121,18 @@ static int add_file(const struct import *im, const struct folder *f, const char 
 	if (!*name)
 		return 0;
 	if (!credential_name_valid(name)) {
-		credential_skip(f->path, NULL, "its name is no plain file name");
+		credential_skip(store, f->path, NULL, "its name is no plain file name");
 		return 0;
 	}
 	snprintf(path, sizeof(path), "%s%s/%s%s", im->from->root, f->path, file, f->inner);
 	n = read_plain(path, im->buffer, CREDENTIAL_MAX_BYTES + 1);
 	if (n < 0) {
-		credential_skip(f->path, name, "it cannot be read as a plain file");
+		credential_skip(store, f->path, name, "it cannot be read as a plain file");
 		return 0;
 	}
 	c.name = name;
 	c.n = (size_t)n;
-	return credential_store_add(f->encrypted ? im->encrypted : im->system, &c, e);
+	return credential_store_add(store, &c, e);
 }
 
 static int add_folder(const struct import *im, const struct folder *f, struct err *e)
@@ -186,7 +187,7 @@ static int add_text(const struct import *im, char *text, char separator, bool bi
 
 	if (!flaw)
 		return credential_store_add(im->system, &c, e);
-	credential_skip(from, c.name, flaw);
+	credential_skip(im->system, from, c.name, flaw);
 	return 0;
 }
 

@@ -173,6 +173,37 @@ static void store(void **state)
 	tree_remove(root);
 }
 
+/* As many as the memory for them has room for; of those beyond, not each one is told of. */
+static void too_many(void **state)
+{
+	char root[32], path[64], name[16], got[4096], last[128];
+	struct credential_store s;
+	struct err e;
+
+	(void)state;
+	tree_make((const char *const[]){ NULL }, root);
+	s = store_in(root, "many");
+	snprintf(path, sizeof(path), "%s/log", root);
+	assert_int_equal(file_write(path, 0600, "", 0, &e), 0);
+	log_open(open(path, O_WRONLY | O_APPEND | O_CLOEXEC), false);
+	assert_int_equal(truncate(path, 0), 0); /* what earlier tests left */
+	log_set_stage("test");
+	for (unsigned i = 0; i < 1100; i++) {
+		snprintf(name, sizeof(name), "c%04u", i);
+		assert_int_equal(add(&s, name, "x", 1), 0);
+	}
+	assert_int_equal(s.n, CREDENTIAL_MAX);
+	credential_store_close(&s);
+	log_close();
+	assert_true(file_read_text(path, got, sizeof(got)) > 0);
+	assert_non_null(strstr(got, "credential 'c1023' of test skipped: there would be more than 1023\n"));
+	assert_null(strstr(got, "c1099"));
+	snprintf(last, sizeof(last), "\nslipway[1]: test: %d more credentials are skipped",
+		 1100 - CREDENTIAL_MAX - CREDENTIAL_SKIPS_SAID);
+	assert_string_equal(strrchr(got, '\n'), last);
+	tree_remove(root);
+}
+
 /* What could be written in part is taken away again. */
 static void full_store(void **state)
 {
@@ -456,7 +487,7 @@ static void import_word(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT_TEST(names), UNIT_TEST(assignments), UNIT_TEST(store), UNIT_TEST(full_store),
+		UNIT_TEST(names), UNIT_TEST(assignments), UNIT_TEST(store), UNIT_TEST(full_store), UNIT_TEST(too_many),
 		UNIT_TEST(sources), UNIT_TEST(odd_files),
 		UNIT_TEST(messages), UNIT_TEST(presence), UNIT_TEST(environment),
 		UNIT_TEST(import_word),
