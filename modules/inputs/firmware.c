@@ -118,7 +118,7 @@ bool firmware_shim_is_insecure(const uint8_t *p, size_t n)
 /* The firmware enforces it for shim, and shim for what comes after. */
 static int read_secure_boot(struct firmware *f, struct err *e)
 {
-	struct efivar shim;
+	struct efivar shim = { .n = 0 };
 	bool set_up = false;
 	int rc = read_switch("SecureBoot", &f->secure_boot, e);
 
