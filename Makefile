@@ -193,6 +193,9 @@ build/host/libslipway.a: $(patsubst %.c,build/host/%.o,$(HOST_SOURCES))
 	$(say) AR $@
 	$(Q)rm -f $@ && ar rcs $@ $^
 
+# This one stands in for what it would take a kernel to do.
+build/unit/test_prove: HOST_LIBS += -Wl,--wrap=volume_prove -Wl,--wrap=volume_uses -Wl,--wrap=volume_close
+
 TEST_HEADERS := $(sort $(wildcard tests/unit/*.h tests/component/*.h))
 
 build/unit/%: tests/unit/%.c $(TEST_HEADERS) build/host/libslipway.a

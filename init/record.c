@@ -93,6 +93,7 @@ void record_firmware(struct record *r, const struct firmware *f)
 
 	put_bool(o, "efi", f->efi);
 	put_bool(o, "secure_boot", f->secure_boot);
+	put_bool(o, "shim_insecure", f->shim_insecure);
 	put_text(o, "loader_device_partuuid",
 		 f->has_loader_partuuid ? uuid_format(&f->loader_partuuid, text) : NULL);
 	put_bool(o, "stub_measured", f->stub_measured);

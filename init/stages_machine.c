@@ -214,6 +214,14 @@ static int check_lockdown(struct boot *b, struct err *e)
 	return 0;
 }
 
+static const char *no_secure_boot(const struct firmware *f)
+{
+	if (!f->efi)
+		return "this machine was not started by UEFI";
+	return f->shim_insecure ? "shim was told to check nothing (MokSBStateRT)" :
+				  "the firmware does not enforce it";
+}
+
 int stage_firmware(struct boot *b, struct err *e)
 {
 	struct err why;
@@ -230,11 +238,8 @@ int stage_firmware(struct boot *b, struct err *e)
 	note_requests(b);
 	if (b->config.secure_boot_required && !b->firmware.secure_boot)
 		return err_set(e, ERR_SECURE_BOOT, 0,
-			       "slipway.conf demands Secure Boot, and %s",
-			       b->firmware.efi ? "the firmware does not enforce it" :
-						 "this machine was not started by UEFI");
-	/* Elsewhere it says little, and asking takes a mount. */
-	return b->firmware.secure_boot || b->config.lockdown != LOCKDOWN_NONE ? check_lockdown(b, e) : 0;
+			       "slipway.conf demands Secure Boot, and %s", no_secure_boot(&b->firmware));
+	return check_lockdown(b, e);
 }
 
 /* ---- tpm ---- */
@@ -288,14 +293,12 @@ int stage_tpm(struct boot *b, struct err *e)
 
 /* ---- enter ---- */
 
-static void load_credential_drivers(struct boot *b, const char *who)
+static void load_credential_driver(struct boot *b, const char *who)
 {
-	static const char *const drivers[] = { "qemu_fw_cfg", "dmi-sysfs" };
 	struct err why;
 
-	for (size_t i = 0; b->kernel && i < sizeof(drivers) / sizeof(*drivers); i++)
-		if (kernel_require(b->kernel, drivers[i], &why) < 0)
-			log_warning("%s: %s no credentials from there", why.what, who);
+	if (b->kernel && kernel_require(b->kernel, "qemu_fw_cfg", &why) < 0)
+		log_warning("%s: %s no credentials from there", why.what, who);
 }
 
 /* Only if the stub left some: reading what the firmware says takes time. */
@@ -306,7 +309,7 @@ static int import_credentials(struct boot *b, struct err *e)
 
 	if (rc <= 0)
 		return rc;
-	load_credential_drivers(b, "the host gets");
+	load_credential_driver(b, "the host gets");
 	rc = read_words(&words, e);
 	return rc < 0 ? rc : credentials_import(&words, &b->credentials, e);
 }
@@ -319,7 +322,7 @@ int boot_lend_credentials(struct boot *b, const char **ret, struct err *e)
 	*ret = NULL;
 	if (!b->options.credentials)
 		return 0;
-	load_credential_drivers(b, "hooks get");
+	load_credential_driver(b, "hooks get");
 	rc = read_words(&words, e);
 	return rc < 0 ? rc : credentials_lend(&words, &b->credentials, ret, e);
 }

@@ -537,6 +537,15 @@ def test_extension_needs_its_drivers(demo):
     assert done.status == 1 and done.has("FAIL", "; systemd.volatile=overlay needs it"), done.lines
 
 
+def test_credentials_need_a_driver(demo):
+    """Those of SMBIOS do not; and no machine but a virtual one has fw_cfg."""
+    missing = "driver qemu_fw_cfg: is neither in the image nor built into the kernel; what QEMU's"
+    done = verify(without("qemu_fw_cfg"), "--kernel", demo.vmlinuz)
+    assert done.status == 0 and done.has("note", missing), done.lines
+    done = verify(demo.uki)
+    assert done.status == 0 and not done.has("note", missing), done.lines
+
+
 def test_word_that_keeps_extensions_out(demo):
     done = verify(demo.uki, "--extension", demo.sysext, "--cmdline", "rd.systemd.sysext=no")
     assert done.status == 0 and done.has("note", "the command line says rd.systemd.sysext=no")

@@ -562,6 +562,28 @@ static void efi_text(void **state)
 	}
 }
 
+/* As the kernel judges it: what is not exactly that leaves Secure Boot on. */
+static void shim_was_told_to_check_nothing(void **state)
+{
+#define S(content) (const uint8_t *)content, sizeof(content) - 1
+	static const struct { const char *name; const uint8_t *p; size_t n; bool expected; } cases[] = {
+		{ "insecure", S("\6\0\0\0\1"), true },
+		{ "seen by nobody", S("\2\0\0\0\1"), true },
+		{ "secure", S("\6\0\0\0\0"), false },
+		{ "another value", S("\6\0\0\0\2"), false },
+		{ "stored for ever", S("\7\0\0\0\1"), false },
+		{ "empty", S("\6\0\0\0"), false },
+		{ "too long", S("\6\0\0\0\1\1"), false },
+		{ "no attributes", S("\6\0\0"), false },
+		{ "nothing", S(""), false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		if (firmware_shim_is_insecure(cases[i].p, cases[i].n) != cases[i].expected)
+			fail_msg("case '%s'", cases[i].name);
+}
+
 static void efi_numbers(void **state)
 {
 	static const struct { const char *pcr; enum err_code code; } pcrs[] = {
@@ -714,7 +736,7 @@ int main(void)
 		UNIT_TEST(words), UNIT_TEST(refusals), UNIT_TEST(notices), UNIT_TEST(values), UNIT_TEST(device_timeouts), UNIT_TEST(disk_timeout),
 		UNIT_TEST(luks_values), UNIT_TEST(lockdown_states), UNIT_TEST(denies_as_many_as_fit), UNIT_TEST(configuration),
 		UNIT_TEST(failure_rules), UNIT_TEST(failure_limits), UNIT_TEST(kept_failure),
-		UNIT_TEST(efi_text), UNIT_TEST(efi_numbers), UNIT_TEST(tpm_is_announced),
+		UNIT_TEST(efi_text), UNIT_TEST(shim_was_told_to_check_nothing), UNIT_TEST(efi_numbers), UNIT_TEST(tpm_is_announced),
 	};
 
 	return cmocka_run_group_tests_name("inputs", tests, NULL, NULL);
