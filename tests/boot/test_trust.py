@@ -34,12 +34,12 @@ SIG_UUID = "51600000-51b1-4a7e-9d3a-6f1b6e3c1d0e"
 SIG_MAX = 4 << 20
 
 
-def pkcs7(text: str, key: lab.Key, folder: Path) -> str:
-    """A detached signature of a text, made by OpenSSL, in base64."""
+def pkcs7(text: str, key: lab.Key, folder: Path, *more: str) -> str:
+    """A detached signature of a text, made by OpenSSL, in base64; unless more words say otherwise."""
     (folder / "text").write_text(text)
     done = subprocess.run(
         ["openssl", "smime", "-sign", "-nocerts", "-noattr", "-binary", "-md", "sha256", "-in",
-         folder / "text", "-inkey", key.key, "-signer", key.cert, "-outform", "der"],
+         folder / "text", "-inkey", key.key, "-signer", key.cert, "-outform", "der", *more],
         check=True, capture_output=True)
     return base64.b64encode(done.stdout).decode()
 
@@ -53,6 +53,7 @@ class Sig:
     stage: str = "choose"
     key: str = "verity"
     signs: Callable[[str], str] = lambda roothash: roothash
+    openssl: Callable[[], tuple[str, ...]] = tuple  # more words for it
     edit: Callable[[bytes], bytes] = lambda text: text  # of the whole JSON text
     size: int = 0
     says: str = ""
@@ -68,6 +69,17 @@ def escaped_nul(text: bytes) -> bytes:
     return text.replace(b'","signature"', b'\\u0000","signature"')
 
 
+def deep(text: bytes) -> bytes:
+    """A member that nobody asks for, of lists in lists; small enough to be read."""
+    return b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"," + text[1:]
+
+
+def second_signer() -> tuple[str, ...]:
+    """The first one is whom the initrd trusts."""
+    attacker = lab.key("attacker")
+    return "-signer", str(attacker.cert), "-inkey", str(attacker.key)
+
+
 SIGNATURES = [
     Sig("openssl"),
     Sig("unknown-key", "SIGNATURE_UNTRUSTED", "prove", key="attacker", tpm=True),
@@ -79,15 +91,22 @@ SIGNATURES = [
         tpm=True),
     Sig("nul-escaped", "SIGNATURE_MALFORMED", edit=escaped_nul, says="NUL", tpm=True),
     Sig("duplicate-key", "SIGNATURE_MALFORMED", edit=twice, says="twice", tpm=True),
+    Sig("nested", "SIGNATURE_MALFORMED", edit=deep, says="no JSON", tpm=True),
+    Sig("attached", "SIGNATURE_MALFORMED", "prove", openssl=lambda: ("-nodetach",),
+        says="no plain detached one", tpm=True),
+    Sig("two-signers", "SIGNATURE_MALFORMED", "prove", openssl=second_signer,
+        says="'2' signers", tpm=True),
+    Sig("sha1", "SIGNATURE_MALFORMED", "prove", openssl=lambda: ("-md", "sha1"), says="digest is not",
+        tpm=True),
 ]
 
 
 @pytest.mark.parametrize("case", SIGNATURES, ids=lambda case: case.name)
 def test_signature_partition(case, demo, boot, tmp_path):
-    signature = pkcs7(case.signs(demo.roothash), lab.key(case.key), tmp_path)
+    signature = pkcs7(case.signs(demo.roothash), lab.key(case.key), tmp_path, *case.openssl())
     text = json.dumps({"rootHash": demo.roothash, "signature": signature}, separators=(",", ":"))
     blob = tmp_path / "signature"
-    blob.write_bytes(case.edit(text.encode()).ljust(16384, b"\0"))
+    blob.write_bytes(case.edit(text.encode()).ljust(256 << 10, b"\0"))
     spec = lab.PartSpec(gpt.ROOT_VERITY_SIG, SIG_UUID, DATA + "-verity-sig", gpt.READ_ONLY, blob,
                         case.size)
     disk = lab.make_disk(tmp_path / "disk.img", kinds=("data", "hash"), more=[spec])
