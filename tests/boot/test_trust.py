@@ -296,20 +296,28 @@ def wrong(roothash: str) -> str:
     return roothash[:-1] + ("0" if roothash[-1] != "0" else "1")
 
 
-# An initrd without certificates: only the root hash on the command line speaks for the root.
+NO_SIG, STRANGER = ("data", "hash"), ("data", "hash", "sig")
+
+
+# An initrd without certificates: only the root hash on the command line speaks for the root. A
+# signature that is there must be good all the same.
 BOUND = [
-    ("right", lambda h: f"roothash={h}", False, "", ""),
-    ("wrong", lambda h: f"roothash={wrong(h)}", False, "ROOT_INCOMPLETE", "choose"),
-    ("wrong-with-its-partitions", lambda h: f"roothash={wrong(h)}", True, "VERITY_CORRUPTED",
+    ("right", lambda h: f"roothash={h}", NO_SIG, False, "", ""),
+    ("strangers-signature", lambda h: f"roothash={h}", STRANGER, False, "SIGNATURE_UNTRUSTED",
      "prove"),
-    ("none", lambda h: "", False, "SIGNATURE_MISSING", "choose"),
+    ("strangers-signature-hidden",
+     lambda h: f"roothash={h} systemd.image_filter=root-verity-sig=none", STRANGER, False, "", ""),
+    ("wrong", lambda h: f"roothash={wrong(h)}", NO_SIG, False, "ROOT_INCOMPLETE", "choose"),
+    ("wrong-with-its-partitions", lambda h: f"roothash={wrong(h)}", NO_SIG, True, "VERITY_CORRUPTED",
+     "prove"),
+    ("none", lambda h: "", NO_SIG, False, "SIGNATURE_MISSING", "choose"),
 ]
 
 
-@pytest.mark.parametrize("words,disguise,code,stage", [case[1:] for case in BOUND],
+@pytest.mark.parametrize("words,kinds,disguise,code,stage", [case[1:] for case in BOUND],
                          ids=[case[0] for case in BOUND])
-def test_root_hash_without_certificates(words, disguise, code, stage, demo, boot, tmp_path):
-    disk = lab.make_disk(tmp_path / "disk.img", kinds=("data", "hash"))
+def test_root_hash_without_certificates(words, kinds, disguise, code, stage, demo, boot, tmp_path):
+    disk = lab.make_disk(tmp_path / "disk.img", kinds=kinds)
     if disguise:
         disk.entry(HASH).uuid = as_uuid(wrong(demo.roothash)[32:])
         disk.rewrite_table()
