@@ -14,7 +14,7 @@ import pytest
 import chain
 import lab
 from expect import RUNNING, boots, direct, refused
-from lab import nbd
+from lab import nbd, steps
 
 AWAITED = "slipway: waiting for the disk with"
 DATA = "root-x86-64"
@@ -132,6 +132,48 @@ def test_without_the_driver_of_verity(demo, boot, tmp_path):
     image = tmp_path / "initrd"
     image.write_bytes(chain.archive(tree))
     refused(boot(direct(demo.disk, initrd=image, tpm=True)), "MODULES", "prove", "dm_verity")
+
+
+def issued(folder: Path) -> lab.Key:
+    """A signer whom somebody else vouches for: then the kernel might know that one, and is asked."""
+    made = lab.Key("issued", folder / "issued.key", folder / "issued.crt")
+    attacker = lab.key("attacker")
+    steps.run(["openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", made.key,
+               "-subj", "/CN=slipway demo issued/", "-out", folder / "csr"])
+    steps.run(["openssl", "x509", "-req", "-in", folder / "csr", "-CA", attacker.cert, "-CAkey",
+               attacker.key, "-set_serial", "2", "-days", "3650", "-out", made.cert])
+    return made
+
+
+def forget_signatures(tree: Path) -> None:
+    """The driver of verity of a kernel without CONFIG_DM_VERITY_VERIFY_ROOTHASH_SIG: it differs in a
+    word that it does not know. Without its own signature Linux takes it where nothing is locked down."""
+    (driver,) = tree.rglob("dm-verity.ko")
+    module, mark, rest = driver.read_bytes().partition(b"~Module signature appended~\n")
+    assert mark and not rest and module.count(b"root_hash_sig_key_desc\0") == 1
+    n_signature = 12 + int.from_bytes(module[-4:], "big")
+    driver.write_bytes(module[:-n_signature].replace(b"root_hash_sig_key_desc", b"root_hash_sig_key_none"))
+
+
+@pytest.mark.parametrize("words, code", [("", ""), ("systemd.allow_userspace_verity=no",
+                                                    "SIGNATURE_UNTRUSTED")], ids=["ours", "its-own"])
+def test_kernel_that_checks_no_signatures(words, code, demo, boot, tmp_path):
+    """Our certificates decide, if they may; otherwise nobody."""
+    signer = issued(tmp_path)
+    disk = lab.make_disk(tmp_path / "disk.img",
+                         parts=chain.signed_again(lab.root_parts(), signer, tmp_path / "parts"))
+    tree = chain.unpacked(lab.initrd(tmp_path / "initrd.zst", certs=(signer.cert,)), tmp_path / "tree")
+    forget_signatures(tree)
+    (tree / "etc/slipway.manifest").unlink()
+    image = tmp_path / "initrd"
+    image.write_bytes(chain.archive(tree))
+    got = boot(direct(disk.path, words, initrd=image, tpm=True))
+    assert got.seen("Unrecognized verity feature request"), got.explain()
+    if code:
+        refused(got, code, "prove", "the kernel does not accept .* user space may not")
+    else:
+        boots(got)
+        assert got.record["root"]["proven_by"] == "certificate"
 
 
 # What the console shows when a stage is reached.
