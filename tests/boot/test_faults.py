@@ -22,9 +22,9 @@ DATA = "root-x86-64"
 UNREAD = range(256 * 1024, 12 << 20, 4096)
 
 
-def late(disk: Path, *when: lab.When, words: str = "", after: float = 0) -> lab.Spec:
+def late(disk: Path, *when: lab.When, words: str = "", after: float = 0, tpm: bool = False) -> lab.Spec:
     """The disk is plugged in when init says that it waits."""
-    spec = direct(disk, words, when=[lab.When(AWAITED, after=after, attach=0), *when])
+    spec = direct(disk, words, when=[lab.When(AWAITED, after=after, attach=0), *when], tpm=tpm)
     spec.drives[0] = replace(spec.drives[0], attached=False)
     return spec
 
@@ -53,7 +53,8 @@ def test_root_flags_say_how_long(words, code, demo, boot):
 
 
 def test_disk_that_goes_again(demo, boot):
-    got = boot(late(demo.disk, lab.When("boot disk is", detach=0)))
+    """Whoever pulls it for a prompt to appear finds none, and PCR 11 capped."""
+    got = boot(late(demo.disk, lab.When("boot disk is", detach=0), tpm=True))
     refused(got, "DISK_FAILED", got.record["failure"]["stage"])
     assert got.record["failure"]["stage"] in ("choose", "prove")
 
@@ -174,6 +175,14 @@ def test_kernel_that_checks_no_signatures(words, code, demo, boot, tmp_path):
     else:
         boots(got)
         assert got.record["root"]["proven_by"] == "certificate"
+
+
+def test_name_of_the_root_is_taken(demo, boot, tmp_path):
+    """By a device that nobody proved: it is not used, whatever it is made of."""
+    (driver,) = chain.unpacked(demo.initrd, tmp_path / "tree").rglob("dm-mod.ko")
+    image = chain.beside("name_taken", demo.initrd, tmp_path / "initrd", {"dm-mod.ko": driver.read_bytes()})
+    refused(boot(direct(demo.disk, "rdinit=/name_taken", initrd=image, tpm=True)), "NAME_TAKEN", "prove",
+            "'/dev/mapper/root' exists already")
 
 
 # What the console shows when a stage is reached.
