@@ -85,6 +85,7 @@ SIGNATURES = [
     Sig("unknown-key", "SIGNATURE_UNTRUSTED", "prove", key="attacker", tpm=True),
     Sig("other-text", "SIGNATURE_UNTRUSTED", "prove", signs=lambda h: "0" * len(h), tpm=True),
     Sig("newline", "SIGNATURE_UNTRUSTED", "prove", signs=lambda h: h + "\n"),
+    Sig("upper-case", "SIGNATURE_UNTRUSTED", "prove", signs=str.upper),
     Sig("truncated", "SIGNATURE_MALFORMED", edit=lambda t: t[:-40], says="no JSON", tpm=True),
     Sig("oversized", "SIGNATURE_MALFORMED", size=SIG_MAX + 512, says="4 MiB", tpm=True),
     Sig("nul-byte", "SIGNATURE_MALFORMED", edit=lambda t: t[:30] + b"\0" + t[30:], says="NUL",
