@@ -39,7 +39,7 @@ DEBUG := $(sort $(wildcard debug/*.c))
 JUDGES := modules/inputs/cmdline.c modules/inputs/config.c modules/inputs/device_name.c \
 	modules/inputs/device_timeout.c modules/inputs/failure.c modules/inputs/lockdown.c \
 	modules/inputs/luks_words.c modules/inputs/manifest.c modules/inputs/options.c modules/inputs/unsupported.c \
-	modules/trust/anchors.c modules/trust/filter.c modules/trust/keyring.c \
+	modules/trust/anchors.c modules/trust/expired.c modules/trust/filter.c modules/trust/keyring.c \
 	modules/trust/pkcs7.c modules/trust/floor.c modules/trust/policy.c modules/trust/verdict.c \
 	modules/root/os_release.c \
 	modules/disk/dps.c modules/disk/filesystem.c modules/disk/gpt.c modules/disk/read.c \

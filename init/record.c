@@ -16,6 +16,7 @@
 #include "modules/inputs/last_failure.h"
 #include "modules/kernel/kernel.h"
 #include "modules/tpm/tpm.h"
+#include "modules/trust/anchors.h"
 
 enum { RECORD_SCHEMA = 1 };
 
@@ -191,11 +192,27 @@ void record_pcr(struct record *r, const struct measurement *m)
 	put_digests(o, m);
 }
 
-void record_trust(struct record *r, size_t n_certificates, const char *floor)
+static struct json_object *new_expired(const struct expired *x)
+{
+	struct json_object *a = json_object_new_array();
+
+	for (size_t i = 0; i < x->n; i++) {
+		struct json_object *one = append(a);
+
+		put_text(one, "path", x->all[i].path);
+		put_text(one, "certificate", x->all[i].fingerprint);
+		put_text(one, "valid_to", x->all[i].valid_to);
+	}
+	return a;
+}
+
+void record_trust(struct record *r, const struct anchors *a, const char *floor)
 {
 	struct json_object *o = section(r, "trust");
 
-	put_number(o, "certificates", n_certificates);
+	put_number(o, "certificates", anchors_count(a));
+	if (o && anchors_expired(a)->n)
+		put(o, "expired", new_expired(anchors_expired(a)));
 	put_text(o, "policy_floor", floor);
 }
 

@@ -12,6 +12,7 @@
 
 struct record; /* NULL is fine everywhere */
 
+struct anchors;
 struct disk;
 struct extensions;
 struct firmware;
@@ -58,7 +59,8 @@ void record_srk(struct record *r, const char *state, const char *why);
 /* "in use", or why there are none. */
 void record_nvpcr(struct record *r, const char *state);
 void record_measurement(struct record *r, const struct measurement *m);
-void record_trust(struct record *r, size_t n_certificates, const char *floor);
+/* a: what the initrd trusts. */
+void record_trust(struct record *r, const struct anchors *a, const char *floor);
 void record_extensions(struct record *r, const struct extensions *x);
 void record_modules(struct record *r, const struct module_load *m, size_t n);
 void record_disk(struct record *r, const struct disk *d);

@@ -264,14 +264,22 @@ def test_key_file(boot, root, tmp_path):
     assert got.record["root"]["luks"]["unlocked_by"] == "key file"
 
 
+RECOVERY = "-".join(["cbdefghi", "jklnrtuv"] * 4)
+# As people type it: capitals, blanks in place of dashes.
+TYPED_RECOVERY = [lab.When(QUESTION % 1, type=RECOVERY.upper().replace("-", " ") + "\n")]
+
+
+def recoverable(part: lab.Part, image: Path) -> lab.Part:
+    """The same volume, which a recovery key opens as well."""
+    shutil.copyfile(part.file, image)
+    luks.cryptsetup("luksAddKey", *luks.CHEAP, image, "NEWKEY", more=RECOVERY)
+    return replace(part, file=image)
+
+
 def test_recovery_key_is_typed(boot, root, tmp_path):
-    """As people type it: capitals, blanks in place of dashes."""
-    key = "-".join(["cbdefghi", "jklnrtuv"] * 4)
-    image = tmp_path / "root-luks.img"
-    shutil.copyfile(root.file, image)
-    luks.cryptsetup("luksAddKey", *luks.CHEAP, image, "NEWKEY", more=key)
-    spec = opened(replace(root, file=image), tmp_path, passphrase="", image=initrd("asking", ASKING))
-    spec.when = [lab.When(QUESTION % 1, type=key.upper().replace("-", " ") + "\n")]
+    spec = opened(recoverable(root, tmp_path / "root-luks.img"), tmp_path, passphrase="",
+                  image=initrd("asking", ASKING))
+    spec.when = TYPED_RECOVERY
     got = boot(spec)
     boots(got)
     assert got.record["root"]["luks"] == {"uuid": luks.uuid(root.file), "unlocked_by": "passphrase",
@@ -348,6 +356,16 @@ def test_tpm_in_another_state(boot, root, tmp_path):
     got = boot(opened(part, tmp_path, tpm=True))
     boots(got, words=("enter-initrd", CAP, "leave-initrd"), warning="token 0 of 'root'")
     assert got.record["root"]["luks"]["unlocked_by"] == "credential"
+
+
+def test_recovery_key_where_the_tpm_is_in_another_state(boot, root, tmp_path):
+    """It is asked for, with the cap before it opens anything."""
+    part = sealed(recoverable(root, tmp_path / "recoverable.img"), tmp_path, ELSEWHERE)
+    spec = opened(part, tmp_path, passphrase="", image=initrd("asking", ASKING), tpm=True)
+    spec.when = TYPED_RECOVERY
+    got = boot(spec)
+    boots(got, words=("enter-initrd", CAP, "leave-initrd"), warning="token 0 of 'root'.*PCRs 11")
+    assert got.record["root"]["luks"]["unlocked_by"] == "passphrase"
 
 
 def test_tpm_of_another_machine(boot, root, tmp_path):

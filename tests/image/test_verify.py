@@ -203,6 +203,8 @@ IMAGES = [
     Image("no command line", "skip", "command line: is not known"),
     Image("torn certificate", "FAIL", "certificates: ", whole=put(CERT, b"-----BEGIN CERTIFICATE-----\n")),
     Image("no certificate", "note", "certificates: there are none", whole=drop(CERT)),
+    Image("expired certificate", "note", "/usr/lib/verity.d/old.crt: expired on 2011-01-01 by this machine's clock",
+          whole=put("usr/lib/verity.d/old.crt", (paths.REPO / "tests/data/trust/expired.crt").read_bytes())),
     Image("masked certificate", "note", "certificates: there are none", whole=lambda t: t | {
         "etc/verity.d": (FOLDER_MODE, b""), "etc/verity.d/verity.crt": (0o120777, b"/dev/null")}),
     Image("module file missing", "FAIL", "driver dm-verity: the index of modules has it, and its file",
