@@ -105,3 +105,25 @@ def test_a_root_that_fails_afterwards(boot, parts, tmp_path):
                       initrd=initrd(tmp_path, "root-extensions=yes\n")))
     refused(got, "ROOT_NO_INIT", "check")
     assert verdicts(got)["units"] == "merged" and not got.seen("stays mounted"), got.explain()
+
+
+@pytest.fixture(scope="module")
+def renamed() -> list[lab.Part]:
+    """The demo's Debian, whose /etc says that it is another system than its /usr does."""
+    def change(tree: Path) -> None:
+        (tree / "etc/os-release").unlink()
+        (tree / "etc/os-release").write_text("ID=renamed\nVERSION_ID=7\nNAME=Renamed\n")
+        (tree / "etc/extensions").mkdir(exist_ok=True)
+        for name, differs in {"of-etc": {"id": "renamed", "version_id": "7"}, "of-usr": {}}.items():
+            shutil.copy(make(name, tree.parent, **differs), tree / f"etc/extensions/{name}.raw")
+
+    return appliance.altered_root("renamed", "renamed 1", change)
+
+
+def test_etc_says_what_the_root_is(boot, renamed, tmp_path):
+    """As os-release(5) has it, and as the checks before the switch read it."""
+    disk = lab.make_disk(tmp_path / "disk.img", parts=renamed)
+    got = boot(direct(disk.path, initrd=initrd(tmp_path, "root-extensions=yes\n")))
+    boots(got)
+    assert verdicts(got) == {"of-etc": "merged", "of-usr": "EXTENSION_MISMATCH"}
+    assert "must be 'renamed'" in got.extension("of-usr")["why"] and got.record["os"] == "renamed"
