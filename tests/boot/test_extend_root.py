@@ -11,6 +11,8 @@ import pytest
 import lab
 from expect import boots, direct, refused
 from lab import appliance, keys
+from test_slots import RULES, slot
+from variants import variant
 
 pytestmark = pytest.mark.xdist_group("extend-root")
 
@@ -105,6 +107,35 @@ def test_a_root_that_fails_afterwards(boot, parts, tmp_path):
                       initrd=initrd(tmp_path, "root-extensions=yes\n")))
     refused(got, "ROOT_NO_INIT", "check")
     assert verdicts(got)["units"] == "merged" and not got.seen("stays mounted"), got.explain()
+
+
+@pytest.mark.parametrize("second", ["whole", "no-signature"])
+def test_the_next_slot_has_its_own(second, boot, tmp_path):
+    """The record knows no more of the root that was given up than why, also if the next one fails early."""
+    tools = make("tools", tmp_path, id="_any", version_id="")
+    kinds = ("data", "hash", "sig") if second == "whole" else ("data", "hash")
+    disk = lab.make_disk(tmp_path / "disk.img", kinds=(), esp_files={f"host/{tools.name}": tools.read_bytes()},
+                         more=[*slot(variant("extended-no-init"), 10, ("data", "hash", "sig")),
+                               *slot(lab.root_parts(), 9, kinds)])
+    got = boot(direct(disk.path, initrd=initrd(
+        tmp_path, f"{RULES}root-extensions=yes\nhost-extensions=/host\n")))
+    assert [at["code"] for at in got.record["attempts"]] == ["ROOT_NO_INIT"]
+    assert got.seen("extension 'of-the-first' is proven and fits"), got.explain()
+    if second == "whole":
+        boots(got)
+        assert verdicts(got) == {}
+        assert [(x["name"], x["verdict"]) for x in got.record["extensions"]] == [("tools", "handed-over")]
+    else:
+        refused(got, "SIGNATURE_MISSING", "choose", end="halted")
+        assert not {"extensions", "root", "os", "init"} & set(got.record), got.record
+
+
+def test_the_last_slot_keeps_them(boot, tmp_path):
+    """The twin: what a boot ends with is all in the record."""
+    disk = lab.make_disk(tmp_path / "disk.img", parts=variant("extended-no-init"))
+    got = boot(direct(disk.path, initrd=initrd(tmp_path, f"{RULES}root-extensions=yes\n")))
+    refused(got, "ROOT_NO_INIT", "check", end="halted")
+    assert verdicts(got) == {"of-the-first": "merged"} and "root" in got.record
 
 
 @pytest.fixture(scope="module")
