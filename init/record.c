@@ -311,6 +311,22 @@ void record_attempt(struct record *r, const char *attempt, const char *stage, co
 	put_text(o, "label", label);
 }
 
+void record_forget_root(struct record *r, size_t n_kept)
+{
+	static const char *const keys[] = { "root", "state", "os", "image_version", "init" };
+	struct json_object *a = array(r, "extensions");
+	size_t n = a ? json_object_array_length(a) : 0;
+
+	if (!r)
+		return;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		json_object_object_del(r->top, keys[i]);
+	if (n_kept == 0)
+		json_object_object_del(r->top, "extensions");
+	else if (n > n_kept)
+		json_object_array_del_idx(a, n_kept, n - n_kept);
+}
+
 static void put_result(struct record *r, const char *failed_stage, const struct err *failure)
 {
 	struct json_object *warnings = json_object_new_array(), *o;

@@ -18,35 +18,13 @@
 #define SYSTEMD "/usr/lib/systemd/systemd"
 #define SBIN_INIT "/sbin/init"
 
-static bool mount_of(int root, const char *path, uint64_t *ret)
-{
-	SCOPED(fd_close) int fd = path_open_inside(root, path, O_PATH);
-	struct statx stx;
-
-	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0 ||
-	    !(stx.stx_mask & STATX_MNT_ID))
-		return false;
-	*ret = stx.stx_mnt_id;
-	return true;
-}
-
-/* Wherever links of the path lead. */
-static bool is_in_usr(int root, const char *path)
-{
-	uint64_t usr, other;
-
-	return mount_of(root, "usr", &usr) && mount_of(root, path, &other) && usr == other;
-}
-
 static int check_os_release(int root, bool usr_only, struct root_tree *tree, struct err *e)
 {
-	SCOPED(fd_close) int fd = usr_only ? -1 : path_open_inside(root, "etc/os-release", O_RDONLY | O_NONBLOCK);
+	SCOPED(fd_close) int fd = path_open_os_release(root, usr_only);
 	char text[OS_RELEASE_MAX_BYTES + 1];
 	struct stat st;
 
-	if (fd < 0)
-		fd = path_open_inside(root, "usr/lib/os-release", O_RDONLY | O_NONBLOCK);
-	if (fd >= 0 && usr_only && !is_in_usr(root, "usr/lib/os-release"))
+	if (fd < 0 && errno == EXDEV)
 		return err_set(e, ERR_ROOT_NO_OS, 0, "'usr/lib/os-release' leads out of the proven /usr");
 	if (fd < 0)
 		return err_set(e, ERR_ROOT_NO_OS, errno,
@@ -96,7 +74,7 @@ static bool will_be_in_usr(int root, const char *path)
 	char moved[PATH_MAX + 8];
 
 	snprintf(moved, sizeof(moved), "%s%s", path_exists_inside(root, path) ? "" : "/usr", path);
-	return is_in_usr(root, moved);
+	return path_is_in_usr(root, moved);
 }
 
 /* How a program of the new root is looked for. */
