@@ -28,6 +28,7 @@ struct hook_case {
 	const char *file;     /* what it is instead of the test's program; "@PATH" copies */
 	mode_t mode;          /* 0: 0755 */
 	unsigned took_s;      /* at least; and less than a second more */
+	unsigned waited_s;    /* of its deadline, before it is started */
 	const char *left;     /* files that it left in /run, as print_file() shows them */
 };
 
@@ -40,6 +41,10 @@ static const struct hook_case cases[] = {
 	{ "hang", "deadline=1\n", HOOK_FAILED, ERR_HOOK_TIMEOUT, .what = "did not end within seconds: 1", .took_s = 1 },
 	{ "hang", "deadline=2\nfailure=skip\n", HOOK_SKIPPED, ERR_HOOK_TIMEOUT, .what = "within seconds: 2",
 	  .took_s = 2 },
+	{ "hang", "deadline=3\n", HOOK_FAILED, ERR_HOOK_TIMEOUT, .what = "did not end within seconds: 3",
+	  .waited_s = 2, .took_s = 1 },
+	{ "hang", "deadline=2\n", HOOK_FAILED, ERR_HOOK_TIMEOUT, .what = "did not end within seconds: 2",
+	  .waited_s = 2 },
 	{ "bomb", "deadline=1\n", HOOK_FAILED, ERR_HOOK_TIMEOUT, .what = "did not end within seconds: 1", .took_s = 1 },
 	{ "flood", NULL, HOOK_FAILED, ERR_HOOK_FAILED, .what = "was killed, as it wrote too much" },
 	{ "flood-messages", NULL, HOOK_FAILED, ERR_HOOK_FAILED, .what = "wrote too much" },
@@ -78,11 +83,6 @@ static const struct hook_case cases[] = {
 	  .what = "look at its device '/dev/gone': No such file" },
 	{ "device", "device=/dev/disk\nfailure=skip\n", HOOK_SKIPPED, ERR_HOOK_FAILED,
 	  .what = "'/dev/disk' is no character device" },
-	{ "device", "device=/sys/way/out\n", HOOK_FAILED, ERR_HOOK_FAILED, .what = "is no file of /sys" },
-	{ "credential", "credential=asked\ncredential=absent\n", HOOK_CONTINUED, 0, .what = "",
-	  .facts = { "asked of the machine", "absent No such file or directory",
-	    "other No such file or directory" } },
-	{ "output", "output=/run/vendor/deep/program\noutput=/run/vendor/secret\noutput=/run/absent\n",
 	{ "device", "device=/dev/bsg\n", HOOK_FAILED, ERR_HOOK_FAILED, .what = "'/dev/bsg' takes commands for a disk" },
 	{ "device", "device=/dev/firewire\n", HOOK_FAILED, ERR_HOOK_FAILED, .what = "takes commands for a disk" },
 	{ "device", "device=/dev/mmc_rpmb\n", HOOK_FAILED, ERR_HOOK_FAILED, .what = "takes commands for a disk" },
@@ -95,6 +95,11 @@ static const struct hook_case cases[] = {
 	{ "device", "device=/dev/vfio\n", HOOK_FAILED, ERR_HOOK_FAILED, .what = "takes commands for a disk" },
 	/* The twin: another device of USB, no disk's. */
 	{ "device", "device=/dev/usbmisc\n", HOOK_CONTINUED, 0, .what = "" },
+	{ "device", "device=/sys/way/out\n", HOOK_FAILED, ERR_HOOK_FAILED, .what = "is no file of /sys" },
+	{ "credential", "credential=asked\ncredential=absent\n", HOOK_CONTINUED, 0, .what = "",
+	  .facts = { "asked of the machine", "absent No such file or directory",
+	    "other No such file or directory" } },
+	{ "output", "output=/run/vendor/deep/program\noutput=/run/vendor/secret\noutput=/run/absent\n",
 	  HOOK_CONTINUED, 0, .what = "", .facts = { "program done", "secret done", "undeclared done" },
 	  .left = "file /run/vendor/deep/program 0 755 'text'\nfile /run/vendor/secret 0 600 'text'\n" },
 	{ "output", NULL, HOOK_CONTINUED, 0, .what = "", .facts = { "program No such file or directory" } },
@@ -147,11 +152,6 @@ static void write_hook(const struct job *j)
 		sandbox_write(path, c->declaration);
 }
 
-static void fill_initrd(void)
-{
-	sandbox_mkdir("/usr");
-	sandbox_write("/usr/marker", "old");
-	sandbox_write("/run/kept", "old");
 /* Character devices of one kind each, as their subsystem says. */
 static void fill_devices(void)
 {
@@ -173,6 +173,11 @@ static void fill_devices(void)
 	}
 }
 
+static void fill_initrd(void)
+{
+	sandbox_mkdir("/usr");
+	sandbox_write("/usr/marker", "old");
+	sandbox_write("/run/kept", "old");
 	sandbox_write("/run/secret", "old");
 	sandbox_mkdir("/run/credentials/@system");
 	sandbox_write("/run/credentials/@system/asked", "of the machine");
@@ -189,12 +194,12 @@ static void fill_devices(void)
 	REQUIRE(mknod("/dev/given", S_IFCHR | 0600, makedev(1, 3)) == 0);
 	REQUIRE(mknod("/dev/other", S_IFCHR | 0666, makedev(1, 3)) == 0);
 	REQUIRE(mknod("/dev/disk", S_IFBLK | 0600, makedev(7, 0)) == 0);
+	fill_devices();
 }
 
 /* Every process of this namespace but us. */
 static unsigned others(void)
 {
-	fill_devices();
 	SCOPED(dir_close) DIR *dir = opendir("/proc");
 	const struct dirent *d;
 	unsigned n = 0;
@@ -236,13 +241,16 @@ static void body(const void *arg)
 	struct hooks *found;
 	struct hook_result r;
 	struct err e = { 0 };
+	unsigned left_s;
 	int rc;
 
 	fill_initrd();
 	write_hook(j);
 	REQUIRE(hooks_find("", POINT_PROVEN, &found, &e) == 0 && found->n == 1);
+	left_s = found->at[0].declaration.deadline_s - j->c->waited_s;
 	rc = hook_run(&(struct hook_request){ &found->at[0], view, strlen(view),
-					      "/run/credentials/@system" }, &r, &e);
+					      "/run/credentials/@system", now_ms() + 1000ull * left_s },
+		      &r, &e);
 	printf("rc %s\n", rc < 0 ? err_name((enum err_code)-rc) : "0");
 	printf("verdict %d %s\n", r.verdict, r.verdict == HOOK_CONTINUED ? "" : err_name(r.why.code));
 	printf("what %s\n", r.verdict == HOOK_CONTINUED ? "" : r.why.what);
