@@ -81,6 +81,7 @@ int stage_switch(struct boot *b, struct err *e)
 	const struct handover_exec exec = {
 		.init = b->tree.init,
 		.is_systemd = b->tree.init_is_systemd,
+		.systemd_version = b->tree.systemd_version,
 		.argv = b->argv,
 		.envp = b->envp,
 		.variables = variables,
