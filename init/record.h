@@ -58,6 +58,8 @@ void record_srk(struct record *r, const char *state, const char *why);
 /* "in use", or why there are none. */
 void record_nvpcr(struct record *r, const char *state);
 void record_measurement(struct record *r, const struct measurement *m);
+/* What else the TPM was told to do, for people; it has ended now, well or not. */
+void record_tpm_command(struct record *r, const char *what, uint64_t start_us);
 void record_trust(struct record *r, size_t n_certificates, const char *floor);
 void record_extensions(struct record *r, const struct extensions *x);
 void record_modules(struct record *r, const struct module_load *m, size_t n);
