@@ -7,6 +7,7 @@
 #include "hooks/hooks.h"
 #include "init/core/bytes.h"
 #include "init/core/cleanup.h"
+#include "init/core/clock.h"
 #include "init/core/file.h"
 #include "init/core/log.h"
 #include "init/port.h"
@@ -180,6 +181,14 @@ void record_measurement(struct record *r, const struct measurement *m)
 	put_text(o, "text", m->text);
 	put_times(o, m->start_us, m->duration_us);
 	put_digests(o, m);
+}
+
+void record_tpm_command(struct record *r, const char *what, uint64_t start_us)
+{
+	struct json_object *o = append(array(r, "tpm_commands"));
+
+	put_text(o, "what", what);
+	put_times(o, start_us, now_us() - start_us);
 }
 
 void record_pcr(struct record *r, const struct measurement *m)

@@ -61,6 +61,8 @@ void record_nvpcr(struct record *r, const char *state);
 void record_measurement(struct record *r, const struct measurement *m);
 /* a: what the initrd trusts. */
 void record_trust(struct record *r, const struct anchors *a, const char *floor);
+/* What else the TPM was told to do, for people; it has ended now, well or not. */
+void record_tpm_command(struct record *r, const char *what, uint64_t start_us);
 /* Behind those that are there. */
 void record_extensions(struct record *r, const struct extensions *x);
 void record_modules(struct record *r, const struct module_load *m, size_t n);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "init/core/cleanup.h"
+#include "init/core/clock.h"
 #include "init/core/file.h"
 #include "init/core/log.h"
 #include "modules/tpm/nvindex.h"
@@ -107,6 +108,7 @@ int open_luks(struct boot *b, enum designator d, const struct partition *p, stru
 		.measured = note,
 		.arg = &u,
 	};
+	uint64_t start_us = now_us();
 	int rc = fd < 0 ? fd : 0;
 
 	if (rc == 0)
@@ -115,6 +117,8 @@ int open_luks(struct boot *b, enum designator d, const struct partition *p, stru
 		credentials_take_back(u.lent);
 	if (rc < 0)
 		return rc;
+	if (strcmp(luks_by(*ret), "tpm2") == 0)
+		record_tpm_command(b->record, "unlock the encrypted volume", start_us);
 	log_info("opened the %s by key slot %d: %s", u.name, luks_slot(*ret), luks_by(*ret));
 	return measure_slot(b, u.name, *ret, e);
 }

@@ -254,11 +254,14 @@ static int tpm_is_there(void *arg, struct err *e)
 static int open_tpm(struct boot *b, struct err *e)
 {
 	int rc = boot_wait(b, tpm_is_there, NULL, TPM_DEVICE, e);
+	uint64_t start_us = now_us();
 
 	if (rc < 0)
 		return err_set(e, ERR_TPM_MISSING, 0, "'%s' did not appear, though %s announces a TPM",
 			       TPM_DEVICE, b->firmware.tpm_source ? b->firmware.tpm_source : "the command line");
-	return tpm_open(TPM_DEVICE, b->firmware.banks, PHASE_PCR, TPM_LOG, &b->tpm, e);
+	rc = tpm_open(TPM_DEVICE, b->firmware.banks, PHASE_PCR, TPM_LOG, &b->tpm, e);
+	record_tpm_command(b->record, "look at its banks", start_us);
+	return rc;
 }
 
 static int go_on_unmeasured(struct boot *b, const char *state)
@@ -343,6 +346,7 @@ static int separate(struct boot *b, struct err *e)
  * as this phase has ended by then. Nothing here needs the key. */
 static void leave_srk(struct boot *b)
 {
+	uint64_t start_us = now_us();
 	struct srk srk;
 	struct err e;
 	int rc;
@@ -354,6 +358,7 @@ static void leave_srk(struct boot *b)
 		return;
 	}
 	rc = srk_get(b->tpm, &srk, &e);
+	record_tpm_command(b->record, "storage root key", start_us);
 	if (rc >= 0 && srk.was_made)
 		log_info("made a storage root key in the TPM");
 	if (rc >= 0)
@@ -364,12 +369,21 @@ static void leave_srk(struct boot *b)
 		   rc < 0 ? e.what : NULL);
 }
 
+static int close_banks(struct boot *b, struct err *e)
+{
+	uint64_t start_us = now_us();
+	int rc = tpm_close_unused(b->tpm, PHASE_PCR, "os-separator", e);
+
+	record_tpm_command(b->record, "close banks that are not used", start_us);
+	return rc;
+}
+
 int stage_enter(struct boot *b, struct err *e)
 {
 	int rc = boot_measure(b, "enter-initrd", "phase", e);
 
 	if (rc >= 0 && b->tpm)
-		rc = tpm_close_unused(b->tpm, PHASE_PCR, "os-separator", e);
+		rc = close_banks(b, e);
 	if (rc >= 0 && b->tpm)
 		record_banks(b->record, b->tpm, b->config.os_separator ? "261" : "257");
 	if (rc >= 0 && b->config.os_separator)

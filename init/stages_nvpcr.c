@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "init/core/cleanup.h"
+#include "init/core/clock.h"
 #include "init/core/file.h"
 #include "init/core/log.h"
 #include "modules/disk/dps.h"
@@ -71,9 +72,13 @@ static void leave_for_host(const struct nvpcr *n, const uint8_t authority[static
 static int begin_one(struct boot *b, struct nvpcr *n, const struct nvpcr_permit *p, struct err *why,
 		     struct err *e)
 {
-	char word[NVPCR_WORD_BYTES];
+	char word[NVPCR_WORD_BYTES], what[96];
+	uint64_t start_us = now_us();
+	int rc = nvpcr_begin(b->tpm, n, p, why);
 
-	if (nvpcr_begin(b->tpm, n, p, why) < 0) {
+	snprintf(what, sizeof(what), "begin NvPCR '%s'", n->name);
+	record_tpm_command(b->record, what, start_us);
+	if (rc < 0) {
 		log_warning("NvPCR '%s': %s: there is none in this boot, continuing", n->name, why->what);
 		if (why->errnum == ENOSPC)
 			leave_for_host(n, p->authority, true);

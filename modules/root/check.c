@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -13,10 +14,13 @@
 #include "init/core/file.h"
 #include "init/core/path.h"
 #include "modules/root/program.h"
+#include "modules/root/systemd.h"
 
 #define SYSROOT "/sysroot"
 #define SYSTEMD "/usr/lib/systemd/systemd"
 #define SBIN_INIT "/sbin/init"
+
+enum { SYSTEMD_MAX_BYTES = 16 * 1024 * 1024 };
 
 static int check_os_release(int root, bool usr_only, struct root_tree *tree, struct err *e)
 {
@@ -68,6 +72,21 @@ static bool is_systemd(int root, const struct stat *init)
 	       st.st_ino == init->st_ino;
 }
 
+/* One that cannot be read is of no known version, and whether it starts will be seen. */
+static unsigned version_of_systemd(int root)
+{
+	SCOPED(fd_close) int fd = path_open_inside(root, SYSTEMD, O_RDONLY | O_NONBLOCK);
+	SCOPED(mem_free) uint8_t *p = NULL;
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size <= 0 || st.st_size > SYSTEMD_MAX_BYTES)
+		return 0;
+	p = malloc((size_t)st.st_size);
+	n = p ? read_upto(fd, p, (size_t)st.st_size) : -1;
+	return n < 0 ? 0 : systemd_version_of((struct bytes){ p, (size_t)n });
+}
+
 /* A link that the switch makes is not there yet. */
 static bool will_be_in_usr(int root, const char *path)
 {
@@ -96,6 +115,7 @@ static int check_init(const struct search *s, const char *path, struct root_tree
 	if (s->usr_only && !will_be_in_usr(s->root, path))
 		return err_set(e, ERR_ROOT_NO_INIT, 0, "init '%s' is not in the proven /usr", path);
 	tree->init_is_systemd = is_systemd(s->root, &st);
+	tree->systemd_version = tree->init_is_systemd ? version_of_systemd(s->root) : 0;
 	snprintf(tree->init, sizeof(tree->init), "%s", tree->init_is_systemd ? SYSTEMD : path);
 	return 0;
 }

@@ -340,6 +340,7 @@ def by_tpm(got: lab.Result) -> None:
     boots(got, words=BY_TPM)
     assert got.record["root"]["luks"]["unlocked_by"] == "tpm2"
     assert got.record["root"]["luks"]["keyslot"] == 1
+    assert "unlock the encrypted volume" in [c["what"] for c in got.record["tpm_commands"]]
     assert got.pcrs["sha256"][15] != "00" * 32
 
 

@@ -70,6 +70,8 @@ def test_they_are_begun_and_the_log_replays(lab, demo, indices, tmp_path):
     log = got.report.raw("/run/log/systemd/tpm2-measure.log")
     nines = [e.text for e in tpm.userspace_events(log) if e.pcr == 9]
     assert [text.split(":")[1] for text in nines[1:-1]] == list(ORDER), nines
+    begun = [c["what"] for c in got.record["tpm_commands"] if c["what"].startswith("begin NvPCR")]
+    assert begun == [f"begin NvPCR '{name}'" for name in ORDER]
     assert nines[0] == "os-separator" and nines[-1] == "nvpcr-separator"
     assert not tpm.wrong_words(tpm.userspace_events(log))
     replayed = tpm.replay("sha256", tpm.userspace_events(log))
