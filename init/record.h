@@ -76,6 +76,10 @@ void record_root(struct record *r, const struct volume *v, const struct luks_vol
 		 const char *filesystem);
 /* The root beside a /usr. */
 void record_state(struct record *r, const struct root_state *s, const struct luks_volume *unlocked);
+/* What came of checking the root's file system, in a word. */
+void record_fsck(struct record *r, const char *device, const char *result, uint64_t duration_us);
+/* What is mounted below it, in their order. */
+void record_mount(struct record *r, const char *where, const char *device, const char *filesystem, bool writable);
 /* version is its IMAGE_VERSION, "" if it has none. */
 void record_os(struct record *r, const char *os, const char *version, const char *init);
 

@@ -83,6 +83,8 @@ void record_root(struct record *r, const struct volume *v, const struct luks_vol
 	};
 	struct json_object *o = section(r, "root");
 
+	if (r)
+		json_object_object_del(r->top, "mounts"); /* those of an attempt before */
 	put_text(o, "device", v ? volume_path(v) : luks_path(unlocked));
 	put_text(o, "roothash", v ? volume_root_hash(v) : NULL);
 	put_text(o, "proven_by", v ? proofs[volume_proof(v)] : NULL);
@@ -102,6 +104,25 @@ void record_state(struct record *r, const struct root_state *s, const struct luk
 	put_bool(o, "proven", false);
 	if (unlocked)
 		put(o, "luks", new_luks(unlocked));
+}
+
+void record_fsck(struct record *r, const char *device, const char *result, uint64_t duration_us)
+{
+	struct json_object *o = section(r, "fsck");
+
+	put_text(o, "device", device);
+	put_text(o, "result", result);
+	put_number(o, "duration_us", duration_us);
+}
+
+void record_mount(struct record *r, const char *where, const char *device, const char *filesystem, bool writable)
+{
+	struct json_object *o = append(array(r, "mounts"));
+
+	put_text(o, "where", where);
+	put_text(o, "device", device);
+	put_text(o, "filesystem", filesystem);
+	put_bool(o, "writable", writable);
 }
 
 void record_os(struct record *r, const char *os, const char *version, const char *init)

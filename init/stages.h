@@ -35,8 +35,13 @@ int measure_for_host(struct boot *b, struct err *e);
 /* Names in the log what an earlier system asks of this boot in vain. */
 void note_requests(struct boot *b);
 
-/* The same for lines of the new root's fstab. */
-void note_fstab(void);
+/* Checks the file system of a device before it is mounted to be written to. Errors: ERR_ROOT_FSCK,
+ * ERR_SYSTEM. */
+int check_filesystem(struct boot *b, const char *device, const char *type, struct err *e);
+
+/* Mounts what lines of the new root's fstab want mounted before its system starts: from the boot disk,
+ * and as the policy allows. Errors: ERR_ROOT_FSTAB, ERR_MEMORY. */
+int mount_fstab(struct boot *b, struct err *e);
 
 /* Before a file system changes: from then on nobody must resume what was frozen with it. What goes
  * wrong is a warning. */

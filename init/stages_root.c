@@ -293,6 +293,9 @@ int stage_assemble(struct boot *b, struct err *e)
 							   "a proven root cannot be written to");
 	if (rc >= 0 && o->has_state)
 		rc = prepare_state(b, state_type, &state, e);
+	if (rc >= 0 && root_is_writable(&request))
+		rc = check_filesystem(b, o->has_state ? state.path : luks_path(b->unlocked),
+				      o->has_state ? state_type : type, e);
 	if (rc >= 0)
 		rc = root_mount(&request, e);
 	if (rc >= 0)
@@ -346,10 +349,11 @@ int stage_check(struct boot *b, struct err *e)
 	if (rc >= 0)
 		rc = check_purpose(b, e);
 	if (rc >= 0)
+		rc = mount_fstab(b, e);
+	if (rc >= 0)
 		rc = root_check(*b->options.init ? b->options.init : NULL, b->options.has_state, &b->tree, e);
 	if (rc < 0)
 		return rc;
-	note_fstab();
 	record_os(b->record, b->tree.os, b->tree.version, b->tree.init);
 	/* Whoever holds the disk writes labels; this one is proven. */
 	return root_version_is_enough(b->tree.version, b->config.minimum_version, e);

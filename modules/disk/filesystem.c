@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "init/core/cleanup.h"
 
@@ -39,7 +40,8 @@ static bool prepare(blkid_probe probe, int fd, uint64_t at, uint64_t n_bytes)
 {
 	return blkid_probe_set_device(probe, fd, (blkid_loff_t)at, (blkid_loff_t)n_bytes) == 0 &&
 	       blkid_probe_enable_superblocks(probe, 1) == 0 &&
-	       blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_FSINFO) == 0 &&
+	       blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_FSINFO |
+							       BLKID_SUBLKS_UUID | BLKID_SUBLKS_LABEL) == 0 &&
 	       blkid_probe_filter_superblocks_usage(probe, BLKID_FLTR_NOTIN, BLKID_USAGE_RAID) == 0;
 }
 
@@ -87,4 +89,15 @@ int filesystem_probe(int fd, uint64_t at, uint64_t n_bytes,
 		return rc;
 	snprintf(ret, FILESYSTEM_NAME_BYTES, "%s", type);
 	return 0;
+}
+
+bool filesystem_has(int fd, enum filesystem_tag tag, const char *value)
+{
+	SCOPED(probe_free) blkid_probe probe = blkid_new_probe();
+	const char *text;
+
+	if (!probe || !prepare(probe, fd, 0, 0) || blkid_do_safeprobe(probe) != 0 ||
+	    blkid_probe_lookup_value(probe, tag == FILESYSTEM_UUID ? "UUID" : "LABEL", &text, NULL) < 0)
+		return false;
+	return (tag == FILESYSTEM_UUID ? strcasecmp(text, value) : strcmp(text, value)) == 0;
 }

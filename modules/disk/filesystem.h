@@ -19,3 +19,9 @@ bool filesystem_is_luks(const uint8_t start[static LUKS_MAGIC_BYTES]);
  * Errors: ERR_ROOT_MOUNT, ERR_MEMORY. */
 int filesystem_probe(int fd, uint64_t at, uint64_t n_bytes,
 		     char ret[static FILESYSTEM_NAME_BYTES], struct err *e);
+
+enum filesystem_tag { FILESYSTEM_UUID, FILESYSTEM_LABEL };
+
+/* Whether what is on the whole device has this UUID (in either case) or label. What cannot be read, or
+ * could be several things, has none. */
+bool filesystem_has(int fd, enum filesystem_tag tag, const char *value);

@@ -64,6 +64,11 @@ static bool set_timeout(struct config *c, const char *value)
 	return number_parse(value, 3600, &c->timeout_s) && c->timeout_s > 0;
 }
 
+static bool set_fsck_timeout(struct config *c, const char *value)
+{
+	return number_parse(value, 86400, &c->fsck_timeout_s) && c->fsck_timeout_s > 0;
+}
+
 static bool set_corruption(struct config *c, const char *value)
 {
 	c->panic_on_corruption = strcmp(value, "panic") == 0;
@@ -199,6 +204,7 @@ static const struct {
 	{ "keep-failure", set_keep_failure },
 	{ "failure-limit", set_failure_limit },
 	{ "device-timeout", set_timeout },
+	{ "fsck-timeout", set_fsck_timeout },
 	{ "corruption", set_corruption },
 	{ "modules", set_modules },
 	{ "esp-extensions", set_esp_folders },

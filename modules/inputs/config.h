@@ -37,6 +37,7 @@ struct config {
 	bool keep_failure; /* for the next boot that succeeds, in an EFI variable */
 	struct failure_limit failure_limit; /* 0 unless they are kept, and so counted */
 	unsigned timeout_s; /* for a device */
+	unsigned fsck_timeout_s; /* for a file system to be checked */
 	bool panic_on_corruption; /* else restart */
 	char modules[1024]; /* loaded at once, before a device asks; NUL-separated */
 	size_t n_modules;
@@ -65,7 +66,8 @@ struct config {
 #define CONFIG_DEFAULTS                                                                \
 	{                                                                              \
 		.tpm = TPM_ANNOUNCED, .srk = true, .failure = FAILURE_REBOOT,          \
-		.failure_delay_s = 10, .timeout_s = 90, .panic_on_corruption = true,   \
+		.failure_delay_s = 10, .timeout_s = 90, .fsck_timeout_s = 1800,        \
+		.panic_on_corruption = true,                                           \
 	}
 
 /* Lines of "key=value"; '#' starts a comment line. Everything has a default.

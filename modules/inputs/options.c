@@ -238,6 +238,33 @@ static int set_volatile(struct options *o, const char *value, struct err *e)
 	return 0;
 }
 
+/* What systemd-fsck does not understand, it ignores. */
+static int set_fsck_mode(struct options *o, const char *value, struct err *e)
+{
+	(void)e;
+	if (strcmp(value, "auto") != 0 && strcmp(value, "force") != 0 && strcmp(value, "skip") != 0) {
+		log_warning("'fsck.mode=%.20s' is not understood, ignoring it", value);
+		return 0;
+	}
+	o->fsck_force = *value == 'f';
+	o->fsck_skip = *value == 's';
+	return 0;
+}
+
+static int set_fsck_repair(struct options *o, const char *value, struct err *e)
+{
+	bool yes;
+
+	(void)e;
+	if (strcmp(value, "preen") == 0)
+		o->fsck_repair = 'a';
+	else if (cmdline_boolean(value, &yes))
+		o->fsck_repair = yes ? 'y' : 'n';
+	else
+		log_warning("'fsck.repair=%.20s' is not understood, ignoring it", value);
+	return 0;
+}
+
 /* The host's word, as far as anything comes of it. */
 static int set_factory_reset(struct options *o, const char *value, struct err *e)
 {
@@ -328,6 +355,9 @@ static const struct rule rules[] = {
 	{ .key = "systemd.allow_userspace_verity", .flags = FOLD, .set = set_allow_user_space },
 	{ .key = "systemd.volatile", .set = set_volatile },
 	{ .key = "systemd.tpm2_measured_os", .flags = FOLD, .set = set_measure },
+	{ .key = "fsck.mode", .flags = FOLD | RD | VALUE, .set = set_fsck_mode },
+	{ .key = "fsck.repair", .flags = FOLD | RD | VALUE, .set = set_fsck_repair },
+	{ .key = "fstab", .flags = RD, .boolean = offsetof(struct options, fstab) },
 	{ .key = "luks", .flags = RD, .boolean = offsetof(struct options, luks.may_open) },
 	{ .key = "systemd.import_credentials", .flags = FOLD | RD, .boolean = offsetof(struct options, credentials) },
 	{ .key = "luks.uuid", .flags = FOLD | RD | VALUE, .luks = luks_words_uuid },

@@ -35,6 +35,9 @@ struct options {
 	bool has_root_hash;       /* roothash= */
 	bool verity;              /* systemd.verity= */
 	struct luks_words luks;   /* luks=, luks.uuid=, luks.name=, luks.key=, luks.options= */
+	bool fsck_skip, fsck_force; /* fsck.mode= */
+	char fsck_repair;         /* fsck.repair=: 'a' what is safe to, 'y' all, 'n' nothing */
+	bool fstab;               /* fstab=: that of the root is looked at */
 	bool gpt_auto;            /* systemd.gpt_auto= */
 	bool allow_user_space;    /* systemd.allow_userspace_verity= */
 	char image_policy[1024];  /* systemd.image_policy=, "" if none */
@@ -55,7 +58,8 @@ struct options {
 
 #define OPTIONS_DEFAULTS                                                               \
 	{                                                                              \
-		.verity = true, .luks.may_open = true, .gpt_auto = true, .allow_user_space = true,            \
+		.verity = true, .luks.may_open = true, .fstab = true, .fsck_repair = 'a',      \
+		.gpt_auto = true, .allow_user_space = true,                            \
 		.credentials = true, .sysext = true, .confext = true,                  \
 		.host_sysext = true, .host_confext = true,                             \
 		.log_level = LOG_INFO,        \

@@ -27,7 +27,6 @@ static const struct unsupported words[] = {
 	{ .key = "roothashsig", .notice = OWN_SIGNATURE },
 	{ .key = "usrhashsig", .notice = OWN_SIGNATURE },
 	{ .key = "luks.crypttab", .flags = FOLD | RD, .notice = "no crypttab is read here" },
-	{ .key = "fstab", .flags = RD, .notice = "no fstab is read here" },
 	{ .key = "systemd.swap_extra", .flags = FOLD | RD, .notice = "swap is left to the host" },
 	{ .key = "resume", .notice = "this initrd does not resume; the machine starts afresh" },
 	{ .key = "resume_offset", .flags = FOLD, .notice = "this initrd does not resume" },

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "modules/root/purpose.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/xattr.h>
 
 #include "init/core/text.h"
 
@@ -125,4 +127,19 @@ int purpose_check_partition(const struct purpose *p, const struct partition *par
 	if (rc == 0)
 		rc = check(p, PURPOSE_TYPE, uuid_format(&partition->type, type), of, e);
 	return rc;
+}
+
+int purpose_read(int directory, struct purpose *ret, struct err *e)
+{
+	for (enum purpose_kind kind = 0; kind < PURPOSE_N; kind++) {
+		struct purpose_list *l = &ret->lists[kind];
+		ssize_t n = fgetxattr(directory, purpose_attribute(kind), l->bytes, sizeof(l->bytes) - 1);
+
+		if (n < 0 && errno != ENODATA && errno != EOPNOTSUPP)
+			return err_set(e, ERR_ROOT_MOUNT, errno, "read '%s' of the file system",
+				       purpose_attribute(kind));
+		l->n_bytes = n < 0 ? 0 : (size_t)n;
+		l->bytes[l->n_bytes] = '\0';
+	}
+	return 0;
 }

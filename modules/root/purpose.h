@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* purpose.h - what a file system says it is for: where it may be mounted, and in which partitions it
- * may lie. Pure. Spec: systemd-validatefs@.service(8). Trust: the lists are proven, but may be
+ * may lie. Spec: systemd-validatefs@.service(8). Trust: the lists are proven, but may be
  * anything; the partition table is hostile. */
 #pragma once
 
@@ -32,6 +32,9 @@ struct purpose {
 
 /* The name of the attribute: "user.validatefs.mount_point", ... */
 const char *purpose_attribute(enum purpose_kind kind);
+
+/* Reads them of the root directory of what is mounted. Errors: ERR_ROOT_MOUNT. */
+int purpose_read(int directory, struct purpose *ret, struct err *e);
 
 /* May it be mounted at this absolute path of the new root? No errors but ERR_ROOT_MISPLACED, also
  * for a list with an item that is no such path. */

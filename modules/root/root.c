@@ -9,7 +9,6 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/xattr.h>
 
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
@@ -45,6 +44,11 @@ static bool is_writable(const struct root_request *r)
 	       r->volatile_mode != VOLATILE_OVERLAY;
 }
 
+bool root_is_writable(const struct root_request *r)
+{
+	return r->state ? r->state->writable : is_writable(r);
+}
+
 static int mount_error(const struct root_request *r, const char *target, int errnum,
 		       struct err *e)
 {
@@ -59,17 +63,11 @@ static int mount_error(const struct root_request *r, const char *target, int err
 /* Here, because an overlay shows the attributes of the layer above. */
 static int read_purpose(const char *target, struct purpose *ret, struct err *e)
 {
-	for (enum purpose_kind kind = 0; kind < PURPOSE_N; kind++) {
-		struct purpose_list *l = &ret->lists[kind];
-		ssize_t n = lgetxattr(target, purpose_attribute(kind), l->bytes, sizeof(l->bytes) - 1);
+	SCOPED(fd_close) int fd = open(target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-		if (n < 0 && errno != ENODATA && errno != EOPNOTSUPP)
-			return err_set(e, ERR_ROOT_MOUNT, errno, "read '%s' of the file system",
-				       purpose_attribute(kind));
-		l->n_bytes = n < 0 ? 0 : (size_t)n;
-		l->bytes[l->n_bytes] = '\0';
-	}
-	return 0;
+	if (fd < 0)
+		return err_set(e, ERR_ROOT_MOUNT, errno, "open '%s'", target);
+	return purpose_read(fd, ret, e);
 }
 
 static int mount_volume(const struct root_request *r, const char *target, struct err *e)

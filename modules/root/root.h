@@ -34,6 +34,10 @@ struct root_request {
 	const struct root_state *state; /* not NULL: the volume is /usr, on this */
 };
 
+/* Whether a file system of the request will be written to: that of the root partition beside /usr, else
+ * the unlocked volume's. */
+bool root_is_writable(const struct root_request *request);
+
 /* Mounts the volume nodev and, unless it is an unlocked one that shall be writable, read-only at
  * /sysroot, and lays the volatile layer over it, with /run/systemd/volatile-root; or a volume that
  * is /usr on a new tmpfs, or on a root partition, mounted nodev as well, of which nothing may stand

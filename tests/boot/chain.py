@@ -49,17 +49,17 @@ def uki(name: str, image: Path, key: str | None = "db", words: str = "") -> Uki:
     def make(new: Path) -> None:
         new.mkdir()
         lab.make_uki(new / "uki.efi", initrd=image, key=signer, cmdline=cmdline)
-        (new / "start.json").write_text(json.dumps(_start(new)))
+        (new / "start.json").write_text(json.dumps(start(new / "uki.efi")))
 
     steps.once(folder, inputs, f"UKI {name}", make)
     return Uki(folder / "uki.efi", json.loads((folder / "start.json").read_text()))
 
 
-def _start(folder: Path) -> dict[str, str]:
-    """What systemd-measure expects of PCR 11 after folder/uki.efi and before any phase."""
-    with tempfile.TemporaryDirectory(dir=folder) as place:
+def start(image: Path) -> dict[str, str]:
+    """What systemd-measure expects of PCR 11 after this UKI and before any phase."""
+    with tempfile.TemporaryDirectory(dir=image.parent) as place:
         said = lab.tool("/usr/lib/systemd/systemd-measure", "calculate", "--phase=:",
-                        *lab.uki.sections(folder / "uki.efi", Path(place)))
+                        *lab.uki.sections(image, Path(place)))
     return dict(re.findall(r"^11:(\w+)=([0-9a-f]+)$", said.stdout.decode(), re.M))
 
 

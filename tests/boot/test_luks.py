@@ -383,31 +383,22 @@ def test_tpm_of_a_boot_that_is_not_measured(boot, root, tmp_path):
     refused(boot(opened(part, tmp_path, passphrase="")), "LUKS_LOCKED", "prove", "not measured")
 
 
-def test_rsa_storage_root_key(boot, root, tmp_path):
-    """A TPM whose storage root key is one: the token names it, and it is found again."""
-    state = tmp_path / "tpm"
-    shutil.copytree(lab.firmware.tpm_state(), state)
-    with luks.tpm(state) as device:
-        lab.tool("env", f"TPM2TOOLS_TCTI={device}", "sh", "-euc", """
-            tpm2 createprimary -Q -C o -G rsa2048 -c /tmp/srk \\
-                -a 'restricted|decrypt|fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda'
-            tpm2 evictcontrol -Q -C o -c /tmp/srk 0x81000001""")
-    part = sealed(root, tmp_path, LITERAL, state=state)
-    by_tpm(boot(opened(part, tmp_path, passphrase="", tpm=True, tpm_state=state)))
-
-
 def lab_run(*words: object) -> bytes:
     return subprocess.run([str(word) for word in words], check=True, capture_output=True).stdout
 
 
-@pytest.fixture(scope="module")
-def signer(tmp_path_factory) -> Path:
+def new_signer(folder: Path) -> Path:
     """A key that signs policies; its public half is beside it."""
-    key = tmp_path_factory.mktemp("signer") / "signer.key"
+    key = folder / "signer.key"
     lab_run("openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048",
             "-out", key)
     lab_run("openssl", "pkey", "-in", key, "-pubout", "-out", key.with_suffix(".pub"))
     return key
+
+
+@pytest.fixture(scope="module")
+def signer(tmp_path_factory) -> Path:
+    return new_signer(tmp_path_factory.mktemp("signer"))
 
 
 def signature(key: Path, pcr11: str, folder: Path) -> Path:

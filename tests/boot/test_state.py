@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -160,25 +159,6 @@ def test_state(case, boot, parts, tmp_path):
     else:
         boots(got, warning=WEAK)
         assert got.record["state"]["writable"] == ("rw" in case.words.split())
-
-
-FSTABS = [  # the file, the mount points that are named
-    ("PARTLABEL=data /data ext4 rw,x-initrd.mount 0 2\nshort\n\\\n/dev/vda9 /opt\\033[2Jx ext4 x-initrd.mount\n",
-     ["1 of the root's fstab wants '/data'", r"4 of the root's fstab wants '/opt.\[2Jx'"]),
-    ("# x-initrd.mount\nPARTLABEL=data /data ext4 rw 0 2\nUUID=1 / ext4 x-initrd.mount\n", []),
-]
-
-
-@pytest.mark.parametrize("text,named", FSTABS, ids=["wanted", "not-wanted"])
-def test_fstab_of_the_root(text, named, boot, parts, tmp_path):
-    """What it wants mounted here is said, and left to the host; nothing of it reaches the console."""
-    image = ext4(tmp_path / "state.ext4", with_files(etc__fstab=text), size=16)
-    got = boot(direct(disk_of(tmp_path, parts, image).path, "mount.usr=dissect rw", initrd=initrd("allowed")))
-    boots(got, warning=WEAK)
-    said = [warning for warning in got.record["warnings"] if "fstab" in warning]
-    assert len(said) == len(named), said
-    assert all(re.search(f"line {name}", text, re.S) for name, text in zip(named, said, strict=True)), said
-    assert "\033[2J" not in got.serial
 
 
 def test_corrupted_superblock(boot, parts, tmp_path):

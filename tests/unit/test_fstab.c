@@ -91,9 +91,95 @@ static void lengths(void **state)
 	}
 }
 
+static void places(void **state)
+{
+	static const struct { const char *where, *clean; enum fstab_place place; } rows[] = {
+		{ "/var", "/var", FSTAB_PLACE_DATA },
+		{ "//var///lib/", "/var/lib", FSTAB_PLACE_DATA },
+		{ "/devices", "/devices", FSTAB_PLACE_DATA },
+		{ "/opt/..a", "/opt/..a", FSTAB_PLACE_DATA },
+		{ "/usr/", "/usr", FSTAB_PLACE_USR },
+		{ "/usr/local", "/usr/local", FSTAB_PLACE_SYSTEM },
+		{ "/etc", "/etc", FSTAB_PLACE_SYSTEM },
+		{ "/lib64", "/lib64", FSTAB_PLACE_SYSTEM },
+		{ "/bin", "/bin", FSTAB_PLACE_SYSTEM },
+		{ "/dev/shm", "/dev/shm", FSTAB_PLACE_NEVER },
+		{ "/run", "/run", FSTAB_PLACE_NEVER },
+		{ "/var/../usr", NULL, FSTAB_PLACE_NEVER },
+		{ "/./var", NULL, FSTAB_PLACE_NEVER },
+		{ "/", NULL, FSTAB_PLACE_NEVER },
+		{ "var", NULL, FSTAB_PLACE_NEVER },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char path[FSTAB_PATH_BYTES];
+
+		if (fstab_place(rows[i].where, path) != rows[i].place)
+			fail_msg("'%s' is another place", rows[i].where);
+		if (rows[i].clean)
+			assert_string_equal(path, rows[i].clean);
+	}
+}
+
+static void options(void **state)
+{
+	static const struct { const char *text, *left; bool writable; } rows[] = {
+		{ "defaults", "defaults", true },
+		{ "ro", "", false },
+		{ "noatime,ro,dev,subvol=/var", "noatime,subvol=/var", false },
+		{ "ro,rw", "", true },
+		{ "rw,nodev,,roo", "nodev,,roo", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct fstab_entry entry = { 0 };
+		char left[FSTAB_OPTIONS_BYTES];
+
+		strcpy(entry.options, rows[i].text);
+		assert_int_equal(fstab_options(&entry, left), rows[i].writable);
+		assert_string_equal(left, rows[i].left);
+	}
+}
+
+static void sources(void **state)
+{
+	static const struct { const char *what, *type; enum fstab_by by; const char *value; } rows[] = {
+		{ "UUID=ab-cd", "ext4", FSTAB_BY_UUID, "ab-cd" },
+		{ "/dev/disk/by-uuid/ab", "ext4", FSTAB_BY_UUID, "ab" },
+		{ "LABEL=my data", "auto", FSTAB_BY_LABEL, "my data" },
+		{ "UUID=", "ext4", FSTAB_BY_NOTHING, NULL },
+		{ "PARTLABEL=data", "ext4", FSTAB_BY_PARTITION, NULL },
+		{ "PARTUUID=57a7e000-51b1-4a7e-9d3a-6f1b6e3c1d0e", "ext4", FSTAB_BY_PARTITION, NULL },
+		{ "PARTUUID=short", "ext4", FSTAB_BY_NOTHING, NULL },
+		{ "/dev/vda3", "ext4", FSTAB_BY_PARTITION, NULL },
+		{ "/dev/mapper/root", "btrfs", FSTAB_BY_ROOT, NULL },
+		{ "/dev/mapper/other", "ext4", FSTAB_BY_NOTHING, NULL },
+		{ "server:/x", "nfs", FSTAB_BY_NOTHING, NULL },
+		{ "/srv/a", "none", FSTAB_BY_NOTHING, NULL },
+		{ "tmpfs", "tmpfs", FSTAB_TMPFS, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct fstab_entry entry = { 0 };
+		struct fstab_source s;
+
+		strcpy(entry.what, rows[i].what);
+		strcpy(entry.type, rows[i].type);
+		s = fstab_source(&entry);
+		if (s.by != rows[i].by || !s.value != !rows[i].value)
+			fail_msg("'%s' is named otherwise", rows[i].what);
+		if (s.value)
+			assert_string_equal(s.value, rows[i].value);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { UNIT_TEST(lines), UNIT_TEST(goes_on), UNIT_TEST(lengths) };
+	const struct CMUnitTest tests[] = { UNIT_TEST(lines), UNIT_TEST(goes_on), UNIT_TEST(lengths),
+		UNIT_TEST(places), UNIT_TEST(options), UNIT_TEST(sources) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -158,7 +158,6 @@ static void notices(void **state)
 	static const struct { const char *word, *said; } cases[] = {
 		{ "roothashsig=base64:xx", "signature" }, { "usrhashsig=/x", "signature" },
 		{ "luks.crypttab=no", "crypttab" }, { "rd.luks.crypttab=no", "crypttab" },
-		{ "fstab=no", "fstab" }, { "rd.fstab=no", "fstab" },
 		{ "systemd.swap-extra=/dev/x", "swap" }, { "rd.systemd.swap_extra=/dev/x", "swap" },
 		{ "resume=/dev/x", "does not resume" }, { "resume-offset=1", "does not resume" }, { "noresume", "does not resume" },
 		{ "systemd.tpm2-wait=no", "awaited" }, { "rd.systemd.tpm2_wait=no", "awaited" },
@@ -174,7 +173,7 @@ static void notices(void **state)
 		{ "slipway.nonsense=2", "no word of ours" },
 		/* The host's alone, or somebody's */
 		{ "systemd.mask=x.service", NULL }, { "systemd.run=/bin/sh", NULL }, { "quiet", NULL },
-		{ "luks=no", NULL }, { "roothash-sig=x", NULL }, { "rd-emergency", NULL }, { "fstab.x=no", NULL },
+		{ "luks=no", NULL }, { "roothash-sig=x", NULL }, { "rd-emergency", NULL }, { "fstab=no", NULL }, { "fstab.x=no", NULL },
 	};
 
 	(void)state;
@@ -202,7 +201,16 @@ static void values(void **state)
 
 	(void)state;
 	assert_int_equal(parse("", &o, &e), 0);
-	assert_true(o.verity && o.luks.may_open && o.gpt_auto && o.allow_user_space);
+	assert_true(o.verity && o.luks.may_open && o.fstab && o.gpt_auto && o.allow_user_space);
+	assert_int_equal(parse("rd.fstab=no", &o, &e), 0);
+	assert_false(o.fstab);
+	assert_true(o.fsck_repair == 'a' && !o.fsck_force && !o.fsck_skip);
+	assert_int_equal(parse("fsck.mode=force rd.fsck.repair=yes", &o, &e), 0);
+	assert_true(o.fsck_repair == 'y' && o.fsck_force && !o.fsck_skip);
+	assert_int_equal(parse("fsck.mode=force fsck.mode=skip fsck.repair=no fsck.mode=x fsck.repair=x", &o, &e), 0);
+	assert_true(o.fsck_repair == 'n' && !o.fsck_force && o.fsck_skip);
+	assert_int_equal(parse("fsck.repair=0 fsck.repair=preen fsck.mode=skip fsck.mode=auto", &o, &e), 0);
+	assert_true(o.fsck_repair == 'a' && !o.fsck_force && !o.fsck_skip);
 	assert_int_equal(parse("rd.luks=no", &o, &e), 0);
 	assert_false(o.luks.may_open);
 	assert_int_equal(parse("luks=no luks", &o, &e), 0);
@@ -397,6 +405,9 @@ static void configuration(void **state)
 		{ "unknown=1\n", ERR_CONFIG },
 		{ "tpm\n", ERR_CONFIG },
 		{ "device-timeout=0\n", ERR_CONFIG },
+		{ "fsck-timeout=0\n", ERR_CONFIG },
+		{ "fsck-timeout=86401\n", ERR_CONFIG },
+		{ "fsck-timeout=86400\n", ERR_NONE },
 		{ "corruption=ignore\n", ERR_CONFIG },
 		{ "failure=shell\n", ERR_CONFIG },
 		{ "keep-failure=efi\n", ERR_NONE }, { "keep-failure=no\n", ERR_NONE },
@@ -488,6 +499,7 @@ static void configuration(void **state)
 	assert_memory_equal(c.modules, "a\0bc\0d\0", 7);
 	assert_int_equal(c.failure_delay_s, 3);
 	assert_int_equal(c.timeout_s, 90);
+	assert_int_equal(c.fsck_timeout_s, 1800);
 	assert_int_equal(c.n_esp_folders, 0);
 	assert_int_equal(c.esp_max_mib, 0);
 	assert_int_equal(c.n_host_folders, 0);

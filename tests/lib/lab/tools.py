@@ -90,6 +90,19 @@ def kernel_newer() -> Path:
     return out
 
 
+def static_fsck() -> Path:
+    """e2fsck without libraries, as an initrd can have it."""
+    out = paths.LAB / "e2fsck-static"
+    package = "e2fsck-static"
+
+    def make(new: Path) -> None:
+        tool("sh", "-ec", 'cd /tmp; apt-get -qq download "$1"; dpkg-deb -x ./*.deb "$2"', "sh", package,
+             tree.host(new))
+
+    once(out, digest("fsck 1", tree.SUITE, package), "e2fsck, static", make)
+    return next(out.glob("**/e2fsck.static"))
+
+
 def newer_stub() -> Path:
     """The systemd-stub of the suite with the newest one, which measures other things."""
     folder = paths.LAB / f"stub-{NEWER_SUITE}"
