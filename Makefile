@@ -178,8 +178,8 @@ HOST_LIBS := -L$(HOST_DEPS)/lib -lcmocka -lcryptsetup -largon2 -ldevmapper -lblk
 UNIT := $(patsubst tests/unit/%.c,build/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 COMPONENT := $(patsubst tests/component/%.c,build/component/%,$(sort $(wildcard tests/component/test_*.c)))
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-# Everything but the mains, which the tests replace.
-HOST_SOURCES := $(CORE) $(MODULES) $(LUKS) $(HOOKS) $(filter-out init/main.c,$(INIT)) $(filter-out mkinitrd/main.c,$(MKINITRD)) \
+# Everything but the mains, which the tests replace; that of PID 1 has another name, and one calls it.
+HOST_SOURCES := $(CORE) $(MODULES) $(LUKS) $(HOOKS) $(INIT) $(filter-out mkinitrd/main.c,$(MKINITRD)) \
 	$(filter-out report/main.c,$(REPORT)) $(filter-out debug/main.c,$(DEBUG))
 
 $(HOST_READY) &:
@@ -188,6 +188,9 @@ $(HOST_READY) &:
 build/host/%.o: %.c $(HEADERS) | $(HOST_READY)
 	$(Q)mkdir -p $(@D)
 	$(Q)gcc $(HOST_FLAGS) $(SAN) -c $< -o $@
+
+build/host/init/main.o build/fuzzobj/init/main.o build/cov/obj/init/main.o: \
+	HOST_FLAGS += -Dmain=slipway_main -Wno-missing-prototypes
 
 build/host/libslipway.a: $(patsubst %.c,build/host/%.o,$(HOST_SOURCES))
 	$(say) AR $@
@@ -212,6 +215,18 @@ build/component/hook: tests/component/hook.c | $(CC_STATIC)
 	$(Q)$(CC_STATIC) $(REQUIRED) $(CFLAGS) $< -o $@
 
 build/component/test_hooks: build/component/hook
+
+# The init of the system that whole boots in a sandbox end in, and the disk that it is on.
+build/component/host: tests/component/host.c | $(CC_STATIC)
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC_STATIC) $(REQUIRED) $(CFLAGS) -s $< -o $@
+
+build/component/machine/vendor.crt: tests/component/make-machine build/component/host
+	$(say) IMAGE $(@D)
+	$(Q)tests/component/make-machine build/component/host $(@D)
+
+$(filter build/component/test_boot%,$(COMPONENT)): build/component/machine/vendor.crt build/component/hook
 
 build/fuzzobj/%.o: %.c $(HEADERS) | $(HOST_READY)
 	$(Q)mkdir -p $(@D)
@@ -257,7 +272,7 @@ build/cov/%: tests/%.c $(TEST_HEADERS) build/cov/libslipway.a
 	$(Q)mkdir -p $(@D)
 	$(Q)clang $(HOST_FLAGS) $(COV) $< build/cov/libslipway.a $(HOST_LIBS) -o $@
 
-coverage: $(COVERED) build/component/hook ## which lines the unit, component and fuzz tests reach
+coverage: $(COVERED) build/component/hook build/component/machine/vendor.crt ## which lines the unit, component and fuzz tests reach
 	$(Q)ci/coverage $(COVERED)
 
 build/junit:
