@@ -119,6 +119,8 @@ static const struct boot_case demand_cases[] = {
 	{ "bad manifest", .prepare = bad_manifest, .says = { FAILED("initrd", "INITRD_INCOMPLETE") } },
 	{ "bad line", .conf = "nonsense=yes\n", .says = { FAILED("inputs", "CONFIG") } },
 	{ "bad word", .words = "slipway.disk=nonsense", .says = { FAILED("inputs", "CMDLINE") } },
+	{ "no /run", .machine.no_run = true,
+	  .says = { FAILED("early", "SYSTEM"), "mount '/run'", REBOOTED } },
 };
 
 static void demands(void **state)

@@ -80,6 +80,30 @@ static void ends(void **state)
 	}
 }
 
+static void not_the_way_back(const void *arg)
+{
+	static char *argv[] = { (char *)"/shutdown", (char *)"reboot", NULL };
+	static char *envp[] = { NULL };
+
+	(void)arg;
+	/* No old root: this is a boot, which ends at once, as nothing can be mounted at /proc. */
+	dup2(STDOUT_FILENO, STDERR_FILENO);
+	REQUIRE(umount2("/proc", MNT_DETACH) == 0 && rmdir("/proc") == 0);
+	sandbox_write("/proc", "no folder");
+	(void)slipway_main(2, argv, envp);
+	_exit(1);
+}
+
+static void name_alone_is_not_enough(void **state)
+{
+	static char out[SANDBOX_OUTPUT_BYTES];
+
+	(void)state;
+	sandbox_run(not_the_way_back, NULL, NULL, out);
+	assert_non_null(strstr(out, "slipway: FAILED stage early  [SYSTEM]"));
+	assert_non_null(strstr(out, "mount '/proc'"));
+}
+
 static void only_as_pid_1(void **state)
 {
 	static char *argv[] = { (char *)"init", NULL }, *envp[] = { NULL };
@@ -92,6 +116,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(ends),
+		UNIT_TEST(name_alone_is_not_enough),
 		UNIT_TEST(only_as_pid_1),
 	};
 
