@@ -117,7 +117,7 @@ build/slipway: $(report_objs)
 	$(Q)$(CC_STATIC) -Wl,--gc-sections $(NOTE) -L$(DEPS)/lib -o $@.debug $(report_objs) -ljson-c -lm
 	$(Q)strip -s -o $@ $@.debug
 
-build/obj/mkinitrd/sbom.o build/host/mkinitrd/sbom.o build/fuzzobj/mkinitrd/sbom.o: build/gen/libraries.def
+build/obj/mkinitrd/sbom.o build/host/mkinitrd/sbom.o build/fuzzobj/mkinitrd/sbom.o build/aflobj/mkinitrd/sbom.o: build/gen/libraries.def
 
 build/gen/libraries.def: ci/deps/lock ci/libraries Makefile
 	$(say) GEN $@
@@ -189,7 +189,7 @@ build/host/%.o: %.c $(HEADERS) | $(HOST_READY)
 	$(Q)mkdir -p $(@D)
 	$(Q)gcc $(HOST_FLAGS) $(SAN) -c $< -o $@
 
-build/host/init/main.o build/fuzzobj/init/main.o build/cov/obj/init/main.o: \
+build/host/init/main.o build/fuzzobj/init/main.o build/aflobj/init/main.o build/cov/obj/init/main.o: \
 	HOST_FLAGS += -Dmain=slipway_main -Wno-missing-prototypes
 
 build/host/libslipway.a: $(patsubst %.c,build/host/%.o,$(HOST_SOURCES))
@@ -243,6 +243,24 @@ build/fuzz/%: tests/fuzz/%.c build/fuzzobj/libslipway.a
 	$(Q)clang $(HOST_FLAGS) -Wno-missing-prototypes -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=undefined $< build/fuzzobj/libslipway.a $(HOST_LIBS) -o $@
 
+# The same targets for AFL++, whose driver runs them in one process, as libFuzzer does.
+AFL_CC := AFL_QUIET=1 AFL_USE_ASAN=1 AFL_USE_UBSAN=1 afl-clang-fast
+AFL := $(patsubst tests/fuzz/%.c,build/afl/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+
+build/aflobj/%.o: %.c $(HEADERS) | $(HOST_READY)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(AFL_CC) $(HOST_FLAGS) -Wno-error -c $< -o $@
+
+build/aflobj/libslipway.a: $(patsubst %.c,build/aflobj/%.o,$(HOST_SOURCES))
+	$(say) AR $@
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+build/afl/%: tests/fuzz/%.c build/aflobj/libslipway.a
+	$(say) AFL $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(AFL_CC) $(HOST_FLAGS) -Wno-error -Wno-missing-prototypes -fsanitize=fuzzer $< build/aflobj/libslipway.a \
+		$(HOST_LIBS) -o $@
+
 # A fuzz target with a bug in the parser behind the dot: tests/fuzz/planted.toml. The altered source
 # comes before the library, which then gives all but that one.
 build/planted/%: tests/fuzz/planted.toml tests/fuzz/planted.py $(wildcard tests/fuzz/*.c) build/fuzzobj/libslipway.a
@@ -280,12 +298,16 @@ build/junit:
 
 unit: $(UNIT) $(COMPONENT)
 fuzz: $(FUZZ)
+fuzz-afl: $(AFL)
 
 check-unit: $(UNIT) | build/junit ## unit tests with ASan and UBSan, in seconds
 	$(Q)ci/run-unit $(UNIT)
 
 check-fuzz: $(FUZZ) ## every fuzz target for FUZZ_SECONDS (60) seconds
 	$(Q)ci/run-fuzz $(FUZZ)
+
+check-fuzz-afl: $(AFL) ## the same targets by AFL++, each for FUZZ_SECONDS (60) seconds
+	$(Q)ci/run-afl $(AFL)
 
 check-component: $(COMPONENT) | build/junit ## the hand-over for real, in namespaces
 	$(Q)ci/run-unit $(COMPONENT)
@@ -349,7 +371,7 @@ install: all $(MANPAGES) ## into $(DESTDIR)$(PREFIX)
 	done
 
 clean: ## remove what was built, keep libraries and images
-	rm -rf build/obj build/host build/fuzzobj build/unit build/fuzz build/planted build/man build/gen build/init* build/slipway build/slipway.debug build/slipway-debug* build/slipway-mkinitrd*
+	rm -rf build/obj build/host build/fuzzobj build/aflobj build/unit build/fuzz build/afl build/planted build/man build/gen build/init* build/slipway build/slipway.debug build/slipway-debug* build/slipway-mkinitrd*
 
 distclean: ## remove everything that was built
 	rm -rf build
@@ -357,5 +379,5 @@ distclean: ## remove everything that was built
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
 
-.PHONY: all prepare boot check check-all bench bench-mkinitrd unit fuzz check-unit check-fuzz check-component check-image \
+.PHONY: all prepare boot check check-all bench bench-mkinitrd unit fuzz fuzz-afl check-unit check-fuzz check-fuzz-afl check-component check-image \
 	check-boot coverage check-faults check-soak check-fuzz-long check-planted lint install clean distclean help
