@@ -101,6 +101,32 @@ build/init build/init-luks: build/%: build/%.debug
 	$(Q)strip -s -R .comment -R .note.gnu.property -o $@ $<
 	$(Q)ci/check-binary $@ $(MAX_BYTES)
 
+# The same programs as they are, but for what shows mistakes: undefined behaviour ends them, and memory
+# comes from tests/boot/guard.c. For tests/boot/test_checked.py; the planted one has a mistake.
+CHECK := -fsanitize=undefined -fsanitize-undefined-trap-on-error -Wno-error
+checked_objs := $(patsubst %.c,build/checkedobj/%.o,$(CORE) $(MODULES) $(HOOKS) $(INIT) $(LUKS) tests/boot/guard.c)
+
+build/checkedobj/%.o: %.c $(HEADERS) | $(CC_STATIC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC_STATIC) $(REQUIRED) $(HARDEN) $(CHECK) -fno-builtin-malloc -I$(DEPS)/include $(CFLAGS) -g -c $< -o $@
+
+build/checked/init build/checked/init-planted: INIT_LIBS := $(filter-out -lcryptsetup,$(INIT_LIBS))
+build/checked/init: $(checked_objs) $(DEPS)/lib/libcryptsetup-luks.a
+build/checked/init-planted: build/checked/planted.o $(filter-out %/inputs/failure.o,$(checked_objs)) $(DEPS)/lib/libcryptsetup-luks.a
+build/checked/guarded: build/checkedobj/tests/boot/guarded.o build/checkedobj/tests/boot/guard.o
+
+build/checked/init build/checked/init-planted build/checked/guarded:
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC_STATIC) -Wl,--gc-sections -L$(DEPS)/lib -o $@ $^ $(INIT_LIBS)
+
+build/checked/planted.o: tests/fuzz/planted.toml modules/inputs/failure.c
+	$(Q)mkdir -p $(@D)
+	$(Q)/usr/bin/python3 tests/fuzz/planted.py --source fuzz_config.failure >$(@D)/planted.c
+	$(Q)$(CC_STATIC) $(REQUIRED) $(HARDEN) $(CHECK) -I$(DEPS)/include $(CFLAGS) -g -c $(@D)/planted.c -o $@
+
+checked: build/checked/init build/checked/init-planted build/checked/guarded
+
 build/slipway-mkinitrd: $(mkinitrd_objs)
 	$(say) LD $@
 	$(Q)$(CC_STATIC) -Wl,--gc-sections $(NOTE) -L$(DEPS)/lib -o $@.debug $(mkinitrd_objs) $(MKINITRD_LIBS)
@@ -315,7 +341,11 @@ check-component: $(COMPONENT) | build/junit ## the hand-over for real, in namesp
 check-image: all ## what the image builder makes
 	$(Q)$(PYTEST) -n 2 --junitxml=build/junit/image.xml tests/image
 
-check-boot: all ## boots, and twins that must not boot, in QEMU
+check-checked: all checked ## the standard boots by an init whose mistakes end it
+	$(Q)tests/lib/slipway-lab demo
+	$(Q)$(PYTEST) tests/boot/test_checked.py
+
+check-boot: all checked ## boots, and twins that must not boot, in QEMU
 	$(Q)tests/lib/slipway-lab demo
 	$(Q)$(PYTEST) -n 2 --dist loadgroup $(CASES) --junitxml=build/junit/boot.xml tests/boot
 
@@ -371,7 +401,7 @@ install: all $(MANPAGES) ## into $(DESTDIR)$(PREFIX)
 	done
 
 clean: ## remove what was built, keep libraries and images
-	rm -rf build/obj build/host build/fuzzobj build/aflobj build/unit build/fuzz build/afl build/planted build/man build/gen build/init* build/slipway build/slipway.debug build/slipway-debug* build/slipway-mkinitrd*
+	rm -rf build/obj build/host build/fuzzobj build/aflobj build/checkedobj build/checked build/unit build/fuzz build/afl build/planted build/man build/gen build/init* build/slipway build/slipway.debug build/slipway-debug* build/slipway-mkinitrd*
 
 distclean: ## remove everything that was built
 	rm -rf build
@@ -379,5 +409,5 @@ distclean: ## remove everything that was built
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
 
-.PHONY: all prepare boot check check-all bench bench-mkinitrd unit fuzz fuzz-afl check-unit check-fuzz check-fuzz-afl check-component check-image \
+.PHONY: all prepare boot check check-all bench bench-mkinitrd unit fuzz fuzz-afl checked check-unit check-fuzz check-fuzz-afl check-checked check-component check-image \
 	check-boot coverage check-faults check-soak check-fuzz-long check-planted lint install clean distclean help
