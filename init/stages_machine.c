@@ -218,7 +218,7 @@ static const char *no_secure_boot(const struct firmware *f)
 {
 	if (!f->efi)
 		return "this machine was not started by UEFI";
-	return f->shim_insecure ? "shim was told to check nothing (MokSBStateRT)" :
+	return f->shim_insecure ? "shim was told to check nothing (mokutil --enable-validation ends that)" :
 				  "the firmware does not enforce it";
 }
 
