@@ -321,7 +321,7 @@ static const struct boot_case luks_cases[] = {
 	  .says = { FAILED("prove", "LUKS_LOCKED"), "there is no key file '/etc/key'" } },
 	{ "not allowed", .disk = LUKS, .prepare = with_key, .says = { FAILED("choose", "POLICY_REFUSED") } },
 	{ "forbidden by a word", .disk = LUKS, .conf = OPEN, .prepare = with_key, .words = DISK "luks=no",
-	  .says = { FAILED("prove", "CMDLINE") } },
+	  .says = { FAILED("choose", "CMDLINE") } },
 	{ "another UUID", .disk = LUKS, .conf = OPEN, .prepare = with_key,
 	  .words = DISK "luks.uuid=00000000-1111-4000-8000-000000000001",
 	  .says = { FAILED("prove", "LUKS_UUID") } },
