@@ -39,7 +39,7 @@ DEBUG := $(sort $(wildcard debug/*.c))
 JUDGES := modules/inputs/cmdline.c modules/inputs/config.c modules/inputs/device_name.c \
 	modules/inputs/device_timeout.c modules/inputs/failure.c modules/inputs/lockdown.c \
 	modules/inputs/luks_words.c modules/inputs/manifest.c modules/inputs/options.c modules/inputs/unsupported.c \
-	modules/trust/anchors.c modules/trust/filter.c modules/trust/keyring.c \
+	modules/trust/anchors.c modules/trust/expired.c modules/trust/filter.c modules/trust/keyring.c \
 	modules/trust/pkcs7.c modules/trust/floor.c modules/trust/policy.c modules/trust/verdict.c \
 	modules/root/os_release.c \
 	modules/disk/dps.c modules/disk/filesystem.c modules/disk/gpt.c modules/disk/read.c \
@@ -101,6 +101,32 @@ build/init build/init-luks: build/%: build/%.debug
 	$(Q)strip -s -R .comment -R .note.gnu.property -o $@ $<
 	$(Q)ci/check-binary $@ $(MAX_BYTES)
 
+# The same programs as they are, but for what shows mistakes: undefined behaviour ends them, and memory
+# comes from tests/boot/guard.c. For tests/boot/test_checked.py; the planted one has a mistake.
+CHECK := -fsanitize=undefined -fsanitize-undefined-trap-on-error -Wno-error
+checked_objs := $(patsubst %.c,build/checkedobj/%.o,$(CORE) $(MODULES) $(HOOKS) $(INIT) $(LUKS) tests/boot/guard.c)
+
+build/checkedobj/%.o: %.c $(HEADERS) | $(CC_STATIC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC_STATIC) $(REQUIRED) $(HARDEN) $(CHECK) -fno-builtin-malloc -I$(DEPS)/include $(CFLAGS) -g -c $< -o $@
+
+build/checked/init build/checked/init-planted: INIT_LIBS := $(filter-out -lcryptsetup,$(INIT_LIBS))
+build/checked/init: $(checked_objs) $(DEPS)/lib/libcryptsetup-luks.a
+build/checked/init-planted: build/checked/planted.o $(filter-out %/inputs/failure.o,$(checked_objs)) $(DEPS)/lib/libcryptsetup-luks.a
+build/checked/guarded: build/checkedobj/tests/boot/guarded.o build/checkedobj/tests/boot/guard.o
+
+build/checked/init build/checked/init-planted build/checked/guarded:
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC_STATIC) -Wl,--gc-sections -L$(DEPS)/lib -o $@ $^ $(INIT_LIBS)
+
+build/checked/planted.o: tests/fuzz/planted.toml modules/inputs/failure.c
+	$(Q)mkdir -p $(@D)
+	$(Q)/usr/bin/python3 tests/fuzz/planted.py --source fuzz_config.failure >$(@D)/planted.c
+	$(Q)$(CC_STATIC) $(REQUIRED) $(HARDEN) $(CHECK) -I$(DEPS)/include $(CFLAGS) -g -c $(@D)/planted.c -o $@
+
+checked: build/checked/init build/checked/init-planted build/checked/guarded
+
 build/slipway-mkinitrd: $(mkinitrd_objs)
 	$(say) LD $@
 	$(Q)$(CC_STATIC) -Wl,--gc-sections $(NOTE) -L$(DEPS)/lib -o $@.debug $(mkinitrd_objs) $(MKINITRD_LIBS)
@@ -117,7 +143,7 @@ build/slipway: $(report_objs)
 	$(Q)$(CC_STATIC) -Wl,--gc-sections $(NOTE) -L$(DEPS)/lib -o $@.debug $(report_objs) -ljson-c -lm
 	$(Q)strip -s -o $@ $@.debug
 
-build/obj/mkinitrd/sbom.o build/host/mkinitrd/sbom.o build/fuzzobj/mkinitrd/sbom.o: build/gen/libraries.def
+build/obj/mkinitrd/sbom.o build/host/mkinitrd/sbom.o build/fuzzobj/mkinitrd/sbom.o build/aflobj/mkinitrd/sbom.o: build/gen/libraries.def
 
 build/gen/libraries.def: ci/deps/lock ci/libraries Makefile
 	$(say) GEN $@
@@ -178,8 +204,8 @@ HOST_LIBS := -L$(HOST_DEPS)/lib -lcmocka -lcryptsetup -largon2 -ldevmapper -lblk
 UNIT := $(patsubst tests/unit/%.c,build/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 COMPONENT := $(patsubst tests/component/%.c,build/component/%,$(sort $(wildcard tests/component/test_*.c)))
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-# Everything but the mains, which the tests replace.
-HOST_SOURCES := $(CORE) $(MODULES) $(LUKS) $(HOOKS) $(filter-out init/main.c,$(INIT)) $(filter-out mkinitrd/main.c,$(MKINITRD)) \
+# Everything but the mains, which the tests replace; that of PID 1 has another name, and one calls it.
+HOST_SOURCES := $(CORE) $(MODULES) $(LUKS) $(HOOKS) $(INIT) $(filter-out mkinitrd/main.c,$(MKINITRD)) \
 	$(filter-out report/main.c,$(REPORT)) $(filter-out debug/main.c,$(DEBUG))
 
 $(HOST_READY) &:
@@ -189,9 +215,15 @@ build/host/%.o: %.c $(HEADERS) | $(HOST_READY)
 	$(Q)mkdir -p $(@D)
 	$(Q)gcc $(HOST_FLAGS) $(SAN) -c $< -o $@
 
+build/host/init/main.o build/fuzzobj/init/main.o build/aflobj/init/main.o build/cov/obj/init/main.o: \
+	HOST_FLAGS += -Dmain=slipway_main -Wno-missing-prototypes
+
 build/host/libslipway.a: $(patsubst %.c,build/host/%.o,$(HOST_SOURCES))
 	$(say) AR $@
 	$(Q)rm -f $@ && ar rcs $@ $^
+
+# This one stands in for what it would take a kernel to do.
+build/unit/test_prove: HOST_LIBS += -Wl,--wrap=volume_prove -Wl,--wrap=volume_uses -Wl,--wrap=volume_close
 
 TEST_HEADERS := $(sort $(wildcard tests/unit/*.h tests/component/*.h))
 
@@ -213,6 +245,18 @@ build/component/hook: tests/component/hook.c | $(CC_STATIC)
 
 build/component/test_hooks: build/component/hook
 
+# The init of the system that whole boots in a sandbox end in, and the disk that it is on.
+build/component/host: tests/component/host.c | $(CC_STATIC)
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC_STATIC) $(REQUIRED) $(CFLAGS) -s $< -o $@
+
+build/component/machine/vendor.crt: tests/component/make-machine build/component/host
+	$(say) IMAGE $(@D)
+	$(Q)tests/component/make-machine build/component/host $(@D)
+
+$(filter build/component/test_boot%,$(COMPONENT)): build/component/machine/vendor.crt build/component/hook
+
 build/fuzzobj/%.o: %.c $(HEADERS) | $(HOST_READY)
 	$(Q)mkdir -p $(@D)
 	$(Q)clang $(HOST_FLAGS) -Wno-error -fsanitize=fuzzer-no-link,address,undefined \
@@ -227,6 +271,24 @@ build/fuzz/%: tests/fuzz/%.c build/fuzzobj/libslipway.a
 	$(Q)mkdir -p $(@D)
 	$(Q)clang $(HOST_FLAGS) -Wno-missing-prototypes -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=undefined $< build/fuzzobj/libslipway.a $(HOST_LIBS) -o $@
+
+# The same targets for AFL++, whose driver runs them in one process, as libFuzzer does.
+AFL_CC := AFL_QUIET=1 AFL_USE_ASAN=1 AFL_USE_UBSAN=1 afl-clang-fast
+AFL := $(patsubst tests/fuzz/%.c,build/afl/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+
+build/aflobj/%.o: %.c $(HEADERS) | $(HOST_READY)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(AFL_CC) $(HOST_FLAGS) -Wno-error -c $< -o $@
+
+build/aflobj/libslipway.a: $(patsubst %.c,build/aflobj/%.o,$(HOST_SOURCES))
+	$(say) AR $@
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+build/afl/%: tests/fuzz/%.c build/aflobj/libslipway.a
+	$(say) AFL $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(AFL_CC) $(HOST_FLAGS) -Wno-error -Wno-missing-prototypes -fsanitize=fuzzer $< build/aflobj/libslipway.a \
+		$(HOST_LIBS) -o $@
 
 # A fuzz target with a bug in the parser behind the dot: tests/fuzz/planted.toml. The altered source
 # comes before the library, which then gives all but that one.
@@ -257,7 +319,7 @@ build/cov/%: tests/%.c $(TEST_HEADERS) build/cov/libslipway.a
 	$(Q)mkdir -p $(@D)
 	$(Q)clang $(HOST_FLAGS) $(COV) $< build/cov/libslipway.a $(HOST_LIBS) -o $@
 
-coverage: $(COVERED) build/component/hook ## which lines the unit, component and fuzz tests reach
+coverage: $(COVERED) build/component/hook build/component/machine/vendor.crt ## which lines the unit, component and fuzz tests reach
 	$(Q)ci/coverage $(COVERED)
 
 build/junit:
@@ -265,6 +327,7 @@ build/junit:
 
 unit: $(UNIT) $(COMPONENT)
 fuzz: $(FUZZ)
+fuzz-afl: $(AFL)
 
 check-unit: $(UNIT) | build/junit ## unit tests with ASan and UBSan, in seconds
 	$(Q)ci/run-unit $(UNIT)
@@ -272,13 +335,20 @@ check-unit: $(UNIT) | build/junit ## unit tests with ASan and UBSan, in seconds
 check-fuzz: $(FUZZ) ## every fuzz target for FUZZ_SECONDS (60) seconds
 	$(Q)ci/run-fuzz $(FUZZ)
 
+check-fuzz-afl: $(AFL) ## the same targets by AFL++, each for FUZZ_SECONDS (60) seconds
+	$(Q)ci/run-afl $(AFL)
+
 check-component: $(COMPONENT) | build/junit ## the hand-over for real, in namespaces
 	$(Q)ci/run-unit $(COMPONENT)
 
 check-image: all ## what the image builder makes
 	$(Q)$(PYTEST) -n 2 --junitxml=build/junit/image.xml tests/image
 
-check-boot: all ## boots, and twins that must not boot, in QEMU
+check-checked: all checked ## the standard boots by an init whose mistakes end it
+	$(Q)tests/lib/slipway-lab demo
+	$(Q)$(PYTEST) tests/boot/test_checked.py
+
+check-boot: all checked ## boots, and twins that must not boot, in QEMU
 	$(Q)tests/lib/slipway-lab demo
 	$(Q)$(PYTEST) -n 2 --dist loadgroup $(CASES) --junitxml=build/junit/boot.xml tests/boot
 
@@ -334,7 +404,7 @@ install: all $(MANPAGES) ## into $(DESTDIR)$(PREFIX)
 	done
 
 clean: ## remove what was built, keep libraries and images
-	rm -rf build/obj build/host build/fuzzobj build/unit build/fuzz build/planted build/man build/gen build/init* build/slipway build/slipway.debug build/slipway-debug* build/slipway-mkinitrd*
+	rm -rf build/obj build/host build/fuzzobj build/aflobj build/checkedobj build/checked build/unit build/fuzz build/afl build/planted build/man build/gen build/init* build/slipway build/slipway.debug build/slipway-debug* build/slipway-mkinitrd*
 
 distclean: ## remove everything that was built
 	rm -rf build
@@ -342,5 +412,5 @@ distclean: ## remove everything that was built
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
 
-.PHONY: all prepare boot check check-all bench bench-mkinitrd unit fuzz check-unit check-fuzz check-component check-image \
+.PHONY: all prepare boot check check-all bench bench-mkinitrd unit fuzz fuzz-afl checked check-unit check-fuzz check-fuzz-afl check-checked check-component check-image \
 	check-boot coverage check-faults check-soak check-fuzz-long check-planted lint install clean distclean help

@@ -58,10 +58,11 @@ static int make_nodes(int box, struct err *e)
 	return rc;
 }
 
-/* Some devices of characters take commands for a disk. */
+/* Some devices of characters take commands for a disk, or for the bus that it is on. */
 static bool leads_to_disk(dev_t number)
 {
-	static const char *const kinds[] = { "scsi_generic", "bsg", "nvme", "nvme-generic", "mtd" };
+	static const char *const kinds[] = { "bsg", "firewire", "mmc_rpmb", "mtd", "nvme", "nvme-generic",
+					     "scsi_generic", "ubi", "usb", "vfio" };
 	char path[64], target[256];
 	const char *kind;
 	ssize_t n;

@@ -64,16 +64,20 @@ static bool set_device(struct declaration *d, const char *value)
 	return is_below(value, folders) && add_path(d->devices, &d->n_devices, value);
 }
 
-/* Not where slipway and the host keep what they must be able to believe. */
+/* Not where slipway and the host keep what they must be able to believe, nor whence the host
+ * would merge or start something. */
 static bool set_output(struct declaration *d, const char *value)
 {
 	static const char *const folders[] = { "/run/", NULL };
-	static const char *const reserved[] = { "/run/credentials/", "/run/initramfs/", "/run/log/",
-						"/run/slipway/", "/run/udev/", NULL };
+	static const char *const reserved[] = {
+		"/run/confexts/", "/run/credentials/", "/run/extensions/", "/run/initramfs/", "/run/log/",
+		"/run/slipway/", "/run/systemd/", "/run/udev/", NULL,
+	};
+	static const char *const but[] = { "/run/systemd/network/", NULL };
 	char folder[DECLARATION_PATH_BYTES + 1]; /* a file in the place of one is no better */
 
 	snprintf(folder, sizeof(folder), "%s/", value);
-	return is_below(value, folders) && !is_below(folder, reserved) &&
+	return is_below(value, folders) && (!is_below(folder, reserved) || is_below(value, but)) &&
 	       add_path(d->outputs, &d->n_outputs, value);
 }
 

@@ -42,6 +42,7 @@ struct hook_request {
 	const char *view;        /* JSON, the hook's standard input */
 	size_t view_bytes;
 	const char *credentials; /* the folder they are in; NULL: there are none */
+	uint64_t deadline_ms;    /* absolute; what it was awaited for counts, too */
 };
 
 enum hook_verdict {

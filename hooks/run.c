@@ -222,7 +222,7 @@ static int run_in_box(struct run *r, struct box *box, const struct hook_request 
 	r->messages = fd_take(&p.at[2]);
 	r->report = fd_take(&p.at[4]);
 	pipes_done(&p); /* so that the hook's ends are the last */
-	watch(r, now_ms() + 1000ull * q->hook->declaration.deadline_s);
+	watch(r, q->deadline_ms);
 	end(r, pid);
 	return 0;
 }

@@ -31,6 +31,13 @@ static const struct partition *next_slot(struct boot *b, const struct partition 
 	return choice(b);
 }
 
+static void note(const struct boot *b, const char *what, const char *stage, const struct err *e,
+		 const char *label)
+{
+	record_attempt(b->record, what, stage, e, label);
+	record_forget_root(b->record, b->extensions ? extensions_count(b->extensions) : 0);
+}
+
 enum failure_attempt attempt(struct boot *b, const char *stage, bool chosen, const struct err *e)
 {
 	enum failure_attempt granted = b->config.failure_rules.by_code[e->code].attempt;
@@ -41,7 +48,7 @@ enum failure_attempt attempt(struct boot *b, const char *stage, bool chosen, con
 		snprintf(text, sizeof(text), "looks for the disk again, retry %u of %d", ++b->n_retries,
 			 MAX_RETRIES);
 		fail_report(b, stage, e, text);
-		record_attempt(b->record, "retry", stage, e, NULL);
+		note(b, "retry", stage, e, NULL);
 		fail_wait(b);
 		return granted;
 	}
@@ -50,6 +57,6 @@ enum failure_attempt attempt(struct boot *b, const char *stage, bool chosen, con
 	snprintf(text, sizeof(text), "tries partition %u '%s' in the place of %u '%s'", next->number,
 		 next->label, failed->number, failed->label);
 	fail_report(b, stage, e, text);
-	record_attempt(b->record, "next-slot", stage, e, failed->label);
+	note(b, "next-slot", stage, e, failed->label);
 	return granted;
 }

@@ -1,19 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "init/debug.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "init/core/cleanup.h"
+#include "init/core/file.h"
 #include "init/core/log.h"
 #include "modules/handover/remove.h"
 
 /* Where no extension can lay anything over it. */
 #define ASK "/debug/ask"
+#define BLOCK "/sys/block"
+
+/* What libcryptsetup writes before the UUIDs of its devices; what is proven is no secret. */
+#define CRYPT "CRYPT-"
+#define VERITY CRYPT "VERITY-"
 
 void debug_announce(const char *hash)
 {
@@ -42,6 +50,31 @@ static int forget_secrets(void)
 	return 0;
 }
 
+static bool is_unlocked(const char *device)
+{
+	char path[300], uuid[160];
+
+	snprintf(path, sizeof(path), BLOCK "/%s/dm/uuid", device);
+	if (file_read_text(path, uuid, sizeof(uuid)) < 0)
+		return errno != ENOENT; /* no device mapper's */
+	return strncmp(uuid, CRYPT, strlen(CRYPT)) == 0 && strncmp(uuid, VERITY, strlen(VERITY)) != 0;
+}
+
+/* One that somebody still has open goes on to give out what is in it, whoever reads. */
+static bool any_is_unlocked(void)
+{
+	SCOPED(dir_close) DIR *dir = opendir(BLOCK);
+	const struct dirent *d;
+	bool found = !dir;
+
+	while (!found && (errno = 0, d = readdir(dir)))
+		found = *d->d_name != '.' && is_unlocked(d->d_name);
+	if (!found && !errno)
+		return false;
+	log_warning("an encrypted volume is still open, or nobody can tell");
+	return true;
+}
+
 static void run(const char *hash)
 {
 	char *const words[] = { "ask", (char *)hash, NULL };
@@ -64,7 +97,7 @@ void debug_shell(const char *hash, bool capped)
 {
 	if (!*hash)
 		return;
-	if (!capped || forget_secrets() < 0)
+	if (!capped || forget_secrets() < 0 || any_is_unlocked())
 		log_warning("no debug shell: what it could unseal or read is still there");
 	else
 		run(hash);

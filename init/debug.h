@@ -9,5 +9,6 @@ void debug_announce(const char *hash);
 
 /* After a failure: asks on the console for the key, and waits until the shell ends, or nobody
  * had the key for a minute. Without a key in slipway.conf it does nothing, and without a capped
- * PCR 11, or as long as a secret that init handed out is there, it opens none. */
+ * PCR 11, or as long as a secret that init handed out is there or an encrypted volume is open, it
+ * opens none. */
 void debug_shell(const char *hash, bool capped);

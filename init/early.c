@@ -44,12 +44,8 @@ static int open_console(struct err *e)
 	return 0;
 }
 
-int early_mounts(struct err *e)
+static int mount_all(struct err *e)
 {
-	struct err ignored;
-	int fd;
-
-	umask(0022);
 	for (size_t i = 0; i < sizeof(mounts) / sizeof(*mounts); i++) {
 		mkdir(mounts[i].path, 0755);
 		/* The kernel may have mounted devtmpfs already. */
@@ -57,14 +53,25 @@ int early_mounts(struct err *e)
 			  mounts[i].options) < 0 && errno != EBUSY)
 			return err_set(e, ERR_SYSTEM, errno, "mount '%s'", mounts[i].path);
 	}
-	if (open_console(e) < 0)
-		return -(int)e->code;
+	return 0;
+}
+
+int early_mounts(struct err *e)
+{
+	struct err ignored;
+	int fd, rc;
+
+	umask(0022);
+	rc = mount_all(e);
+	/* What failed wants to be said, too. */
+	if (open_console(rc < 0 ? &ignored : e) < 0 && rc == 0)
+		rc = -(int)e->code;
 	/* Without this the kernel drops messages after the tenth. */
 	if (file_write_existing("/proc/sys/kernel/printk_devkmsg", "on\n", &ignored) < 0)
 		log_debug("%s", ignored.what);
 	fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	log_open(fd >= 0 ? fd : fcntl(2, F_DUPFD_CLOEXEC, 3), fd >= 0);
-	return 0;
+	return rc;
 }
 
 /* The linker puts this at the program's first byte, address 0 before relocation. */

@@ -4,8 +4,8 @@
 
 #include "init/core/err.h"
 
-/* Mounts /proc, /sys, /dev and /run as systemd would, opens the console and the log.
- * Until then messages are buffered. Errors: ERR_SYSTEM. */
+/* Mounts /proc, /sys, /dev and /run as systemd would, opens the console and the log,
+ * also where it fails: that has to be said. Until then messages are buffered. Errors: ERR_SYSTEM. */
 int early_mounts(struct err *e);
 
 /* The C library of a static program applies no RELRO: makes the relocated data

@@ -108,6 +108,21 @@ static bool has_tpm(const struct boot *b)
 	return b->firmware.tpm_announced || access("/sys/firmware/acpi/tables/TPM2", F_OK) == 0;
 }
 
+/* A context in which a command was not answered takes no other one. The TPM has its own banks:
+ * what the firmware says of them may be what failed. */
+static int open_again(struct boot *b, struct err *e)
+{
+	bool log_is_incomplete = b->tpm && tpm_log_is_incomplete(b->tpm);
+	int rc;
+
+	tpm_close(b->tpm);
+	b->tpm = NULL;
+	rc = tpm_open(TPM_DEVICE, 0, PHASE_PCR, TPM_LOG, &b->tpm, e);
+	if (rc >= 0 && log_is_incomplete)
+		tpm_log_was_incomplete(b->tpm);
+	return rc;
+}
+
 static int measure_cap(struct boot *b, struct err *e)
 {
 	int rc = b->tpm ? boot_measure(b, CAP_WORD, "slipway-failed", e) : 0;
@@ -116,11 +131,11 @@ static int measure_cap(struct boot *b, struct err *e)
 		return 0;
 	if (!b->tpm && access(TPM_DEVICE, R_OK | W_OK) < 0)
 		return has_tpm(b) ? err_set(e, ERR_TPM_MISSING, errno, "open '%s'", TPM_DEVICE) : 0;
-	/* A context in which a command was not answered takes no other one. */
-	tpm_close(b->tpm);
-	b->tpm = NULL;
-	rc = tpm_open(TPM_DEVICE, b->firmware.banks, PHASE_PCR, TPM_LOG, &b->tpm, e);
-	return rc < 0 ? rc : boot_measure(b, CAP_WORD, "slipway-failed", e);
+	rc = open_again(b, e);
+	if (rc >= 0)
+		rc = boot_measure(b, CAP_WORD, "slipway-failed", e);
+	/* Those that the firmware left alone were perhaps not closed yet. */
+	return rc < 0 ? rc : tpm_close_unused(b->tpm, PHASE_PCR, CAP_WORD, e);
 }
 
 /* Also when the boot failed before the tpm stage: what sealed secrets wait for is the

@@ -7,6 +7,7 @@
 #include "hooks/hooks.h"
 #include "init/core/bytes.h"
 #include "init/core/cleanup.h"
+#include "init/core/clock.h"
 #include "init/core/file.h"
 #include "init/core/log.h"
 #include "init/port.h"
@@ -16,6 +17,7 @@
 #include "modules/inputs/last_failure.h"
 #include "modules/kernel/kernel.h"
 #include "modules/tpm/tpm.h"
+#include "modules/trust/anchors.h"
 
 enum { RECORD_SCHEMA = 1 };
 
@@ -93,6 +95,7 @@ void record_firmware(struct record *r, const struct firmware *f)
 
 	put_bool(o, "efi", f->efi);
 	put_bool(o, "secure_boot", f->secure_boot);
+	put_bool(o, "shim_insecure", f->shim_insecure);
 	put_text(o, "loader_device_partuuid",
 		 f->has_loader_partuuid ? uuid_format(&f->loader_partuuid, text) : NULL);
 	put_bool(o, "stub_measured", f->stub_measured);
@@ -180,6 +183,14 @@ void record_measurement(struct record *r, const struct measurement *m)
 	put_digests(o, m);
 }
 
+void record_tpm_command(struct record *r, const char *what, uint64_t start_us)
+{
+	struct json_object *o = append(array(r, "tpm_commands"));
+
+	put_text(o, "what", what);
+	put_times(o, start_us, now_us() - start_us);
+}
+
 void record_pcr(struct record *r, const struct measurement *m)
 {
 	struct json_object *o = section(r, "pcr");
@@ -190,11 +201,27 @@ void record_pcr(struct record *r, const struct measurement *m)
 	put_digests(o, m);
 }
 
-void record_trust(struct record *r, size_t n_certificates, const char *floor)
+static struct json_object *new_expired(const struct expired *x)
+{
+	struct json_object *a = json_object_new_array();
+
+	for (size_t i = 0; i < x->n; i++) {
+		struct json_object *one = append(a);
+
+		put_text(one, "path", x->all[i].path);
+		put_text(one, "certificate", x->all[i].fingerprint);
+		put_text(one, "valid_to", x->all[i].valid_to);
+	}
+	return a;
+}
+
+void record_trust(struct record *r, const struct anchors *a, const char *floor)
 {
 	struct json_object *o = section(r, "trust");
 
-	put_number(o, "certificates", n_certificates);
+	put_number(o, "certificates", anchors_count(a));
+	if (o && anchors_expired(a)->n)
+		put(o, "expired", new_expired(anchors_expired(a)));
 	put_text(o, "policy_floor", floor);
 }
 
@@ -291,6 +318,22 @@ void record_attempt(struct record *r, const char *attempt, const char *stage, co
 	put_text(o, "code", err_name(e->code));
 	put_text(o, "what", e->what);
 	put_text(o, "label", label);
+}
+
+void record_forget_root(struct record *r, size_t n_kept)
+{
+	static const char *const keys[] = { "root", "state", "os", "image_version", "init" };
+	struct json_object *a = array(r, "extensions");
+	size_t n = a ? json_object_array_length(a) : 0;
+
+	if (!r)
+		return;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		json_object_object_del(r->top, keys[i]);
+	if (n_kept == 0)
+		json_object_object_del(r->top, "extensions");
+	else if (n > n_kept)
+		json_object_array_del_idx(a, n_kept, n - n_kept);
 }
 
 static void put_result(struct record *r, const char *failed_stage, const struct err *failure)

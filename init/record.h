@@ -12,6 +12,7 @@
 
 struct record; /* NULL is fine everywhere */
 
+struct anchors;
 struct disk;
 struct extensions;
 struct firmware;
@@ -58,7 +59,11 @@ void record_srk(struct record *r, const char *state, const char *why);
 /* "in use", or why there are none. */
 void record_nvpcr(struct record *r, const char *state);
 void record_measurement(struct record *r, const struct measurement *m);
-void record_trust(struct record *r, size_t n_certificates, const char *floor);
+/* a: what the initrd trusts. */
+void record_trust(struct record *r, const struct anchors *a, const char *floor);
+/* What else the TPM was told to do, for people; it has ended now, well or not. */
+void record_tpm_command(struct record *r, const char *what, uint64_t start_us);
+/* Behind those that are there. */
 void record_extensions(struct record *r, const struct extensions *x);
 void record_modules(struct record *r, const struct module_load *m, size_t n);
 void record_disk(struct record *r, const struct disk *d);
@@ -83,6 +88,10 @@ void record_last_failure(struct record *r, const struct last_failure *f);
 /* What this boot tried after a failure; label is that of the root that failed, NULL for none. */
 void record_attempt(struct record *r, const char *attempt, const char *stage, const struct err *e,
 		    const char *label);
+
+/* A root was given up: what it was, and its extensions, those behind the first n_kept, are no part of
+ * what this boot ends with. */
+void record_forget_root(struct record *r, size_t n_kept);
 
 /* The result, for hooks that watch: record_write() says the same once more. */
 void record_failure(struct record *r, const char *stage, const struct err *failure);

@@ -22,6 +22,8 @@ static inline void put(struct json_object *o, const char *key, struct json_objec
 {
 	if (o)
 		json_object_object_add(o, key, value);
+	else
+		json_object_put(value);
 }
 
 /* JSON is UTF-8, and a text may have been cut within a character. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "init/core/clock.h"
 #include "init/core/log.h"
 #include "modules/handover/exitrd.h"
 #include "modules/handover/handover.h"
@@ -30,9 +31,22 @@ static int measure_other_init(struct boot *b, struct err *e)
 	return boot_measure(b, word, "slipway-init", e);
 }
 
+static int read_final(struct boot *b, struct err *e)
+{
+	uint64_t start_us = now_us();
+	struct measurement final;
+	int rc = tpm_check_starts(b->tpm, e);
+
+	if (rc >= 0)
+		rc = tpm_read(b->tpm, PHASE_PCR, &final, e);
+	record_tpm_command(b->record, "read PCR 11", start_us);
+	if (rc >= 0)
+		record_pcr(b->record, &final);
+	return rc;
+}
+
 int stage_leave(struct boot *b, struct err *e)
 {
-	struct measurement final;
 	/* First: its module lists are mapped from the tree that extensions merged. */
 	int rc = end_kernel(b, boot_device_deadline(b), e);
 
@@ -56,11 +70,7 @@ int stage_leave(struct boot *b, struct err *e)
 	if (rc >= 0)
 		rc = boot_measure(b, "leave-initrd", "phase", e);
 	if (rc >= 0 && b->tpm)
-		rc = tpm_check_starts(b->tpm, e);
-	if (rc >= 0 && b->tpm)
-		rc = tpm_read(b->tpm, PHASE_PCR, &final, e);
-	if (rc >= 0 && b->tpm)
-		record_pcr(b->record, &final);
+		rc = read_final(b, e);
 	if (rc >= 0)
 		kept_forget(b);
 	return rc;
@@ -83,6 +93,7 @@ int stage_switch(struct boot *b, struct err *e)
 	const struct handover_exec exec = {
 		.init = b->tree.init,
 		.is_systemd = b->tree.init_is_systemd,
+		.systemd_version = b->tree.systemd_version,
 		.argv = b->argv,
 		.envp = b->envp,
 		.variables = variables,

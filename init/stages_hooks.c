@@ -27,10 +27,10 @@ static int devices_are_there(void *declaration, struct err *e)
 }
 
 /* One that does not come makes the hook fail, when it is looked for again. */
-static int await_devices(struct boot *b, const struct hook *h, struct err *e)
+static int await_devices(struct boot *b, const struct hook *h, uint64_t deadline_ms, struct err *e)
 {
 	struct declaration d = h->declaration;
-	uint64_t start_us = now_us(), deadline_ms = now_ms() + 1000ull * d.deadline_s;
+	uint64_t start_us = now_us();
 	char what[96];
 	int rc;
 
@@ -65,9 +65,11 @@ static int run_one(struct boot *b, const struct hook *h, const char *credentials
 		return err_set(e, ERR_HOOK_INVALID, 0,
 			       "hook '%s' is a script, and slipway.conf does not allow scripts", h->name);
 	request.view = view;
-	rc = await_devices(b, h, e);
+	/* What the TPM takes is not the hook's time; what its devices take is. */
+	rc = measure(b, h, e);
+	request.deadline_ms = now_ms() + 1000ull * h->declaration.deadline_s;
 	if (rc >= 0)
-		rc = measure(b, h, e);
+		rc = await_devices(b, h, request.deadline_ms, e);
 	if (rc < 0)
 		return rc;
 	rc = hook_run(&request, result, e);

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 
 #include "init/core/cleanup.h"
+#include "init/core/clock.h"
 #include "init/core/file.h"
 #include "init/core/log.h"
 #include "modules/tpm/nvindex.h"
@@ -110,15 +111,15 @@ static int open_on(struct boot *b, enum designator d, int fd, uint64_t n_bytes, 
 		.measured = note,
 		.arg = &u,
 	};
-	int rc;
+	uint64_t start_us = now_us();
+	int rc = luks_open(&request, ret, e);
 
-	if (!b->options.may_open_luks)
-		return err_set(e, ERR_CMDLINE, 0, "the %s is encrypted, and 'luks=no' forbids to open it", u.name);
-	rc = luks_open(&request, ret, e);
 	if (u.lent)
 		credentials_take_back(u.lent);
 	if (rc < 0)
 		return rc;
+	if (strcmp(luks_by(*ret), "tpm2") == 0)
+		record_tpm_command(b->record, "unlock the encrypted volume", start_us);
 	log_info("opened the %s by key slot %d: %s", u.name, luks_slot(*ret), luks_by(*ret));
 	return measure_slot(b, u.name, *ret, e);
 }

@@ -214,6 +214,14 @@ static int check_lockdown(struct boot *b, struct err *e)
 	return 0;
 }
 
+static const char *no_secure_boot(const struct firmware *f)
+{
+	if (!f->efi)
+		return "this machine was not started by UEFI";
+	return f->shim_insecure ? "shim was told to check nothing (mokutil --enable-validation ends that)" :
+				  "the firmware does not enforce it";
+}
+
 int stage_firmware(struct boot *b, struct err *e)
 {
 	struct err why;
@@ -230,11 +238,8 @@ int stage_firmware(struct boot *b, struct err *e)
 	note_requests(b);
 	if (b->config.secure_boot_required && !b->firmware.secure_boot)
 		return err_set(e, ERR_SECURE_BOOT, 0,
-			       "slipway.conf demands Secure Boot, and %s",
-			       b->firmware.efi ? "the firmware does not enforce it" :
-						 "this machine was not started by UEFI");
-	/* Elsewhere it says little, and asking takes a mount. */
-	return b->firmware.secure_boot || b->config.lockdown != LOCKDOWN_NONE ? check_lockdown(b, e) : 0;
+			       "slipway.conf demands Secure Boot, and %s", no_secure_boot(&b->firmware));
+	return check_lockdown(b, e);
 }
 
 /* ---- tpm ---- */
@@ -249,11 +254,14 @@ static int tpm_is_there(void *arg, struct err *e)
 static int open_tpm(struct boot *b, struct err *e)
 {
 	int rc = boot_wait(b, tpm_is_there, NULL, TPM_DEVICE, e);
+	uint64_t start_us = now_us();
 
 	if (rc < 0)
 		return err_set(e, ERR_TPM_MISSING, 0, "'%s' did not appear, though %s announces a TPM",
 			       TPM_DEVICE, b->firmware.tpm_source ? b->firmware.tpm_source : "the command line");
-	return tpm_open(TPM_DEVICE, b->firmware.banks, PHASE_PCR, TPM_LOG, &b->tpm, e);
+	rc = tpm_open(TPM_DEVICE, b->firmware.banks, PHASE_PCR, TPM_LOG, &b->tpm, e);
+	record_tpm_command(b->record, "look at its banks", start_us);
+	return rc;
 }
 
 static int go_on_unmeasured(struct boot *b, const char *state)
@@ -288,14 +296,12 @@ int stage_tpm(struct boot *b, struct err *e)
 
 /* ---- enter ---- */
 
-static void load_credential_drivers(struct boot *b, const char *who)
+static void load_credential_driver(struct boot *b, const char *who)
 {
-	static const char *const drivers[] = { "qemu_fw_cfg", "dmi-sysfs" };
 	struct err why;
 
-	for (size_t i = 0; b->kernel && i < sizeof(drivers) / sizeof(*drivers); i++)
-		if (kernel_require(b->kernel, drivers[i], &why) < 0)
-			log_warning("%s: %s no credentials from there", why.what, who);
+	if (b->kernel && kernel_require(b->kernel, "qemu_fw_cfg", &why) < 0)
+		log_warning("%s: %s no credentials from there", why.what, who);
 }
 
 /* Only if the stub left some: reading what the firmware says takes time. */
@@ -306,7 +312,7 @@ static int import_credentials(struct boot *b, struct err *e)
 
 	if (rc <= 0)
 		return rc;
-	load_credential_drivers(b, "the host gets");
+	load_credential_driver(b, "the host gets");
 	rc = read_words(&words, e);
 	return rc < 0 ? rc : credentials_import(&words, &b->credentials, e);
 }
@@ -319,7 +325,7 @@ int boot_lend_credentials(struct boot *b, const char **ret, struct err *e)
 	*ret = NULL;
 	if (!b->options.credentials)
 		return 0;
-	load_credential_drivers(b, "hooks get");
+	load_credential_driver(b, "hooks get");
 	rc = read_words(&words, e);
 	return rc < 0 ? rc : credentials_lend(&words, &b->credentials, ret, e);
 }
@@ -340,6 +346,7 @@ static int separate(struct boot *b, struct err *e)
  * as this phase has ended by then. Nothing here needs the key. */
 static void leave_srk(struct boot *b)
 {
+	uint64_t start_us = now_us();
 	struct srk srk;
 	struct err e;
 	int rc;
@@ -351,6 +358,7 @@ static void leave_srk(struct boot *b)
 		return;
 	}
 	rc = srk_get(b->tpm, &srk, &e);
+	record_tpm_command(b->record, "storage root key", start_us);
 	if (rc >= 0 && srk.was_made)
 		log_info("made a storage root key in the TPM");
 	if (rc >= 0)
@@ -361,12 +369,21 @@ static void leave_srk(struct boot *b)
 		   rc < 0 ? e.what : NULL);
 }
 
+static int close_banks(struct boot *b, struct err *e)
+{
+	uint64_t start_us = now_us();
+	int rc = tpm_close_unused(b->tpm, PHASE_PCR, "os-separator", e);
+
+	record_tpm_command(b->record, "close banks that are not used", start_us);
+	return rc;
+}
+
 int stage_enter(struct boot *b, struct err *e)
 {
 	int rc = boot_measure(b, "enter-initrd", "phase", e);
 
 	if (rc >= 0 && b->tpm)
-		rc = tpm_close_unused(b->tpm, PHASE_PCR, "os-separator", e);
+		rc = close_banks(b, e);
 	if (rc >= 0 && b->tpm)
 		record_banks(b->record, b->tpm, b->config.os_separator ? "261" : "257");
 	if (rc >= 0 && b->config.os_separator)

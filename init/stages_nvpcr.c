@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "init/core/cleanup.h"
+#include "init/core/clock.h"
 #include "init/core/file.h"
 #include "init/core/log.h"
 #include "modules/disk/dps.h"
@@ -66,15 +67,20 @@ static void leave_for_host(const struct nvpcr *n, const uint8_t authority[static
 		log_warning("%s: the host does not learn of NvPCR '%s', continuing", e.what, n->name);
 }
 
-/* A TPM that cannot do it is no reason not to boot: who asks an NvPCR finds it missing. */
-static int begin_one(struct boot *b, struct nvpcr *n, const struct nvpcr_permit *p, struct err *e)
+/* A TPM that cannot do it is no reason not to boot: who asks an NvPCR finds it missing, and why
+ * says the reason. */
+static int begin_one(struct boot *b, struct nvpcr *n, const struct nvpcr_permit *p, struct err *why,
+		     struct err *e)
 {
-	char word[NVPCR_WORD_BYTES];
-	struct err why;
+	char word[NVPCR_WORD_BYTES], what[96];
+	uint64_t start_us = now_us();
+	int rc = nvpcr_begin(b->tpm, n, p, why);
 
-	if (nvpcr_begin(b->tpm, n, p, &why) < 0) {
-		log_warning("NvPCR '%s': %s: there is none in this boot, continuing", n->name, why.what);
-		if (why.errnum == ENOSPC)
+	snprintf(what, sizeof(what), "begin NvPCR '%s'", n->name);
+	record_tpm_command(b->record, what, start_us);
+	if (rc < 0) {
+		log_warning("NvPCR '%s': %s: there is none in this boot, continuing", n->name, why->what);
+		if (why->errnum == ENOSPC)
 			leave_for_host(n, p->authority, true);
 		return 0;
 	}
@@ -84,24 +90,36 @@ static int begin_one(struct boot *b, struct nvpcr *n, const struct nvpcr_permit 
 	return boot_measure_into(b, NVPCR_PCR, word, "nvpcr-init", e);
 }
 
+static void skip(struct boot *b, const struct err *why)
+{
+	char state[sizeof(why->what) + 16];
+
+	b->nvpcrs.n = 0;
+	snprintf(state, sizeof(state), "skipped: %s", why->what);
+	log_at(why->code == ERR_UNSUPPORTED ? LOG_INFO : LOG_WARNING, "NvPCRs are %s", state);
+	record_nvpcr(b->record, state);
+}
+
 static int begin_all(struct boot *b, struct err *e)
 {
 	struct nvpcr_permit permit;
-	char state[sizeof(((struct err *)0)->what) + 16];
 	struct err why = { 0 };
+	size_t n_begun = 0;
 	int rc = get_permit(b, &permit, &why);
 
 	if (rc < 0) {
-		b->nvpcrs.n = 0;
-		snprintf(state, sizeof(state), "skipped: %s", why.what);
-		log_at(why.code == ERR_UNSUPPORTED ? LOG_INFO : LOG_WARNING, "NvPCRs are %s", state);
-		record_nvpcr(b->record, state);
+		skip(b, &why);
 		return 0;
 	}
 	memcpy(b->nvpcr_authority, permit.authority, sizeof(b->nvpcr_authority));
-	for (size_t i = 0; i < b->nvpcrs.n && rc >= 0; i++)
-		rc = begin_one(b, &b->nvpcrs.at[i], &permit, e);
-	record_nvpcr(b->record, "in use");
+	for (size_t i = 0; i < b->nvpcrs.n && rc >= 0; i++) {
+		rc = begin_one(b, &b->nvpcrs.at[i], &permit, &why, e);
+		n_begun += b->nvpcrs.at[i].begun;
+	}
+	if (n_begun)
+		record_nvpcr(b->record, "in use");
+	else
+		skip(b, &why);
 	return rc;
 }
 

@@ -24,6 +24,15 @@ static int seal_kernel(struct boot *b, struct err *e)
 	return anchors_seal_kernel(b->anchors, e);
 }
 
+/* Whoever will be asked why it still boots should not have to guess. */
+static void tell_expired(const struct expired *x)
+{
+	for (size_t i = 0; i < x->n; i++)
+		log_info("certificate '%s' expired on %s by the machine's clock, which nobody "
+			 "vouches for: it counts all the same",
+			 x->all[i].path, x->all[i].valid_to);
+}
+
 int stage_trust(struct boot *b, struct err *e)
 {
 	const char *asked = *b->options.image_policy ? b->options.image_policy : "*";
@@ -32,8 +41,10 @@ int stage_trust(struct boot *b, struct err *e)
 	struct policy floor;
 	int rc = anchors_load("", &b->config.denied_certificates, &b->anchors, e);
 
-	if (rc >= 0)
+	if (rc >= 0) {
+		tell_expired(anchors_expired(b->anchors));
 		rc = seal_kernel(b, e);
+	}
 	has_certificates = anchors_count(b->anchors) > 0;
 	if (rc >= 0)
 		rc = policy_floor(b->config.image_policy, d, has_certificates, b->options.has_state, &floor, e);
@@ -48,7 +59,7 @@ int stage_trust(struct boot *b, struct err *e)
 	if (rc >= 0 && filter_parse(b->options.image_filter, &b->filter, e) < 0)
 		rc = err_in(e, "systemd.image_filter=");
 	if (rc >= 0)
-		record_trust(b->record, anchors_count(b->anchors),
+		record_trust(b->record, b->anchors,
 			     policy_floor_text(b->config.image_policy, d, has_certificates));
 	return rc;
 }

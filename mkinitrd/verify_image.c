@@ -308,6 +308,15 @@ static void forget_scratch(const struct verify *v, char *text)
 		memmove(at, at + n, strlen(at + n) + 1);
 }
 
+static void note_expired(struct verify *v, const struct expired *x)
+{
+	for (size_t i = 0; i < x->n; i++)
+		report_add(&v->report, VERDICT_NOTE, x->all[i].path + strlen(v->scratch.path),
+			   "expired on %s by this machine's clock, and counts all the same, as an initrd "
+			   "has no clock to trust; deny-certificate=%s withdraws it",
+			   x->all[i].valid_to, x->all[i].fingerprint);
+}
+
 static void check_certificates(struct verify *v)
 {
 	struct err e = { 0 };
@@ -325,6 +334,7 @@ static void check_certificates(struct verify *v)
 		report_add(&v->report, VERDICT_NOTE, "certificates",
 			   "there are none: without image-policy= a root hash on the command line is enough, or a "
 			   "signature by a key that the kernel trusts");
+	note_expired(v, anchors_expired(v->anchors));
 }
 
 enum designator verify_designator(const struct verify *v)

@@ -204,6 +204,8 @@ static void check_drivers(struct verify *v)
 		  "no root could be mounted: add one with --modules");
 	verify_driver(v, "efivarfs", v->image.uki.n ? VERDICT_FAIL : VERDICT_NOTE,
 		      "what the stub says, such as the disk to boot from,", false);
+	verify_driver(v, "qemu_fw_cfg", VERDICT_NOTE,
+		      "what QEMU's fw_cfg has of credentials, if the stub hands over others,", true);
 	verify_driver(v, "loop", extras, "a system extension", false);
 	verify_driver(v, "overlay", overlay ? VERDICT_FAIL : extras,
 		      overlay ? "systemd.volatile=overlay" : "a system extension", false);

@@ -237,10 +237,12 @@ static int take_entry(struct listing *l, const uint8_t *entry, struct err *e)
 	struct fat_file file = { .is_folder = entry[AT_ATTRIBUTES] & IS_FOLDER };
 	bool named;
 
-	if (!entry[0] || !l->n_left--) {
+	if (!entry[0]) {
 		l->ended = true;
 		return 0;
 	}
+	if (!l->n_left--)
+		return damaged(e, "a folder has no end");
 	if (entry[0] != 0xe5 && (entry[AT_ATTRIBUTES] & 0x3f) == IS_LONG) {
 		add_part(&l->name, entry);
 		return 0;

@@ -12,7 +12,7 @@
 
 enum {
 	FAT_NAME_BYTES = 256,
-	FAT_MAX_ENTRIES = 16384, /* of one folder that are looked at */
+	FAT_MAX_ENTRIES = 16384, /* a folder with more is taken for endless, after so many */
 };
 
 /* Reads exactly n bytes at this place. */

@@ -10,6 +10,7 @@
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
 #include "init/core/log.h"
+#include "init/core/path.h"
 #include "modules/extension/metadata.h"
 #include "modules/extension/tree.h"
 
@@ -49,16 +50,36 @@ int accept_tree(const char *top, const struct extension_class *class, const char
 	return 0;
 }
 
-void accept_read_release(const char *top, struct release *ret)
+/* Of the initrd by the name that makes it one. */
+static int open_release(const char *top, bool usr_only)
 {
-	const char *path = *top ? "usr/lib/os-release" : "etc/initrd-release";
-	SCOPED(fd_close) int root = open(*top ? top : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	SCOPED(mem_free) char *text = NULL;
-	struct err e = { 0 };
-	size_t n = 0;
+	SCOPED(fd_close) int root = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (file_read(root, path, MAX_RELEASE_BYTES, &text, &n, &e) < 0 ||
-	    release_parse(text, n, ret, &e) < 0)
-		log_warning("'%s' is unusable, only extensions for any system fit: %s", path,
-			    e.what);
+	return *top ? path_open_os_release(root, usr_only) : open("/etc/initrd-release", O_RDONLY | O_CLOEXEC);
+}
+
+static int read_release(int fd, struct release *ret, struct err *e)
+{
+	SCOPED(mem_free) char *text = malloc(MAX_RELEASE_BYTES + 1);
+	ssize_t n;
+
+	if (!text)
+		return err_set(e, ERR_MEMORY, 0, "no memory");
+	n = read_upto(fd, text, MAX_RELEASE_BYTES + 1);
+	if (n < 0)
+		return err_set(e, ERR_SYSTEM, errno, "read it");
+	if (n > MAX_RELEASE_BYTES)
+		return err_set(e, ERR_SYSTEM, 0, "it has more than %d bytes", MAX_RELEASE_BYTES);
+	return release_parse(text, (size_t)n, ret, e);
+}
+
+void accept_read_release(const char *top, bool usr_only, struct release *ret)
+{
+	SCOPED(fd_close) int fd = open_release(top, usr_only);
+	struct err e = { 0 };
+	int rc = fd < 0 ? err_set(&e, ERR_SYSTEM, errno, "open it") : read_release(fd, ret, &e);
+
+	if (rc < 0)
+		log_warning("the %s is unusable, only extensions for any system fit: %s",
+			    *top ? "os-release of the root" : "'/etc/initrd-release'", e.what);
 }

@@ -8,9 +8,10 @@
 #include "modules/extension/extension.h"
 #include "modules/extension/release.h"
 
-/* What the system below top ("" for the initrd) says it is. If that is unusable, which is worth a
- * warning, nothing but an extension for any system fits. release_done() empties *ret. */
-void accept_read_release(const char *top, struct release *ret);
+/* What the system below top ("" for the initrd) says it is; usr_only: only its /usr is proven and
+ * counts. If that is unusable, which is worth a warning, nothing but an extension for any system
+ * fits. release_done() empties *ret. */
+void accept_read_release(const char *top, bool usr_only, struct release *ret);
 
 /* Everything that speaks for or against one mounted tree. ret_has says which of the class's
  * hierarchies it has. Errors: ERR_EXTENSION_MALFORMED, ERR_EXTENSION_MISMATCH, ERR_SYSTEM,

@@ -80,13 +80,24 @@ static int take(void *arg, const struct fat_file *file, struct err *e)
 	snprintf(to, sizeof(to), "%s/%s/%s", c->request->to, class->name, file->name);
 	if (access(to, F_OK) == 0)
 		return 0;
-	if (c->n_files++ == MAX_EXTENSIONS) {
-		log_warning("extension '%s' on the ESP skipped: more than %d", name, MAX_EXTENSIONS);
+	if (c->n_files == MAX_EXTENSIONS) {
+		log_warning("extension '%s' in '%s' of the ESP skipped: more than %d", name, c->folder,
+			    MAX_EXTENSIONS);
 		return 1;
 	}
+	c->n_files++;
 	if (copy_within_bounds(c, file, to, &why) < 0)
 		log_warning("extension '%s' in '%s' of the ESP skipped: %s", name, c->folder, why.what);
 	return 0;
+}
+
+/* What is wrong with one folder does not cost what the others have. */
+static void copy_folder(struct copy *c)
+{
+	struct err why;
+
+	if (fat_list(c->fat, c->folder, take, c, &why) < 0)
+		log_warning("what cannot be read of '%s' of the ESP is skipped: %s", c->folder, why.what);
 }
 
 static int copy_folders(const struct esp_request *q, struct err *e)
@@ -99,10 +110,8 @@ static int copy_folders(const struct esp_request *q, struct err *e)
 	if (rc >= 0)
 		rc = fat_open(read_device, &fd, q->partition->n_lbas * q->disk->sector_bytes, &fat, e);
 	c.fat = &fat;
-	for (size_t i = 0; rc >= 0 && i < q->n_folders; i++) {
-		rc = fat_list(&fat, c.folder, take, &c, e);
-		c.folder += strlen(c.folder) + 1;
-	}
+	for (size_t i = 0; rc >= 0 && i < q->n_folders; i++, c.folder += strlen(c.folder) + 1)
+		copy_folder(&c);
 	return rc < 0 ? rc : 0;
 }
 

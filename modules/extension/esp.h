@@ -28,7 +28,7 @@ struct esp_request {
 
 /* Copies what the folders have of the wanted classes, *.raw, to request->to/CLASS. One that would go
  * over max_bytes, or that there is no memory for, is skipped with a warning; smaller ones behind it
- * are not. On failure nothing stays. Errors:
+ * are not. So is what a damaged folder hides. On failure nothing stays. Errors:
  * ERR_EXTENSION_MALFORMED (no FAT, or damaged), ERR_GPT_DISAGREES, ERR_SYSTEM, ERR_MEMORY. */
 int esp_copy(const struct esp_request *request, struct err *e);
 

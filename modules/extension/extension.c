@@ -236,7 +236,7 @@ static int merge_found(struct extensions *x, const struct found_list *lists,
 	if (rc < 0)
 		return rc;
 	x->workspace = true;
-	accept_read_release(x->place->root, &system);
+	accept_read_release(x->place->root, request->usr_only, &system);
 	for (size_t i = 0; rc >= 0 && i < N_EXTENSION_CLASSES; i++)
 		rc = judge_class(x, &extension_classes[i], &lists[i], request, &system, e);
 	if (rc < 0 || !request->host)

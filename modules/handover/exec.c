@@ -21,8 +21,12 @@
 
 #define SYSTEMD_STATE "/run/systemd"
 
-/* "--switched-root", "--system" and "--deserialize=N". */
-enum { N_OWN_WORDS = 3 };
+enum {
+	N_OWN_WORDS = 3, /* "--switched-root", "--system" and "--deserialize=N" */
+	/* systemd promises nothing about its serialization. Of these it is known that they read it. */
+	FIRST_VERSION = 252,
+	LAST_VERSION = 262,
+};
 
 /* A memfd, at its start, with what systemd is to know of the initrd: the names are
  * those of its manager's serialization, which ends with an empty line. */
@@ -144,6 +148,16 @@ static int execute_other(const struct handover_exec *x, struct err *e)
 	return execute(x, NULL, 0, e);
 }
 
+/* Started as by the kernel, any version does all that it must; it has no times of an initrd. */
+static int execute_any_systemd(const struct handover_exec *x, struct err *e)
+{
+	if (x->systemd_version >= FIRST_VERSION && x->systemd_version <= LAST_VERSION)
+		return execute_systemd(x, e);
+	log_info("systemd %u is not known to take the initrd's times, starting it without",
+		 x->systemd_version);
+	return execute(x, NULL, 0, e);
+}
+
 int handover_exec(const struct handover_exec *x, struct err *e)
 {
 	struct handover_exec other = *x;
@@ -154,7 +168,7 @@ int handover_exec(const struct handover_exec *x, struct err *e)
 	 * closed, so that the log still works should exec fail. */
 	if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		log_warning("cannot mark descriptors to be closed, going on: %m");
-	rc = x->is_systemd ? execute_systemd(x, e) : execute_other(x, e);
+	rc = x->is_systemd ? execute_any_systemd(x, e) : execute_other(x, e);
 	other.init = "/sbin/init";
 	if (strcmp(x->init, other.init) != 0) {
 		log_warning("%s; trying '%s'", e->what, other.init);

@@ -36,15 +36,14 @@ int handover_switch_root(const char *sysroot, struct err *e);
 
 struct handover_exec {
 	const char *init;
-	/* It takes --deserialize. The version is not looked at: systemd promises nothing, but its
-	 * reader skips keys that it does not know; tested with 257. */
 	bool is_systemd;
+	unsigned systemd_version; /* 0: unknown */
 	char *const *argv; /* as the kernel gave it to us, NULL-terminated */
 	char *const *envp; /* the same; what belongs to an initrd or a manager is dropped */
 	const char *const *variables; /* NAME=VALUE, in place of the same in envp; may be NULL */
 	uint64_t start_realtime_us, start_monotonic_us; /* when we started */
 };
 
-/* Executes the new init with the initrd's time stamps in a memfd where it takes them
- * (contract 8.4), and /sbin/init if that fails. Returns only on failure: ERR_SWITCH. */
+/* Executes the new init with the initrd's time stamps in a memfd where it is a systemd of a version
+ * that is known to take them (contract 8.4), and /sbin/init if that fails. Returns only on failure: ERR_SWITCH. */
 int handover_exec(const struct handover_exec *x, struct err *e);

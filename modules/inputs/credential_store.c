@@ -33,8 +33,11 @@ bool credential_name_valid(const char *name)
 	return true;
 }
 
-void credential_skip(const char *from, const char *name, const char *why)
+/* The warnings of a boot have little room, and others must not be lost for these. */
+void credential_skip(struct credential_store *s, const char *from, const char *name, const char *why)
 {
+	if (s->n_skipped++ >= CREDENTIAL_SKIPS_SAID)
+		return;
 	if (name)
 		log_warning("credential '%s' of %s skipped: %s", name, from, why);
 	else
@@ -92,7 +95,11 @@ int credential_store_add(struct credential_store *s, const struct credential *c,
 	int rc = 0;
 
 	if (c->n > CREDENTIAL_MAX_BYTES - s->n_bytes) {
-		credential_skip(c->from, c->name, "with it there would be more than 1 MiB");
+		credential_skip(s, c->from, c->name, "with it there would be more than 1 MiB");
+		return 0;
+	}
+	if (s->n == CREDENTIAL_MAX) {
+		credential_skip(s, c->from, c->name, "there would be more than 1023");
 		return 0;
 	}
 	if (s->fd < 0)
@@ -108,14 +115,19 @@ int credential_store_add(struct credential_store *s, const struct credential *c,
 		log_info("credential '%s' of %s is skipped, there is one of that name already",
 			 c->name, c->from);
 		break;
+	case ENOSPC:
+		credential_skip(s, c->from, c->name, "there is no room for it");
+		break;
 	default:
-		credential_skip(c->from, c->name, "it cannot be written");
+		credential_skip(s, c->from, c->name, "it cannot be written");
 	}
 	return 0;
 }
 
 void credential_store_close(struct credential_store *s)
 {
+	if (s->n_skipped > CREDENTIAL_SKIPS_SAID)
+		log_warning("%zu more credentials are skipped", s->n_skipped - CREDENTIAL_SKIPS_SAID);
 	if (s->fd < 0)
 		return;
 	close(s->fd);

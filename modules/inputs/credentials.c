@@ -21,9 +21,8 @@
 #define SYSTEM "/run/credentials/@system"
 #define ENCRYPTED "/run/credentials/@encrypted"
 #define LENT "/run/credentials/@slipway"
-#define DMI "/sys/firmware/dmi/entries"
-
-enum { MAX_OEM_STRUCTURES = 64 };
+/* The kernel itself shows all of it, and dmi-sysfs, a module, the same in pieces. */
+#define SMBIOS_TABLE "/sys/firmware/dmi/tables/DMI"
 
 /* One credential a file, in the order in which a name is taken. */
 static const struct folder {
@@ -113,6 +112,7 @@ static ssize_t read_plain(const char *path, char *ret, size_t max)
 
 static int add_file(const struct import *im, const struct folder *f, const char *file, struct err *e)
 {
+	struct credential_store *store = f->encrypted ? im->encrypted : im->system;
 	struct credential c = { .from = f->path, .p = im->buffer };
 	char path[PATH_MAX], name[NAME_MAX + 1];
 	ssize_t n;
@@ -121,18 +121,18 @@ static int add_file(const struct import *im, const struct folder *f, const char 
 	if (!*name)
 		return 0;
 	if (!credential_name_valid(name)) {
-		credential_skip(f->path, NULL, "its name is no plain file name");
+		credential_skip(store, f->path, NULL, "its name is no plain file name");
 		return 0;
 	}
 	snprintf(path, sizeof(path), "%s%s/%s%s", im->from->root, f->path, file, f->inner);
 	n = read_plain(path, im->buffer, CREDENTIAL_MAX_BYTES + 1);
 	if (n < 0) {
-		credential_skip(f->path, name, "it cannot be read as a plain file");
+		credential_skip(store, f->path, name, "it cannot be read as a plain file");
 		return 0;
 	}
 	c.name = name;
 	c.n = (size_t)n;
-	return credential_store_add(f->encrypted ? im->encrypted : im->system, &c, e);
+	return credential_store_add(store, &c, e);
 }
 
 static int add_folder(const struct import *im, const struct folder *f, struct err *e)
@@ -187,13 +187,13 @@ static int add_text(const struct import *im, char *text, char separator, bool bi
 
 	if (!flaw)
 		return credential_store_add(im->system, &c, e);
-	credential_skip(from, c.name, flaw);
+	credential_skip(im->system, from, c.name, flaw);
 	return 0;
 }
 
-static int add_oem_strings(const struct import *im, size_t n, struct err *e)
+static int add_oem_strings(const struct import *im, char *raw, size_t n, struct err *e)
 {
-	char *end, *text, *at = smbios_oem_strings(im->buffer, n, &end);
+	char *end, *text, *at = smbios_oem_strings(raw, n, &end);
 	int rc = 0;
 
 	while (at && rc >= 0 && (text = smbios_next(&at, end))) {
@@ -209,19 +209,20 @@ static int add_oem_strings(const struct import *im, size_t n, struct err *e)
 static int add_smbios(const struct import *im, struct err *e)
 {
 	char path[PATH_MAX];
+	ssize_t n;
 	int rc = 0;
 
-	for (int i = 0; rc >= 0 && i < MAX_OEM_STRUCTURES; i++) {
-		ssize_t n;
-
-		snprintf(path, sizeof(path), "%s" DMI "/11-%d/raw", im->from->root, i);
-		n = read_plain(path, im->buffer, CREDENTIAL_MAX_BYTES);
-		if (n < 0 && errno == ENOENT)
+	snprintf(path, sizeof(path), "%s" SMBIOS_TABLE, im->from->root);
+	n = read_plain(path, im->buffer, CREDENTIAL_MAX_BYTES + 1);
+	if (n < 0 && errno != ENOENT)
+		log_warning("cannot read '%s', going on without its credentials: %m", path);
+	if (n > CREDENTIAL_MAX_BYTES)
+		log_warning("'%s' has more than 1 MiB: credentials behind that are skipped", path);
+	for (size_t at = 0, bytes; n > 0 && rc >= 0; at += bytes) {
+		bytes = smbios_structure_bytes(im->buffer + at, (size_t)n - at);
+		if (!bytes)
 			break;
-		if (n < 0)
-			log_warning("cannot read '%s', going on without its credentials: %m", path);
-		else
-			rc = add_oem_strings(im, (size_t)n, e);
+		rc = add_oem_strings(im, im->buffer + at, bytes, e);
 	}
 	return rc;
 }

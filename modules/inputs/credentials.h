@@ -21,7 +21,7 @@ struct credentials {
 /* Whether the stub left any. root is "" but in tests. Errors: ERR_SYSTEM, ERR_MEMORY. */
 int credentials_present(const char *root, struct err *e);
 
-/* Copies those of all sources to /run/credentials; drivers for what the firmware says are
+/* Copies those of all sources to /run/credentials; the driver of QEMU's fw_cfg is
  * loaded already. Bad ones are skipped with a warning. Errors: ERR_SYSTEM, ERR_MEMORY. */
 int credentials_import(const struct cmdline *words, struct credentials *ret, struct err *e);
 

@@ -11,6 +11,7 @@
 #define LOADER_GUID "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 #define SYSTEMD_GUID "8cf2644b-4b0b-428f-9387-6d876050dc67"
 #define GLOBAL_GUID "8be4df61-93ca-11d2-aa0d-00e098032b8c"
+#define SHIM_GUID "605dab50-e046-4300-abb6-3dd810dd8b23"
 
 enum { EFIVAR_NON_VOLATILE = 1 };
 
@@ -109,16 +110,33 @@ static int read_into(struct firmware *f, const char *name,
 	return rc > 0 ? set(f, text, e) : rc;
 }
 
+bool firmware_shim_is_insecure(const uint8_t *p, size_t n)
+{
+	return n == 5 && !(le32(p) & EFIVAR_NON_VOLATILE) && p[4] == 1;
+}
+
+/* The firmware enforces it for shim, and shim for what comes after. */
+static int read_secure_boot(struct firmware *f, struct err *e)
+{
+	struct efivar shim = { .n = 0 };
+	bool set_up = false;
+	int rc = read_switch("SecureBoot", &f->secure_boot, e);
+
+	if (rc == 0)
+		rc = read_switch("SetupMode", &set_up, e);
+	if (rc == 0)
+		rc = efivar_read("MokSBStateRT", SHIM_GUID, &shim, e);
+	f->shim_insecure = rc > 0 && firmware_shim_is_insecure(shim.bytes, shim.n);
+	f->secure_boot &= !set_up && !f->shim_insecure;
+	return rc < 0 ? rc : 0;
+}
+
 static int read_efi(struct firmware *f, struct err *e)
 {
-	bool set_up = false;
 	int rc = efivars_mount(e);
 
 	if (rc == 0)
-		rc = read_switch("SecureBoot", &f->secure_boot, e);
-	if (rc == 0)
-		rc = read_switch("SetupMode", &set_up, e);
-	f->secure_boot &= !set_up;
+		rc = read_secure_boot(f, e);
 	if (rc == 0)
 		rc = read_boot_disk(f, e);
 	if (rc == 0)

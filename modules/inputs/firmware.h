@@ -12,7 +12,8 @@
 
 struct firmware {
 	bool efi;
-	bool secure_boot;           /* enforced: SecureBoot=1 and SetupMode=0 */
+	bool secure_boot;           /* enforced: SecureBoot=1, SetupMode=0, no insecure shim */
+	bool shim_insecure;         /* shim lets anything start: see firmware_shim_is_insecure() */
 	bool has_loader_partuuid;
 	struct uuid loader_partuuid; /* of the ESP or XBOOTLDR we came from */
 	bool stub_measured;         /* StubPcrKernelImage is 11 */
@@ -38,6 +39,11 @@ int firmware_forget_hibernation(struct err *e);
  * length, too long for ret, not ASCII, or non-volatile. */
 int efivar_text(const char *name, const uint8_t *p, size_t n, char *ret, size_t max,
 		struct err *e);
+
+/* Pure: whether shim was told to check nothing, by the file (4 attribute bytes, 1 byte) of its
+ * MokSBStateRT, and as the kernel takes it: only the value 1, and not from a variable that is
+ * non-volatile, which shim never makes. */
+bool firmware_shim_is_insecure(const uint8_t *p, size_t n);
 
 /* Pure: what StubPcrKernelImage says, whether the stub measured us and so whether measuring means
  * anything. Errors: ERR_EFI_VARIABLE for anything but 11. */

@@ -138,6 +138,9 @@ int luks_words_options(struct luks_words *w, const char *value, struct err *e)
 
 int luks_words_check(const struct luks_words *w, bool encrypted, struct err *e)
 {
+	if (encrypted && !w->may_open)
+		return err_set(e, ERR_CMDLINE, 0,
+			       "the root is encrypted, and 'luks=no' forbids to open it");
 	if (encrypted || (!w->has_uuid && !w->has_fixed_key))
 		return 0;
 	return err_set(e, ERR_UNSUPPORTED, 0,

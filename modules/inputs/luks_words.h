@@ -15,6 +15,7 @@
 enum { FIXED_KEY_BYTES = 32 };
 
 struct luks_words {
+	bool may_open;    /* luks= */
 	bool has_uuid;
 	struct uuid uuid; /* that its header must have */
 	char key[256];    /* luks.key=, a file of the initrd; "" for the usual one */
@@ -30,6 +31,6 @@ int luks_words_name(struct luks_words *w, const char *value, struct err *e);
 int luks_words_key(struct luks_words *w, const char *value, struct err *e);
 int luks_words_options(struct luks_words *w, const char *value, struct err *e);
 
-/* Who names an encrypted volume, or its key, does not want a root that is not encrypted.
- * Errors: ERR_UNSUPPORTED. */
+/* Who names an encrypted volume, or its key, does not want a root that is not encrypted, and who
+ * forbids to open one none that is. Errors: ERR_UNSUPPORTED, ERR_CMDLINE. */
 int luks_words_check(const struct luks_words *w, bool encrypted, struct err *e);

@@ -358,7 +358,7 @@ static const struct rule rules[] = {
 	{ .key = "fsck.mode", .flags = FOLD | RD | VALUE, .set = set_fsck_mode },
 	{ .key = "fsck.repair", .flags = FOLD | RD | VALUE, .set = set_fsck_repair },
 	{ .key = "fstab", .flags = RD, .boolean = offsetof(struct options, fstab) },
-	{ .key = "luks", .flags = RD, .boolean = offsetof(struct options, may_open_luks) },
+	{ .key = "luks", .flags = RD, .boolean = offsetof(struct options, luks.may_open) },
 	{ .key = "systemd.import_credentials", .flags = FOLD | RD, .boolean = offsetof(struct options, credentials) },
 	{ .key = "luks.uuid", .flags = FOLD | RD | VALUE, .luks = luks_words_uuid },
 	{ .key = "luks.name", .flags = FOLD | RD | VALUE, .luks = luks_words_name },

@@ -34,8 +34,7 @@ struct options {
 	size_t root_hash_bytes;   /* 0: none given */
 	bool has_root_hash;       /* roothash= */
 	bool verity;              /* systemd.verity= */
-	struct luks_words luks;   /* luks.uuid=, luks.name=, luks.key=, luks.options= */
-	bool may_open_luks;       /* luks= */
+	struct luks_words luks;   /* luks=, luks.uuid=, luks.name=, luks.key=, luks.options= */
 	bool fsck_skip, fsck_force; /* fsck.mode= */
 	char fsck_repair;         /* fsck.repair=: 'a' what is safe to, 'y' all, 'n' nothing */
 	bool fstab;               /* fstab=: that of the root is looked at */
@@ -59,7 +58,8 @@ struct options {
 
 #define OPTIONS_DEFAULTS                                                               \
 	{                                                                              \
-		.verity = true, .may_open_luks = true, .fstab = true, .fsck_repair = 'a', .gpt_auto = true, .allow_user_space = true,            \
+		.verity = true, .luks.may_open = true, .fstab = true, .fsck_repair = 'a',      \
+		.gpt_auto = true, .allow_user_space = true,                            \
 		.credentials = true, .sysext = true, .confext = true,                  \
 		.host_sysext = true, .host_confext = true,                             \
 		.log_level = LOG_INFO,        \

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -13,40 +14,21 @@
 #include "init/core/file.h"
 #include "init/core/path.h"
 #include "modules/root/program.h"
+#include "modules/root/systemd.h"
 
 #define SYSROOT "/sysroot"
 #define SYSTEMD "/usr/lib/systemd/systemd"
 #define SBIN_INIT "/sbin/init"
 
-static bool mount_of(int root, const char *path, uint64_t *ret)
-{
-	SCOPED(fd_close) int fd = path_open_inside(root, path, O_PATH);
-	struct statx stx;
-
-	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0 ||
-	    !(stx.stx_mask & STATX_MNT_ID))
-		return false;
-	*ret = stx.stx_mnt_id;
-	return true;
-}
-
-/* Wherever links of the path lead. */
-static bool is_in_usr(int root, const char *path)
-{
-	uint64_t usr, other;
-
-	return mount_of(root, "usr", &usr) && mount_of(root, path, &other) && usr == other;
-}
+enum { SYSTEMD_MAX_BYTES = 16 * 1024 * 1024 };
 
 static int check_os_release(int root, bool usr_only, struct root_tree *tree, struct err *e)
 {
-	SCOPED(fd_close) int fd = usr_only ? -1 : path_open_inside(root, "etc/os-release", O_RDONLY | O_NONBLOCK);
+	SCOPED(fd_close) int fd = path_open_os_release(root, usr_only);
 	char text[OS_RELEASE_MAX_BYTES + 1];
 	struct stat st;
 
-	if (fd < 0)
-		fd = path_open_inside(root, "usr/lib/os-release", O_RDONLY | O_NONBLOCK);
-	if (fd >= 0 && usr_only && !is_in_usr(root, "usr/lib/os-release"))
+	if (fd < 0 && errno == EXDEV)
 		return err_set(e, ERR_ROOT_NO_OS, 0, "'usr/lib/os-release' leads out of the proven /usr");
 	if (fd < 0)
 		return err_set(e, ERR_ROOT_NO_OS, errno,
@@ -90,13 +72,28 @@ static bool is_systemd(int root, const struct stat *init)
 	       st.st_ino == init->st_ino;
 }
 
+/* One that cannot be read is of no known version, and whether it starts will be seen. */
+static unsigned version_of_systemd(int root)
+{
+	SCOPED(fd_close) int fd = path_open_inside(root, SYSTEMD, O_RDONLY | O_NONBLOCK);
+	SCOPED(mem_free) uint8_t *p = NULL;
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size <= 0 || st.st_size > SYSTEMD_MAX_BYTES)
+		return 0;
+	p = malloc((size_t)st.st_size);
+	n = p ? read_upto(fd, p, (size_t)st.st_size) : -1;
+	return n < 0 ? 0 : systemd_version_of((struct bytes){ p, (size_t)n });
+}
+
 /* A link that the switch makes is not there yet. */
 static bool will_be_in_usr(int root, const char *path)
 {
 	char moved[PATH_MAX + 8];
 
 	snprintf(moved, sizeof(moved), "%s%s", path_exists_inside(root, path) ? "" : "/usr", path);
-	return is_in_usr(root, moved);
+	return path_is_in_usr(root, moved);
 }
 
 /* How a program of the new root is looked for. */
@@ -118,6 +115,7 @@ static int check_init(const struct search *s, const char *path, struct root_tree
 	if (s->usr_only && !will_be_in_usr(s->root, path))
 		return err_set(e, ERR_ROOT_NO_INIT, 0, "init '%s' is not in the proven /usr", path);
 	tree->init_is_systemd = is_systemd(s->root, &st);
+	tree->systemd_version = tree->init_is_systemd ? version_of_systemd(s->root) : 0;
 	snprintf(tree->init, sizeof(tree->init), "%s", tree->init_is_systemd ? SYSTEMD : path);
 	return 0;
 }

@@ -49,6 +49,7 @@ int root_mount(const struct root_request *request, struct err *e);
 struct root_tree {
 	char init[PATH_MAX]; /* inside the root */
 	bool init_is_systemd; /* the file that /usr/lib/systemd/systemd is */
+	unsigned systemd_version; /* of that one; 0: unknown */
 	bool has_dm_rules;   /* usr/lib/udev/rules.d/{10,55}-dm.rules */
 	char os[128];        /* PRETTY_NAME, or ID, for the record */
 	char version[128];   /* IMAGE_VERSION, "" if there is none */

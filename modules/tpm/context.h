@@ -31,7 +31,7 @@ struct tpm {
 	struct banks used, unused; /* both are full; the firmware measures into the first */
 	char *log_path;
 	char boot_id[33];
-	bool log_failed; /* said so once */
+	bool log_failed; /* it lacks a record, and that was said */
 	struct tpm_starts starts;
 };
 

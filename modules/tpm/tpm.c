@@ -355,6 +355,16 @@ static int extend(struct tpm *t, const struct banks *banks, const struct measure
 	return rc == TSS2_RC_SUCCESS ? 0 : tpm_refused(t, e, rc, "extend a PCR");
 }
 
+bool tpm_log_is_incomplete(const struct tpm *t)
+{
+	return t->log_failed;
+}
+
+void tpm_log_was_incomplete(struct tpm *t)
+{
+	t->log_failed = true;
+}
+
 /* What is measured counts, with or without its record. */
 static void warn_about_log(struct tpm *t, const struct err *e)
 {
@@ -388,6 +398,8 @@ int tpm_extend_logged(struct tpm *t, const struct measurement *m, const char *ev
 
 	if (logfile_begin(&log, t->log_path, &log_error) < 0)
 		warn_about_log(t, &log_error);
+	/* A log that could not be opened has no mark yet of the record that it lacks. */
+	log.was_incomplete |= t->log_failed;
 	/* Without an answer nobody knows whether the PCR was extended: the mark stays. */
 	rc = extender(t, m, arg, e);
 	if (rc >= 0 && log.fd >= 0 && append(t, &log, m, event_type, &log_error) < 0)

@@ -63,6 +63,13 @@ const char *tpm_bank(const struct tpm *t, bool used, size_t i);
 /* Reads pcr in all banks that are used. Errors: ERR_TPM_FAILED. */
 int tpm_read(struct tpm *t, unsigned pcr, struct measurement *ret, struct err *e);
 
+/* Whether something was measured of which the log has no record: then each one that follows
+ * leaves the log marked. */
+bool tpm_log_is_incomplete(const struct tpm *t);
+
+/* That this is so since an earlier connection of this boot. */
+void tpm_log_was_incomplete(struct tpm *t);
+
 /* That the TPM was not reset since tpm_open(). Errors: ERR_TPM_FAILED. */
 int tpm_check_starts(struct tpm *t, struct err *e);
 

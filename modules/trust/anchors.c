@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
@@ -29,6 +30,7 @@ struct anchors {
 	mbedtls_x509_crt certificates; /* a list; the first one is empty if there are none */
 	mbedtls_x509_crt denied;       /* another one */
 	size_t n;                      /* in both */
+	struct expired expired;        /* of certificates */
 	const struct digests *denylist; /* borrowed while loading */
 	bool denies;
 };
@@ -151,12 +153,12 @@ static int add_certificate(struct anchors *a, const char *text, size_t n, const 
 	if (mbedtls_x509_crt_parse_der(is_denied ? &a->denied : &a->certificates, one.raw.p,
 				       one.raw.len) != 0)
 		return err_set(e, ERR_MEMORY, 0, "no memory for certificate '%s'", path);
-	/* Nobody can tell here whether these dates hold. */
 	log_debug("certificate '%s'%s is valid from %04d-%02d-%02d to %04d-%02d-%02d", path,
 		  is_denied ? " is denied, and" : "", one.valid_from.year, one.valid_from.mon,
 		  one.valid_from.day, one.valid_to.year, one.valid_to.mon, one.valid_to.day);
 	a->n++;
-	return 0;
+	return !is_denied && expired_by(&one.valid_to, time(NULL)) ?
+		expired_add(&a->expired, path, hash, &one.valid_to, e) : 0;
 }
 
 static int load_file(struct anchors *a, int dir_fd, const char *folder, const char *name,
@@ -257,12 +259,18 @@ void anchors_free(struct anchors *a)
 		return;
 	mbedtls_x509_crt_free(&a->certificates);
 	mbedtls_x509_crt_free(&a->denied);
+	expired_done(&a->expired);
 	free(a);
 }
 
 size_t anchors_count(const struct anchors *a)
 {
 	return a ? a->n : 0;
+}
+
+const struct expired *anchors_expired(const struct anchors *a)
+{
+	return &a->expired;
 }
 
 bool anchors_deny(const struct anchors *a)

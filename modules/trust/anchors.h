@@ -13,6 +13,7 @@
 #include "init/core/bytes.h"
 #include "init/core/digests.h"
 #include "init/core/err.h"
+#include "modules/trust/expired.h"
 
 struct anchors; /* immutable once loaded */
 
@@ -37,6 +38,10 @@ int anchors_check(const char *text, size_t n, const char *path, struct err *e);
 /* With those that are denied: what an initrd asks for must not change with them. None without any
  * anchors (NULL). */
 size_t anchors_count(const struct anchors *a);
+
+/* Those that had expired by the machine's clock when they were loaded, but for denied ones. They
+ * count all the same. Owned by a. */
+const struct expired *anchors_expired(const struct anchors *a);
 
 /* Are fingerprints denied? Then a signature counts only if one of these certificates made it:
  * nothing else says who its signer is. */

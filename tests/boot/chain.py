@@ -113,10 +113,10 @@ def unpacked(image: Path, folder: Path) -> Path:
     return folder
 
 
-def with_files(image: Path, files: dict[str, bytes | str | None], out: Path) -> Path:
+def with_files(image: Path, files: dict[str, bytes | str | Path | None], out: Path) -> Path:
     """An initrd and behind it a cpio with these files, which replace those of the same path.
 
-    None makes an empty directory, a text a link.
+    None makes an empty directory, a text a link, a path a copy with its mode.
     """
     stage = out.with_name(out.name + ".stage")
     for name, content in files.items():
@@ -126,6 +126,8 @@ def with_files(image: Path, files: dict[str, bytes | str | None], out: Path) -> 
             place.mkdir()
         elif isinstance(content, str):
             place.symlink_to(content)
+        elif isinstance(content, Path):
+            shutil.copy(content, place)
         else:
             place.write_bytes(content)
     first = image.read_bytes()

@@ -4,6 +4,8 @@
 import re
 import shutil
 
+import chain
+from expect import RUNNING, boots
 from lab import steps
 
 # systemd-tmpfiles imports this one: the file shows that a service of the host got it.
@@ -81,6 +83,32 @@ def test_all_are_handed_over(lab, demo, boot, tmp_path):
                         "would be more than 1 MiB" for name in ("big", "more")),
                       "a credential of /.extra/system_credentials skipped: "
                       "its name is no plain file name"]
+
+
+def test_too_many(lab, demo, boot, tmp_path):
+    """What there is room for arrives, what not is counted, and the boot goes on."""
+    many = {f"{folder}/{folder}.{n:04}.cred": "x" for n in range(1100)
+            for folder in ("credentials", "system_credentials")}
+    got = boot(lab.direct(demo.disk, initrd=with_extra(demo.initrd, many, tmp_path / "initrd"),
+                          append=WORD, smbios=[SMBIOS], arguments=FW_CFG, until=RUNNING))
+    boots(got, warning="credential 'credentials.1023' of /.extra/credentials skipped: there would be "
+                       "more than 1023")
+    assert got.seen("credentials for the host: 1023 encrypted, 256 others"), "a page for each"
+    assert any("'system_credentials.0256' of /.extra/system_credentials skipped: there is no room" in text
+               for text in got.record["warnings"]), got.record["warnings"]
+    # Behind those of /.extra there were four others, which have no room either.
+    counted = [text for text in got.record["warnings"] if "more credentials" in text]
+    assert counted == ["69 more credentials are skipped", "840 more credentials are skipped"]
+
+
+def test_without_drivers(lab, demo, boot, tmp_path):
+    """An image with few modules: SMBIOS needs none, and that fw_cfg has one is said."""
+    image = chain.initrd("no-fw-cfg", modules=(*chain.MODULES, "virtio_blk"))
+    got = run(lab, demo, boot, with_extra(image, {"credentials/vendor.locked.cred": "x"},
+                                          tmp_path / "initrd"))
+    assert received(got, "regular") == {"tmpfiles.extra", "vendor.both", "vendor.word"}
+    (warned,) = [text for text in got.record["warnings"] if "credential" in text]
+    assert re.search("has no 'qemu_fw_cfg', .*: the host gets no credentials from there$", warned)
 
 
 def test_without_any_in_extra_the_host_imports_them(lab, demo, boot, tmp_path):

@@ -11,6 +11,8 @@ import pytest
 import lab
 from expect import boots, direct, refused
 from lab import appliance, keys
+from test_slots import RULES, slot
+from variants import variant
 
 pytestmark = pytest.mark.xdist_group("extend-root")
 
@@ -105,3 +107,54 @@ def test_a_root_that_fails_afterwards(boot, parts, tmp_path):
                       initrd=initrd(tmp_path, "root-extensions=yes\n")))
     refused(got, "ROOT_NO_INIT", "check")
     assert verdicts(got)["units"] == "merged" and not got.seen("stays mounted"), got.explain()
+
+
+@pytest.mark.parametrize("second", ["whole", "no-signature"])
+def test_the_next_slot_has_its_own(second, boot, tmp_path):
+    """The record knows no more of the root that was given up than why, also if the next one fails early."""
+    tools = make("tools", tmp_path, id="_any", version_id="")
+    kinds = ("data", "hash", "sig") if second == "whole" else ("data", "hash")
+    disk = lab.make_disk(tmp_path / "disk.img", kinds=(), esp_files={f"host/{tools.name}": tools.read_bytes()},
+                         more=[*slot(variant("extended-no-init"), 10, ("data", "hash", "sig")),
+                               *slot(lab.root_parts(), 9, kinds)])
+    got = boot(direct(disk.path, initrd=initrd(
+        tmp_path, f"{RULES}root-extensions=yes\nhost-extensions=/host\n")))
+    assert [at["code"] for at in got.record["attempts"]] == ["ROOT_NO_INIT"]
+    assert got.seen("extension 'of-the-first' is proven and fits"), got.explain()
+    if second == "whole":
+        boots(got)
+        assert verdicts(got) == {}
+        assert [(x["name"], x["verdict"]) for x in got.record["extensions"]] == [("tools", "handed-over")]
+    else:
+        refused(got, "SIGNATURE_MISSING", "choose", end="halted")
+        assert not {"extensions", "root", "os", "init"} & set(got.record), got.record
+
+
+def test_the_last_slot_keeps_them(boot, tmp_path):
+    """The twin: what a boot ends with is all in the record."""
+    disk = lab.make_disk(tmp_path / "disk.img", parts=variant("extended-no-init"))
+    got = boot(direct(disk.path, initrd=initrd(tmp_path, f"{RULES}root-extensions=yes\n")))
+    refused(got, "ROOT_NO_INIT", "check", end="halted")
+    assert verdicts(got) == {"of-the-first": "merged"} and "root" in got.record
+
+
+@pytest.fixture(scope="module")
+def renamed() -> list[lab.Part]:
+    """The demo's Debian, whose /etc says that it is another system than its /usr does."""
+    def change(tree: Path) -> None:
+        (tree / "etc/os-release").unlink()
+        (tree / "etc/os-release").write_text("ID=renamed\nVERSION_ID=7\nNAME=Renamed\n")
+        (tree / "etc/extensions").mkdir(exist_ok=True)
+        for name, differs in {"of-etc": {"id": "renamed", "version_id": "7"}, "of-usr": {}}.items():
+            shutil.copy(make(name, tree.parent, **differs), tree / f"etc/extensions/{name}.raw")
+
+    return appliance.altered_root("renamed", "renamed 1", change)
+
+
+def test_etc_says_what_the_root_is(boot, renamed, tmp_path):
+    """As os-release(5) has it, and as the checks before the switch read it."""
+    disk = lab.make_disk(tmp_path / "disk.img", parts=renamed)
+    got = boot(direct(disk.path, initrd=initrd(tmp_path, "root-extensions=yes\n")))
+    boots(got)
+    assert verdicts(got) == {"of-etc": "merged", "of-usr": "EXTENSION_MISMATCH"}
+    assert "must be 'renamed'" in got.extension("of-usr")["why"] and got.record["os"] == "renamed"

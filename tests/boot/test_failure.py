@@ -187,13 +187,22 @@ def test_quiet(demo, boot):
 
 
 VGA_TEXT, COLUMNS = 0xb8000, 80
+NO_INIT = "/usr/bin/" + "no-such-init-" * 8
+
+
+def block_on(got: lab.Result) -> list[str]:
+    """The failure, as the serial console has it: each line that is on a screen, too."""
+    serial = [text for _, text in got.lines]
+    start = next(n for n, text in enumerate(serial) if "slipway: FAILED stage" in text)
+    block = serial[start : next(n for n, text in enumerate(serial) if "PM: Preparing" in text)]
+    assert 8 <= len(block) <= 25, block
+    return block
 
 
 def test_screen(demo, boot, tmp_path):
     """A picture tube of 80 by 25 shows it whole, every line as the serial console has it."""
     memory = tmp_path / "screen"
-    init = "/usr/bin/" + "no-such-init-" * 8
-    words = f"console=tty0 console=ttyS0 slipway.failure_delay=3 init={init}"
+    words = f"console=tty0 console=ttyS0 slipway.failure_delay=3 init={NO_INIT}"
     spec = direct(demo.disk, words, arguments=["-device", "VGA"],
                   when=[lab.When("  next   ", after=1, qmp=(
                       "pmemsave", {"val": VGA_TEXT, "size": 32768, "filename": str(memory)}))])
@@ -203,10 +212,45 @@ def test_screen(demo, boot, tmp_path):
     cells = memory.read_bytes()[::2].decode("cp437")
     rows = [cells[at : at + COLUMNS].rstrip() for at in range(0, len(cells), COLUMNS)]
     first = next(n for n, row in enumerate(rows) if "slipway: FAILED stage" in row)
-    serial = [text for _, text in got.lines]
-    start = next(n for n, text in enumerate(serial) if "slipway: FAILED stage" in text)
-    shown = serial[start : next(n for n, text in enumerate(serial) if "PM: Preparing" in text)]
-    assert 8 <= len(shown) <= 25 and rows[first : first + len(shown)] == shown
+    block = block_on(got)
+    assert rows[first : first + len(block)] == block
+
+
+CELL_WIDTH, CELL_HEIGHT = 8, 16  # of the kernel's font
+
+
+def cells_of(picture: bytes) -> list[list[bytes]]:
+    """The cells of a framebuffer's console, row by row, each as its pixels in a PPM."""
+    kind, width, height, depth, pixels = re.fullmatch(rb"(P6)\s(\d+)\s(\d+)\s(255)\s(.*)", picture, re.S).groups()
+    line, cell = int(width) * 3, CELL_WIDTH * 3
+    return [[b"".join(pixels[(top + y) * line + left : (top + y) * line + left + cell]
+                      for y in range(CELL_HEIGHT)) for left in range(0, line - cell + 1, cell)]
+            for top in range(0, int(height) - CELL_HEIGHT + 1, CELL_HEIGHT)]
+
+
+def shows(rows: list[list[bytes]], text: list[str]) -> bool:
+    """Whether the rows are this text in whatever font: each character has a shape of its own."""
+    shapes: dict[str, bytes] = {}
+    for row, line in zip(rows, text, strict=True):
+        for shape, character in zip(row, line.ljust(len(row)), strict=True):
+            if shapes.setdefault(character, shape) != shape:
+                return False
+    return len(set(shapes.values())) == len(shapes)
+
+
+def test_framebuffer(demo, boot, tmp_path):
+    """With firmware the screen is a picture: the same lines are in it, and no other ones there."""
+    picture = tmp_path / "screen.ppm"
+    words = f"console=tty0 console=ttyS0 slipway.failure_delay=5 init={NO_INIT}"
+    got = boot(lab.Spec(firmware="off", drives=[lab.Drive(demo.disk)], cmdline_extra=words, timeout=300,
+                        arguments=["-device", "VGA"], when=[lab.When("  next   ", after=2, qmp=(
+                            "screendump", {"filename": str(picture)}))]))
+    refused(got, "ROOT_NO_INIT", "check")
+    rows, block = cells_of(picture.read_bytes()), block_on(got)
+    places = [n for n in range(len(rows) - len(block) + 1) if shows(rows[n : n + len(block)], block)]
+    assert len(places) == 1, f"{places} of {len(rows)} rows of {len(rows[0])}"
+    changed = [block[0].replace("FAILED", "PASSED"), *block[1:]]
+    assert not shows(rows[places[0] : places[0] + len(block)], changed)
 
 
 # ---- boot counting ----

@@ -14,7 +14,7 @@ import pytest
 import chain
 import lab
 from expect import RUNNING, boots, direct, refused
-from lab import nbd
+from lab import nbd, steps
 
 AWAITED = "slipway: waiting for the disk with"
 DATA = "root-x86-64"
@@ -22,9 +22,9 @@ DATA = "root-x86-64"
 UNREAD = range(256 * 1024, 12 << 20, 4096)
 
 
-def late(disk: Path, *when: lab.When, words: str = "", after: float = 0) -> lab.Spec:
+def late(disk: Path, *when: lab.When, words: str = "", after: float = 0, tpm: bool = False) -> lab.Spec:
     """The disk is plugged in when init says that it waits."""
-    spec = direct(disk, words, when=[lab.When(AWAITED, after=after, attach=0), *when])
+    spec = direct(disk, words, when=[lab.When(AWAITED, after=after, attach=0), *when], tpm=tpm)
     spec.drives[0] = replace(spec.drives[0], attached=False)
     return spec
 
@@ -53,7 +53,8 @@ def test_root_flags_say_how_long(words, code, demo, boot):
 
 
 def test_disk_that_goes_again(demo, boot):
-    got = boot(late(demo.disk, lab.When("boot disk is", detach=0)))
+    """Whoever pulls it for a prompt to appear finds none, and PCR 11 capped."""
+    got = boot(late(demo.disk, lab.When("boot disk is", detach=0), tpm=True))
     refused(got, "DISK_FAILED", got.record["failure"]["stage"])
     assert got.record["failure"]["stage"] in ("choose", "prove")
 
@@ -132,6 +133,56 @@ def test_without_the_driver_of_verity(demo, boot, tmp_path):
     image = tmp_path / "initrd"
     image.write_bytes(chain.archive(tree))
     refused(boot(direct(demo.disk, initrd=image, tpm=True)), "MODULES", "prove", "dm_verity")
+
+
+def issued(folder: Path) -> lab.Key:
+    """A signer whom somebody else vouches for: then the kernel might know that one, and is asked."""
+    made = lab.Key("issued", folder / "issued.key", folder / "issued.crt")
+    attacker = lab.key("attacker")
+    steps.run(["openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", made.key,
+               "-subj", "/CN=slipway demo issued/", "-out", folder / "csr"])
+    steps.run(["openssl", "x509", "-req", "-in", folder / "csr", "-CA", attacker.cert, "-CAkey",
+               attacker.key, "-set_serial", "2", "-days", "3650", "-out", made.cert])
+    return made
+
+
+def forget_signatures(tree: Path) -> None:
+    """The driver of verity of a kernel without CONFIG_DM_VERITY_VERIFY_ROOTHASH_SIG: it differs in a
+    word that it does not know. Without its own signature Linux takes it where nothing is locked down."""
+    (driver,) = tree.rglob("dm-verity.ko")
+    module, mark, rest = driver.read_bytes().partition(b"~Module signature appended~\n")
+    assert mark and not rest and module.count(b"root_hash_sig_key_desc\0") == 1
+    n_signature = 12 + int.from_bytes(module[-4:], "big")
+    driver.write_bytes(module[:-n_signature].replace(b"root_hash_sig_key_desc", b"root_hash_sig_key_none"))
+
+
+@pytest.mark.parametrize("words, code", [("", ""), ("systemd.allow_userspace_verity=no",
+                                                    "SIGNATURE_UNTRUSTED")], ids=["ours", "its-own"])
+def test_kernel_that_checks_no_signatures(words, code, demo, boot, tmp_path):
+    """Our certificates decide, if they may; otherwise nobody."""
+    signer = issued(tmp_path)
+    disk = lab.make_disk(tmp_path / "disk.img",
+                         parts=chain.signed_again(lab.root_parts(), signer, tmp_path / "parts"))
+    tree = chain.unpacked(lab.initrd(tmp_path / "initrd.zst", certs=(signer.cert,)), tmp_path / "tree")
+    forget_signatures(tree)
+    (tree / "etc/slipway.manifest").unlink()
+    image = tmp_path / "initrd"
+    image.write_bytes(chain.archive(tree))
+    got = boot(direct(disk.path, words, initrd=image, tpm=True))
+    assert got.seen("Unrecognized verity feature request"), got.explain()
+    if code:
+        refused(got, code, "prove", "the kernel does not accept .* user space may not")
+    else:
+        boots(got)
+        assert got.record["root"]["proven_by"] == "certificate"
+
+
+def test_name_of_the_root_is_taken(demo, boot, tmp_path):
+    """By a device that nobody proved: it is not used, whatever it is made of."""
+    (driver,) = chain.unpacked(demo.initrd, tmp_path / "tree").rglob("dm-mod.ko")
+    image = chain.beside("name_taken", demo.initrd, tmp_path / "initrd", {"dm-mod.ko": driver.read_bytes()})
+    refused(boot(direct(demo.disk, "rdinit=/name_taken", initrd=image, tpm=True)), "NAME_TAKEN", "prove",
+            "'/dev/mapper/root' exists already")
 
 
 # What the console shows when a stage is reached.

@@ -14,6 +14,7 @@ from lab import disk, firmware, tools, tree
 
 OTHER_ESP = "e5b00000-51b1-4a7e-9d3a-0000000000d2"
 LOADER_GUID = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+SHIM_GUID = "605dab50-e046-4300-abb6-3dd810dd8b23"
 SYSTEMD_GUID = "8cf2644b-4b0b-428f-9387-6d876050dc67"
 PERSISTS, VISIBLE = 1, 6  # EFI variable attributes: non-volatile; boot service and run time
 
@@ -121,6 +122,31 @@ def test_secure_boot_can_be_demanded(lab, boot, tmp_path, kind):
         refused(got, "SECURE_BOOT", "firmware", "does not enforce", start=uki.start)
 
 
+SHIM = [  # MokSBStateRT, its attributes, the need for Secure Boot, whether it counts as off
+    pytest.param(b"\1", VISIBLE, "optional", True, id="insecure"),
+    pytest.param(b"\1", VISIBLE, "required", True, id="insecure-and-demanded"),
+    pytest.param(b"\0", VISIBLE, "required", False, id="secure"),
+    pytest.param(b"\1", VISIBLE | PERSISTS, "required", False, id="planted"),
+]
+
+
+@pytest.mark.parametrize("value, attributes, need, off", SHIM)
+def test_shim_that_checks_nothing(lab, boot, tmp_path, value, attributes, need, off):
+    """The kernel takes Secure Boot as off then: its yes to a key of db is none any more."""
+    name = f"shim-{need}"
+    uki = chain.uki(name, chain.initrd(name, conf=f"secure-boot={need}\nfailure-delay=0\n"))
+    image = lab.make_disk(tmp_path / "disk.img", uki=uki.path)
+    store = planted(tmp_path, value, attributes, "MokSBStateRT", SHIM_GUID)
+    got = boot(chain.chain(image.path, variables=store))
+    if off and need == "required":
+        refused(got, "SECURE_BOOT", "firmware", "shim was told to check nothing", start=uki.start)
+    else:
+        boots(got, start=uki.start)
+        assert got.record["lockdown"] == ("none" if off else "integrity"), "not as the kernel"
+    found = got.record["firmware"]
+    assert (found["secure_boot"], found["shim_insecure"]) == (not off, off)
+
+
 @pytest.fixture
 def from_memory(demo, boot, uki):
     """`from_memory(words)`: a UKI that QEMU gives to the firmware, so that it is of no disk."""
@@ -146,10 +172,10 @@ def test_a_word_names_the_disk_where_no_loader_does(from_memory, uki):
 
 
 def planted(folder, text, attributes, name="LoaderDevicePartUUID", guid=LOADER_GUID):
-    """A variable store with this variable; loaders leave their own alone then."""
+    """A variable store with this variable, a text or bytes; loaders leave their own alone then."""
     store, wanted = folder / "vars.fd", folder / "vars.json"
-    variable = {"name": name, "guid": guid, "attr": attributes,
-                "data": (text + "\0").encode("utf-16-le").hex()}
+    data = text if isinstance(text, bytes) else (text + "\0").encode("utf-16-le")
+    variable = {"name": name, "guid": guid, "attr": attributes, "data": data.hex()}
     wanted.write_text(json.dumps({"version": 2, "variables": [variable]}))
     tools.tool("virt-fw-vars", "--input", tree.host(firmware.variables("enforcing")),
                "--set-json", tree.host(wanted), "--output", f"{tree.host(folder)}/{store.name}")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import jsonschema
@@ -162,22 +162,44 @@ def test_each_point_may_refuse(point, refusing, demo, boot):
                for at, member in known.items()), got.record.keys()
 
 
-# What each does, and what becomes of it: all in one boot, which goes on.
+# What each does, and what becomes of it: all in one boot, which goes on. The builder would not pack
+# the last three.
 BAD = {"hang": "HOOK_TIMEOUT", "bomb": "HOOK_TIMEOUT", "flood": "HOOK_FAILED", "crash": "HOOK_FAILED",
        "signal": "HOOK_FAILED", "status": "HOOK_FAILED", "silent": "HOOK_FAILED",
        "kill-group": "HOOK_FAILED", "flood-messages": "HOOK_FAILED", "kill-all": None, "orphan": None,
-       "gigabyte": None, "mount": None}
+       "gigabyte": None, "mount": None,
+       "dynamic": "HOOK_FAILED", "not-executable": "HOOK_FAILED", "no-interpreter": "HOOK_FAILED"}
+SCRIPTS = "hook-scripts=yes\n"
 
 
-def test_bad_hooks_that_may_be_skipped(folder, demo, boot):
-    hooks = [("proven", compiled(folder, "tests/component/hook.c", name, "deadline=1\nfailure=skip\n"))
-             for name in BAD]
-    got = boot(direct(demo.disk, initrd=Image(hooks).build("bad")))
+def unpackable(folder: Path, name: str, point: str, declaration: str) -> dict[str, Path | bytes]:
+    """One of these three with its declaration, as files of an initrd."""
+    program = compiled(folder, "tests/component/hook.c", name, declaration)
+    if name == "dynamic":
+        program.write_bytes(Path("/bin/true").read_bytes())
+    elif name == "no-interpreter":
+        program.write_text("#!/usr/bin/python\n")
+    else:
+        program.chmod(0o644)
+    place = f"usr/lib/slipway/hooks/{point}/{name}"
+    return {place: program, f"{place}.hook": declaration.encode()}
+
+
+def test_bad_hooks_that_may_be_skipped(folder, demo, boot, tmp_path):
+    declaration, packed, files = "deadline=1\nfailure=skip\n", list(BAD)[:-3], {}
+    hooks = [("proven", compiled(folder, "tests/component/hook.c", name, declaration)) for name in packed]
+    for name in list(BAD)[-3:]:
+        files |= unpackable(tmp_path, name, "proven", declaration)
+    image = chain.with_files(Image(hooks, SCRIPTS).build("bad"), files, tmp_path / "initrd")
+    got = boot(direct(demo.disk, initrd=image))
     boots(got, "hook 'bomb' was killed, as it did not end within seconds: 1, continuing")
     assert {h["name"]: h["code"] for h in got.record["hooks"]} == BAD
     for h in got.record["hooks"]:
         assert h["verdict"] == ("skipped" if BAD[h["name"]] else "continued"), h
         assert h["duration_us"] < 2_000_000, h
+    denied = "Operation not permitted"
+    assert hook(got, "proven", "mount")["facts"] == dict.fromkeys(("mount", "userns", "mount_unshared"), denied)
+    assert int(hook(got, "proven", "gigabyte")["facts"]["written"]) <= 16 << 20
 
 
 @dataclass(frozen=True)
@@ -188,27 +210,62 @@ class Must:
     code: str
     says: str
     declaration: str = "deadline=1\n"
-    files: dict[str, bytes] = field(default_factory=dict)
 
 
+LACKS = "names an interpreter or dynamic linker that the initrd lacks"
 MUST = [
     Must("hang", "HOOK_TIMEOUT", "hook 'hang' was killed, as it did not end within seconds: 1"),
+    Must("bomb", "HOOK_TIMEOUT", "hook 'bomb' was killed, as it did not end within seconds: 1"),
+    Must("flood", "HOOK_FAILED", "hook 'flood' was killed, as it wrote too much"),
     Must("crash", "HOOK_FAILED", "hook 'crash' was ended by signal 6"),
-    Must("script", "HOOK_INVALID", "hook 'script' is a script, and slipway.conf does not allow",
-         files={"script": b"#!/bin/sh\n"}),
+    Must("kill-group", "HOOK_FAILED", "hook 'kill-group' was ended by signal 9"),
+    Must("dynamic", "HOOK_FAILED", f"hook 'dynamic' {LACKS}"),
+    Must("not-executable", "HOOK_FAILED", "execute hook 'not-executable': Permission denied"),
+    Must("no-interpreter", "HOOK_FAILED", f"hook 'no-interpreter' {LACKS}"),
 ]
 
 
 @pytest.mark.parametrize("case", MUST, ids=lambda case: case.name)
-def test_a_failure_that_counts(case, folder, demo, boot, tmp_path):
-    if case.files:  # which the builder would not pack
-        image = chain.with_files(demo.initrd, {f"usr/lib/slipway/hooks/entered/{name}": content
-                                               for name, content in case.files.items()},
+def test_a_failure_that_counts(case, demo, boot, tmp_path):
+    if case.name in list(BAD)[-3:]:
+        image = chain.with_files(chain.initrd("hooks-scripts", conf=SCRIPTS),
+                                 unpackable(tmp_path, case.name, "entered", case.declaration),
                                  tmp_path / "initrd")
     else:
         program = compiled(tmp_path, "tests/component/hook.c", case.name, case.declaration)
         image = Image([("entered", program)]).build(f"must-{case.name}")
-    refused(boot(direct(demo.disk, initrd=image)), case.code, "hooks", case.says)
+    got = boot(direct(demo.disk, initrd=image))
+    refused(got, case.code, "hooks", case.says)
+    assert hook(got, "entered", case.name)["duration_us"] < 2_000_000
+
+
+def test_a_script_that_may_not_be_there(demo, boot, tmp_path):
+    """Nor would the builder pack it."""
+    image = chain.with_files(demo.initrd, {"usr/lib/slipway/hooks/entered/script": b"#!/bin/sh\n"},
+                             tmp_path / "initrd")
+    refused(boot(direct(demo.disk, initrd=image)), "HOOK_INVALID", "hooks",
+            "hook 'script' is a script, and slipway.conf does not allow")
+
+
+# A port that is plugged in; the lab's two are before it.
+PORT = "/dev/vport0p3"
+
+
+@pytest.mark.parametrize("name", ["hang", "device"])
+def test_a_device_that_comes_late(name, demo, boot, tmp_path):
+    """The wait for it is part of the deadline, which is 6 s, whatever the hook does then."""
+    program = compiled(tmp_path, "tests/component/hook.c", name, f"deadline=6\ndevice={PORT}\n")
+    plug = lab.When("waiting for the devices of hook", after=1,
+                    qmp=("device_add", {"driver": "virtserialport", "id": "late", "name": "late"}))
+    got = boot(direct(demo.disk, initrd=Image([("discovered", program)]).build(f"late-{name}"), when=[plug]))
+    wait = next(w for w in got.record["waits"] if w["what"] == f"the devices of hook '{name}'")
+    assert wait["came"] and wait["duration_us"] > 1_000_000, wait
+    if name == "device":
+        boots(got)
+    else:
+        refused(got, "HOOK_TIMEOUT", "hooks", "hook 'hang' was killed, as it did not end within seconds: 6")
+        took = wait["duration_us"] + hook(got, "discovered", "hang")["duration_us"]
+        assert 5_900_000 < took < 7_000_000, took
 
 
 @pytest.fixture(scope="module")

@@ -197,5 +197,6 @@ def test_a_root_that_fails_afterwards(boot, demo, tmp_path):
     got = boot(direct(image.path, "init=/usr/lib/no-such-init", tpm=True,
                       initrd=lab.initrd(tmp_path / "initrd", conf=conf)))
     refused(got, "ROOT_NO_INIT", "check")
-    assert [x["verdict"] for x in got.record["extensions"]] == ["handed-over"] * 4
+    assert len(got.record["attempts"]) == 3
+    assert [x["verdict"] for x in got.record["extensions"]] == ["handed-over"]
     assert not [m for m in got.record["measurements"] if m.get("pcr") in (12, 13)]

@@ -128,7 +128,7 @@ CASES = [
          words="rd.luks.uuid=4f68bce3-e8cd-4db1-96e7-fbcaf984b709"),
     Case("word-other-key", "LUKS_KEY", "which the command line does not name",
          words=f"rd.luks.options=fixate-volume-key={'12' * 32}"),
-    Case("word", "CMDLINE", "'luks=no' forbids", words="rd.luks=no", tpm=True),
+    Case("word", "CMDLINE", "'luks=no' forbids", stage="choose", words="rd.luks=no", tpm=True),
     Case("policy-signed", "POLICY_REFUSED", "encrypted", stage="choose", conf="", tpm=True),
     Case("policy-integrity", "POLICY_REFUSED", "encrypted", stage="choose",
          conf="image-policy=root=encryptedwithintegrity:=open\n"),
@@ -264,14 +264,22 @@ def test_key_file(boot, root, tmp_path):
     assert got.record["root"]["luks"]["unlocked_by"] == "key file"
 
 
+RECOVERY = "-".join(["cbdefghi", "jklnrtuv"] * 4)
+# As people type it: capitals, blanks in place of dashes.
+TYPED_RECOVERY = [lab.When(QUESTION % 1, type=RECOVERY.upper().replace("-", " ") + "\n")]
+
+
+def recoverable(part: lab.Part, image: Path) -> lab.Part:
+    """The same volume, which a recovery key opens as well."""
+    shutil.copyfile(part.file, image)
+    luks.cryptsetup("luksAddKey", *luks.CHEAP, image, "NEWKEY", more=RECOVERY)
+    return replace(part, file=image)
+
+
 def test_recovery_key_is_typed(boot, root, tmp_path):
-    """As people type it: capitals, blanks in place of dashes."""
-    key = "-".join(["cbdefghi", "jklnrtuv"] * 4)
-    image = tmp_path / "root-luks.img"
-    shutil.copyfile(root.file, image)
-    luks.cryptsetup("luksAddKey", *luks.CHEAP, image, "NEWKEY", more=key)
-    spec = opened(replace(root, file=image), tmp_path, passphrase="", image=initrd("asking", ASKING))
-    spec.when = [lab.When(QUESTION % 1, type=key.upper().replace("-", " ") + "\n")]
+    spec = opened(recoverable(root, tmp_path / "root-luks.img"), tmp_path, passphrase="",
+                  image=initrd("asking", ASKING))
+    spec.when = TYPED_RECOVERY
     got = boot(spec)
     boots(got)
     assert got.record["root"]["luks"] == {"uuid": luks.uuid(root.file), "unlocked_by": "passphrase",
@@ -332,6 +340,7 @@ def by_tpm(got: lab.Result) -> None:
     boots(got, words=BY_TPM)
     assert got.record["root"]["luks"]["unlocked_by"] == "tpm2"
     assert got.record["root"]["luks"]["keyslot"] == 1
+    assert "unlock the encrypted volume" in [c["what"] for c in got.record["tpm_commands"]]
     assert got.pcrs["sha256"][15] != "00" * 32
 
 
@@ -348,6 +357,16 @@ def test_tpm_in_another_state(boot, root, tmp_path):
     got = boot(opened(part, tmp_path, tpm=True))
     boots(got, words=("enter-initrd", CAP, "leave-initrd"), warning="token 0 of 'root'")
     assert got.record["root"]["luks"]["unlocked_by"] == "credential"
+
+
+def test_recovery_key_where_the_tpm_is_in_another_state(boot, root, tmp_path):
+    """It is asked for, with the cap before it opens anything."""
+    part = sealed(recoverable(root, tmp_path / "recoverable.img"), tmp_path, ELSEWHERE)
+    spec = opened(part, tmp_path, passphrase="", image=initrd("asking", ASKING), tpm=True)
+    spec.when = TYPED_RECOVERY
+    got = boot(spec)
+    boots(got, words=("enter-initrd", CAP, "leave-initrd"), warning="token 0 of 'root'.*PCRs 11")
+    assert got.record["root"]["luks"]["unlocked_by"] == "passphrase"
 
 
 def test_tpm_of_another_machine(boot, root, tmp_path):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -14,10 +15,11 @@ import predicted
 import test_luks
 import test_state_luks
 from expect import MEASURE, RUNNING, boots, direct
-from lab import hermetic, luks, paths, steps, tpm
+from lab import LabError, hermetic, luks, paths, steps, tpm
 from nvpcrs import BASE, CRYPTSETUP, DATA, DEFINITIONS, HARDWARE, KEY, SCHEME, SIGNED, VERITY, after
 
 ORDER = ("verity", "hardware", "cryptsetup")
+FULL = "the TPM has no room for an index: No space left on device"
 
 
 def forged() -> dict[str, bytes]:
@@ -68,6 +70,8 @@ def test_they_are_begun_and_the_log_replays(lab, demo, indices, tmp_path):
     log = got.report.raw("/run/log/systemd/tpm2-measure.log")
     nines = [e.text for e in tpm.userspace_events(log) if e.pcr == 9]
     assert [text.split(":")[1] for text in nines[1:-1]] == list(ORDER), nines
+    begun = [c["what"] for c in got.record["tpm_commands"] if c["what"].startswith("begin NvPCR")]
+    assert begun == [f"begin NvPCR '{name}'" for name in ORDER]
     assert nines[0] == "os-separator" and nines[-1] == "nvpcr-separator"
     assert not tpm.wrong_words(tpm.userspace_events(log))
     replayed = tpm.replay("sha256", tpm.userspace_events(log))
@@ -139,6 +143,53 @@ def test_without_one_thing_they_are_skipped(lab, demo, indices, tmp_path, files,
     assert bool(got.seen(f"NvPCRs are skipped: {why.split(chr(39))[0].replace('*', '.')}")) == bool(conf)
     words = [m["text"] for m in got.record["measurements"] if m.get("pcr") == 9]
     assert words == (["os-separator", "nvpcr-separator"] if conf else [])
+
+
+def tpm2(path: Path, *words: str) -> bytes:
+    """What a program of tpm2-tools says with this TPM."""
+    return steps.run([f"tpm2_{words[0]}", f"--tcti=swtpm:path={path}", *words[1:]]).stdout
+
+
+def filled(emulator, room: int) -> None:
+    """Takes all the memory that the TPM has for indices, but for so many that hold a digest."""
+    index = 0x1500000
+    with emulator.served() as path:
+        for size in (2048, 256, 32):
+            with contextlib.suppress(LabError):
+                while True:
+                    tpm2(path, "nvdefine", "-Q", "-C", "o", "-s", str(size), hex(index))
+                    index += 1
+        for n in range(room):
+            tpm2(path, "nvundefine", "-C", "o", hex(index - 1 - n))
+
+
+def test_no_room_for_any(lab, demo, indices, tmp_path):
+    """Said so, nothing half-made is left, the host is told, and the boot goes on."""
+    image = initrd(tmp_path, DEFINITIONS | KEY | SIGNED)
+    got, found = indices(lab.direct(demo.disk, append=MEASURE, tpm="on", timeout=400, initrd=image,
+                                    prepare_tpm=lambda emulator: filled(emulator, 0)))
+    assert got.end == "poweroff" and got.report, got.explain()
+    assert got.record["nvpcr"] == f"skipped: {FULL}"
+    said = [text for text in got.record["warnings"] if "NvPCR" in text]
+    assert said == [*(f"NvPCR '{name}': {FULL}: there is none in this boot, continuing"
+                      for name in ORDER), f"NvPCRs are skipped: {FULL}"]
+    assert set(found.values()) == {""}
+    words = [m["text"] for m in got.record["measurements"] if m.get("pcr") == 9]
+    assert words == ["os-separator", "nvpcr-separator"]
+    files = got.report.text("run_files")
+    for kind in ("orderly", "non-orderly"):
+        assert f"/run/systemd/tpm2-nv-space-exhausted-{kind}" in files
+    assert ".auth" not in files
+
+
+def test_room_for_some(lab, demo, indices, tmp_path):
+    """The twin: what there is room for is begun, in the order of priority, and in use."""
+    image = initrd(tmp_path, DEFINITIONS | KEY | SIGNED)
+    got, found = indices(lab.direct(demo.disk, append=MEASURE, tpm="on", until=RUNNING, initrd=image,
+                                    prepare_tpm=lambda emulator: filled(emulator, 1)))
+    boots(got, warning=f"NvPCR 'cryptsetup': {FULL}")
+    assert got.record["nvpcr"] == "in use"
+    assert found == {VERITY: after(root_word(got.record)), HARDWARE: BASE, CRYPTSETUP: ""}
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,6 +46,27 @@ def addon(lab, out: Path, cmdline: str) -> Path:
     return out
 
 
+def richer(folder: Path) -> tuple[str, ...]:
+    """What few UKIs have and the stub measures: microcode, which is another initrd, a picture and a
+    device tree; here each of them is as small as it can be."""
+    name = b"kernel/x86/microcode/GenuineIntel.bin"
+    archive = cpio(name, b"no microcode") + cpio(b"TRAILER!!!", b"")
+    pixel = b"BM" + struct.pack("<IIIIiiHHIIiiII", 58, 0, 54, 40, 1, 1, 1, 24, 0, 4, 0, 0, 0, 0) + bytes(4)
+    node = struct.pack(">IIII", 1, 0, 2, 9)
+    device_tree = struct.pack(">10I", 0xD00DFEED, 72, 56, 72, 40, 17, 16, 0, 0, 16) + bytes(16) + node
+    for option, content in (("microcode", archive), ("splash", pixel), ("devicetree", device_tree)):
+        (folder / option).write_bytes(content)
+    return tuple(f"--{option}={tree.host(folder / option)}"
+                 for option in ("microcode", "splash", "devicetree"))
+
+
+def cpio(name: bytes, data: bytes) -> bytes:
+    """One file of an archive, as the kernel unpacks it."""
+    head = (1, 0o100644, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)
+    named = b"070701" + b"".join(b"%08X" % n for n in head) + name + b"\0"
+    return b"".join(part + bytes(-len(part) % 4) for part in (named, data))
+
+
 @pytest.fixture(scope="module")
 def inputs(lab, demo, tmp_path_factory) -> dict[str, Input]:
     """One of each at least, in an order that is not the stub's."""
@@ -54,7 +76,8 @@ def inputs(lab, demo, tmp_path_factory) -> dict[str, Input]:
     signing.write_bytes(lab.tool("openssl", "genrsa", "2048").stdout)
     uki = folder / "uki.efi"
     lab.make_uki(uki, initrd=demo.initrd, key=lab.key("db"),
-                 more=(f"--pcr-private-key={tree.host(signing)}", "--profile=ID=main\n"))
+                 more=(f"--pcr-private-key={tree.host(signing)}", "--profile=ID=main\n",
+                       *richer(folder)))
     for name, text in {"b.cred": "second", "A.cred": "capitals come first", "c.confext.raw": "conf",
                        "z.raw": "no extension at all", "global/g.cred": "everyone's"}.items():
         (folder / name).write_text(text)
@@ -123,7 +146,7 @@ def newer(lab, demo, inputs, tmp_path_factory) -> dict[str, Input]:
     folder = tmp_path_factory.mktemp("newer")
     uki = folder / "uki.efi"
     lab.make_uki(uki, initrd=demo.initrd, key=lab.key("db"), more=(
-        f"--stub={tree.host(stub)}", "--profile=ID=main\n",
+        f"--stub={tree.host(stub)}", "--profile=ID=main\n", *richer(folder),
         f"--pcr-private-key={tree.host(inputs['uki.efi'].path.with_name('signing.pem'))}"))
     for name in ("y.raw", "all.confext.raw"):
         (folder / name).write_text(f"everyone's {name}")
@@ -180,6 +203,11 @@ def changed(image: bytes, section: str) -> bytes:
     ("uki.efi", ".pcrpkey", {4, 9, 11}),
     ("uki.efi", ".pcrsig", {4, 9}),
     ("uki.efi", ".profile", {4, 9, 11}),
+    ("uki.efi", ".ucode", {4, 9, 11}),
+    ("uki.efi", ".splash", {4, 11}),
+    ("uki.efi", ".dtb", {4, 11}),
+    ("uki.efi", ".uname", {4, 11}),
+    ("uki.efi", ".sbat", {4, 11}),
     ("uki.efi", ".text", {4}),
     ("One.addon.efi", ".cmdline", {4, 9, 12}),
     ("all.addon.efi", ".cmdline", {4, 9, 12}),

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from lab import key, layout, make_disk, peers, tools
+import chain
+import systemd_initrd
+from lab import appliance, key, layout, make_disk, make_uki, peers, tools
 from lab import root_parts as the_root
 from lab.disk import root_parts
 
@@ -89,3 +91,37 @@ def test_image_that_does_not_boot_is_a_failure(work, demo):
     assert "FAIL  outcome: SIGNATURE_MISSING (expected 'booted')" in said
     assert "next  " in said
     assert "SIGNATURE_MISSING in stage" in (work / "out/timeline.svg").read_text()
+
+
+# What only the demo's root says; systemd's initrd has no name of the machine.
+ROOT_SAYS = "--until=Hostname set to <slipway-demo>"
+
+
+@pytest.fixture
+def foreign(work, demo):
+    """UKIs with an initrd of systemd's, which leaves no record: of this root, and of another."""
+    theirs = work / "systemd.zst"
+    systemd_initrd.build(theirs)
+    # Ours is there for the kernel modules alone; what is in this file makes systemd an initrd's.
+    ours = chain.with_files(demo.initrd, {"etc/initrd-release": b"ID=another\n"}, work / "initrd")
+    ours.write_bytes(ours.read_bytes() + bytes(-ours.stat().st_size % 4) + theirs.read_bytes())
+    for name, roothash in (("good", demo.roothash), ("bad", demo.roothash[::-1])):
+        make_uki(work / f"{name}.efi", initrd=ours, key=None, cmdline=f"{appliance.CMDLINE} "
+                 f"rdinit=/usr/lib/systemd/systemd roothash={roothash}")
+
+
+def test_image_of_another_initrd(work, foreign):
+    status, said, failed = smoke(work, "--no-record", ROOT_SAYS, "--uki=good.efi", "--tpm=none", "disk.img")
+    assert (status, failed) == (0, set()), said
+    assert "ok    outcome: booted" in said and not (work / "out/record.json").exists()
+    console = (work / "out/serial.log").read_text()
+    assert console.count("running in system mode") >= 1 and "slipway[1]" not in console
+
+
+def test_image_of_another_initrd_that_finds_no_root(work, foreign):
+    """The twin: no partition has that root hash, and systemd's initrd waits for one."""
+    status, said, failed = smoke(work, "--no-record", ROOT_SAYS, "--uki=bad.efi", "--tpm=none", "--timeout=60",
+                                 "disk.img")
+    assert (status, failed) == (1, {"outcome"}), said
+    assert "was not seen: timeout (expected 'booted')" in said
+    assert "systemd[1]" in (work / "out/serial.log").read_text()

@@ -10,6 +10,7 @@ import predicted
 from expect import MEASURE, RUNNING, boots, measured, refused
 from lab import LabError, steps, tpm
 from lab.judge import READY
+from test_firmware import VISIBLE, planted
 
 REQUIRED, OPTIONAL = "tpm=required\n", "tpm=optional\n"
 # Each is on the console when the named thing has happened and the next has not.
@@ -327,6 +328,20 @@ def test_bank_that_the_firmware_left_alone(lab, demo, boot, tmp_path, banks, clo
         boots(got, start=uki.start)
     else:
         refused(got, "ROOT_UNPROTECTED", "choose", start=uki.start)
+
+
+@pytest.mark.parametrize("banks, code", [("0x8", "TPM_FAILED"), ("0x2", "")], ids=["absent", "present"])
+def test_banks_that_the_firmware_names(demo, boot, tmp_path, banks, code):
+    """One that the TPM has not is refused, and PCR 11 is capped in those that it has."""
+    uki = chain.uki("demo", demo.initrd)
+    named = planted(tmp_path, banks, VISIBLE, "LoaderTpm2ActivePcrBanks")
+    got = boot(chain.chain(demo.disk, variables=named))
+    assert got.record["firmware"]["tpm2_source"] == "LoaderTpm2ActivePcrBanks"
+    if code:
+        refused(got, code, "tpm", "the firmware uses PCR bank 'sha512', the TPM does not have it",
+                start=uki.start)
+    else:
+        boots(got, start=uki.start)
 
 
 ONE_MACHINE = pytest.mark.xdist_group("separated")

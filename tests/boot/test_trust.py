@@ -34,12 +34,12 @@ SIG_UUID = "51600000-51b1-4a7e-9d3a-6f1b6e3c1d0e"
 SIG_MAX = 4 << 20
 
 
-def pkcs7(text: str, key: lab.Key, folder: Path) -> str:
-    """A detached signature of a text, made by OpenSSL, in base64."""
+def pkcs7(text: str, key: lab.Key, folder: Path, *more: str) -> str:
+    """A detached signature of a text, made by OpenSSL, in base64; unless more words say otherwise."""
     (folder / "text").write_text(text)
     done = subprocess.run(
         ["openssl", "smime", "-sign", "-nocerts", "-noattr", "-binary", "-md", "sha256", "-in",
-         folder / "text", "-inkey", key.key, "-signer", key.cert, "-outform", "der"],
+         folder / "text", "-inkey", key.key, "-signer", key.cert, "-outform", "der", *more],
         check=True, capture_output=True)
     return base64.b64encode(done.stdout).decode()
 
@@ -53,6 +53,7 @@ class Sig:
     stage: str = "choose"
     key: str = "verity"
     signs: Callable[[str], str] = lambda roothash: roothash
+    openssl: Callable[[], tuple[str, ...]] = tuple  # more words for it
     edit: Callable[[bytes], bytes] = lambda text: text  # of the whole JSON text
     size: int = 0
     says: str = ""
@@ -68,26 +69,45 @@ def escaped_nul(text: bytes) -> bytes:
     return text.replace(b'","signature"', b'\\u0000","signature"')
 
 
+def deep(text: bytes) -> bytes:
+    """A member that nobody asks for, of lists in lists; small enough to be read."""
+    return b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"," + text[1:]
+
+
+def second_signer() -> tuple[str, ...]:
+    """The first one is whom the initrd trusts."""
+    attacker = lab.key("attacker")
+    return "-signer", str(attacker.cert), "-inkey", str(attacker.key)
+
+
 SIGNATURES = [
     Sig("openssl"),
     Sig("unknown-key", "SIGNATURE_UNTRUSTED", "prove", key="attacker", tpm=True),
     Sig("other-text", "SIGNATURE_UNTRUSTED", "prove", signs=lambda h: "0" * len(h), tpm=True),
     Sig("newline", "SIGNATURE_UNTRUSTED", "prove", signs=lambda h: h + "\n"),
+    Sig("upper-case", "SIGNATURE_UNTRUSTED", "prove", signs=str.upper),
     Sig("truncated", "SIGNATURE_MALFORMED", edit=lambda t: t[:-40], says="no JSON", tpm=True),
     Sig("oversized", "SIGNATURE_MALFORMED", size=SIG_MAX + 512, says="4 MiB", tpm=True),
     Sig("nul-byte", "SIGNATURE_MALFORMED", edit=lambda t: t[:30] + b"\0" + t[30:], says="NUL",
         tpm=True),
     Sig("nul-escaped", "SIGNATURE_MALFORMED", edit=escaped_nul, says="NUL", tpm=True),
     Sig("duplicate-key", "SIGNATURE_MALFORMED", edit=twice, says="twice", tpm=True),
+    Sig("nested", "SIGNATURE_MALFORMED", edit=deep, says="no JSON", tpm=True),
+    Sig("attached", "SIGNATURE_MALFORMED", "prove", openssl=lambda: ("-nodetach",),
+        says="no plain detached one", tpm=True),
+    Sig("two-signers", "SIGNATURE_MALFORMED", "prove", openssl=second_signer,
+        says="'2' signers", tpm=True),
+    Sig("sha1", "SIGNATURE_MALFORMED", "prove", openssl=lambda: ("-md", "sha1"), says="digest is not",
+        tpm=True),
 ]
 
 
 @pytest.mark.parametrize("case", SIGNATURES, ids=lambda case: case.name)
 def test_signature_partition(case, demo, boot, tmp_path):
-    signature = pkcs7(case.signs(demo.roothash), lab.key(case.key), tmp_path)
+    signature = pkcs7(case.signs(demo.roothash), lab.key(case.key), tmp_path, *case.openssl())
     text = json.dumps({"rootHash": demo.roothash, "signature": signature}, separators=(",", ":"))
     blob = tmp_path / "signature"
-    blob.write_bytes(case.edit(text.encode()).ljust(16384, b"\0"))
+    blob.write_bytes(case.edit(text.encode()).ljust(256 << 10, b"\0"))
     spec = lab.PartSpec(gpt.ROOT_VERITY_SIG, SIG_UUID, DATA + "-verity-sig", gpt.READ_ONLY, blob,
                         case.size)
     disk = lab.make_disk(tmp_path / "disk.img", kinds=("data", "hash"), more=[spec])
@@ -106,7 +126,7 @@ def test_demo_boots_directly(demo, boot):
     root = got.record["root"]
     assert (root["roothash"], root["proven_by"]) == (demo.roothash, "certificate")
     assert got.record["disk"]["name"] == "vda" and got.pcrs
-    assert "lockdown" not in got.record and got.record["firmware"]["secure_boot"] is False
+    assert got.record["lockdown"] == "none" and got.record["firmware"]["secure_boot"] is False
     assert said_of(got) == [  # all by rules of the initrd, as no word asked for less
         ("choose", "esp", "unprotected", "open", "default", "initrd", "accepted"),
         ("choose", "root", "verity+signed", "signed", "explicit", "initrd", "accepted"),
@@ -277,20 +297,28 @@ def wrong(roothash: str) -> str:
     return roothash[:-1] + ("0" if roothash[-1] != "0" else "1")
 
 
-# An initrd without certificates: only the root hash on the command line speaks for the root.
+NO_SIG, STRANGER = ("data", "hash"), ("data", "hash", "sig")
+
+
+# An initrd without certificates: only the root hash on the command line speaks for the root. A
+# signature that is there must be good all the same.
 BOUND = [
-    ("right", lambda h: f"roothash={h}", False, "", ""),
-    ("wrong", lambda h: f"roothash={wrong(h)}", False, "ROOT_INCOMPLETE", "choose"),
-    ("wrong-with-its-partitions", lambda h: f"roothash={wrong(h)}", True, "VERITY_CORRUPTED",
+    ("right", lambda h: f"roothash={h}", NO_SIG, False, "", ""),
+    ("strangers-signature", lambda h: f"roothash={h}", STRANGER, False, "SIGNATURE_UNTRUSTED",
      "prove"),
-    ("none", lambda h: "", False, "SIGNATURE_MISSING", "choose"),
+    ("strangers-signature-hidden",
+     lambda h: f"roothash={h} systemd.image_filter=root-verity-sig=none", STRANGER, False, "", ""),
+    ("wrong", lambda h: f"roothash={wrong(h)}", NO_SIG, False, "ROOT_INCOMPLETE", "choose"),
+    ("wrong-with-its-partitions", lambda h: f"roothash={wrong(h)}", NO_SIG, True, "VERITY_CORRUPTED",
+     "prove"),
+    ("none", lambda h: "", NO_SIG, False, "SIGNATURE_MISSING", "choose"),
 ]
 
 
-@pytest.mark.parametrize("words,disguise,code,stage", [case[1:] for case in BOUND],
+@pytest.mark.parametrize("words,kinds,disguise,code,stage", [case[1:] for case in BOUND],
                          ids=[case[0] for case in BOUND])
-def test_root_hash_without_certificates(words, disguise, code, stage, demo, boot, tmp_path):
-    disk = lab.make_disk(tmp_path / "disk.img", kinds=("data", "hash"))
+def test_root_hash_without_certificates(words, kinds, disguise, code, stage, demo, boot, tmp_path):
+    disk = lab.make_disk(tmp_path / "disk.img", kinds=kinds)
     if disguise:
         disk.entry(HASH).uuid = as_uuid(wrong(demo.roothash)[32:])
         disk.rewrite_table()

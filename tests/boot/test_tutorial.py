@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -84,11 +85,13 @@ def walked(lab, tmp_path_factory):
     installed = peers.installed() / "usr"
     script = "".join(f"echo '== {head}'\n{block}" for head, block in
                      commands((installed / "share/doc/slipway/TUTORIAL.md").read_text()))
+    begun = time.monotonic()
     done = subprocess.run(["unshare", "--mount", "--propagation=private", "sh", "-c", INSTALL, "sh",
                            installed, script], cwd=work, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           env={"PATH": f"{top}/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(work)})
     assert done.returncode == 0, done.stdout
+    (work / "seconds").write_text(f"{time.monotonic() - begun}")
     yield work, done.stdout
     shutil.rmtree(top)
 
@@ -129,6 +132,13 @@ def test_timeline_has_the_driver(walked):
     work, _ = walked
     assert ">virtio_scsi<" in (work / "timeline.svg").read_text()
     assert ">virtio_scsi<" not in (work / "without/timeline.svg").read_text()
+
+
+def test_it_takes_less_than_it_says(walked):
+    """Of commands alone; QEMU emulates the processor where there is no KVM."""
+    work, _ = walked
+    assert "In a quarter of an hour" in (paths.REPO / "TUTORIAL.md").read_text()
+    assert 10 < float((work / "seconds").read_text()) < 15 * 60
 
 
 def test_the_walk_leaves_out_no_command():

@@ -18,6 +18,8 @@ INIT = {"usr/lib/systemd/systemd": "not a program, but it may be executed\n"}
 TREES: dict[str, dict[str, str]] = {
     "no-os": INIT,
     "no-init": RELEASE,
+    "extended-no-init": RELEASE | {
+        "etc/extensions/of-the-first/usr/lib/extension-release.d/extension-release.of-the-first": "ID=tiny\n"},
     "no-usr": {"etc/os-release": "ID=tiny\n", "sbin/init": "not a program\n"},
     "no-mount-points": RELEASE | INIT,
     "version-5": {"usr/lib/os-release": "ID=tiny\nIMAGE_VERSION=5\n"} | INIT,

@@ -103,6 +103,7 @@ static void fill_initrd(void)
 
 struct switch_case {
 	bool is_systemd, broken;
+	unsigned version;
 };
 
 static void leave(const void *arg)
@@ -118,7 +119,7 @@ static void leave(const void *arg)
 	};
 	const struct switch_case *c = arg;
 	struct handover_exec x = {
-		INIT, c->is_systemd, argv, envp, c->is_systemd ? variables : NULL,
+		INIT, c->is_systemd, c->version, argv, envp, c->is_systemd ? variables : NULL,
 		1700000000000001, 2345678,
 	};
 	struct err e = { 0 };
@@ -170,6 +171,16 @@ static const char with_systemd[] =
 	"/run/kept has 'run'\n/run/synced has 'before'\n/dev/kept has 'dev'\n/sys/kept has 'sys'\n"
 	"/run/systemd/state has 'ours'\n/run/systemd.pre-switch-root/state absent\n" COMMON_TAIL;
 
+/* As the kernel would start it. */
+static const char with_systemd_unknown[] =
+	"word " INIT "\nword splash\nword 3\n"
+	"environment HOME=/\nenvironment container_too=1\n"
+	"environment ASAN_OPTIONS=detect_leaks=0\n"
+	"environment CREDENTIALS_DIRECTORY=/run/secrets\nenvironment LANG=ours\n"
+	"in /\n"
+	"/run/kept has 'run'\n/run/synced has 'before'\n/dev/kept has 'dev'\n/sys/kept has 'sys'\n"
+	"/run/systemd/state has 'ours'\n/run/systemd.pre-switch-root/state absent\n" COMMON_TAIL;
+
 #define WITH_ANOTHER(init)                                                                    \
 	"word " init "\nword splash\nword 3\n"                                                \
 	"environment HOME=/\nenvironment container_too=1\nenvironment LANG=planted\n"         \
@@ -183,8 +194,23 @@ static void switch_to_systemd(void **state)
 	static char out[SANDBOX_OUTPUT_BYTES];
 
 	(void)state;
-	sandbox_run(leave, print_left, &(struct switch_case){ .is_systemd = true }, out);
-	assert_string_equal(out, with_systemd);
+	for (unsigned version = 252; version <= 262; version++) {
+		sandbox_run(leave, print_left, &(struct switch_case){ .is_systemd = true, .version = version }, out);
+		assert_string_equal(out, with_systemd);
+	}
+}
+
+/* One whose version is not known to take what we would tell it. */
+static void switch_to_unknown_systemd(void **state)
+{
+	static const unsigned versions[] = { 0, 251, 263, 9999 };
+	static char out[SANDBOX_OUTPUT_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(versions) / sizeof(*versions); i++) {
+		sandbox_run(leave, print_left, &(struct switch_case){ .is_systemd = true, .version = versions[i] }, out);
+		assert_string_equal(out, with_systemd_unknown);
+	}
 }
 
 static void switch_to_another(void **state)
@@ -255,6 +281,7 @@ int main(int argc, char **argv, char **envp)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(switch_to_systemd),
+		UNIT_TEST(switch_to_unknown_systemd),
 		UNIT_TEST(switch_to_another),
 		UNIT_TEST(switch_to_fallback),
 		UNIT_TEST(mounts_are_not_crossed),

@@ -19,6 +19,12 @@ static void check_device(const struct device_name *d)
 	must(!strchr(d->node, '/'));
 }
 
+static void check_luks(const struct luks_words *w)
+{
+	ENDS(w->key);
+	must(!*w->key || *w->key == '/');
+}
+
 /* Texts are copied into rooms of the one struct, where a sanitizer sees nothing. */
 static void check(const struct options *o)
 {
@@ -33,9 +39,8 @@ static void check(const struct options *o)
 	ENDS(o->image_policy);
 	ENDS(o->image_filter);
 	ENDS(o->init);
-	ENDS(o->luks_key);
+	check_luks(&o->luks);
 	must(!*o->init || *o->init == '/');
-	must(!*o->luks_key || *o->luks_key == '/');
 	must(!o->root_hash_bytes || (o->root_hash_bytes >= 32 && o->root_hash_bytes <= sizeof(o->root_hash)));
 	must(!o->has_root_hash || (o->root_hash_bytes && !o->has_usr));
 	must(o->timeout_s <= 3600 && o->failure_delay_s >= -1 && o->failure_delay_s <= 3600);

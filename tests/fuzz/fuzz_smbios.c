@@ -20,14 +20,16 @@ static void parse(char *text, const char *end)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *raw = malloc(size ? size : 1), *end, *at, *text;
+	char *raw = malloc(size ? size : 1), *end, *strings, *text;
 
 	if (!raw)
 		return 0;
 	memcpy(raw, data, size);
-	at = smbios_oem_strings(raw, size, &end);
-	while (at && (text = smbios_next(&at, end)))
-		parse(text, end);
+	for (size_t at = 0, n; (n = smbios_structure_bytes(raw + at, size - at)); at += n) {
+		strings = smbios_oem_strings(raw + at, n, &end);
+		while (strings && (text = smbios_next(&strings, end)))
+			parse(text, end);
+	}
 	free(raw);
 	return 0;
 }

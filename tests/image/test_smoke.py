@@ -68,6 +68,19 @@ JUDGED = {
 }
 
 
+NO_RECORD = ["--no-record", "--until=hello w"]
+JUDGED |= {
+    "another's": (NO_RECORD, None, "stopped", set()),
+    "another's that went off": (NO_RECORD, None, "poweroff", set()),
+    "another's that hangs": (["--no-record", "--until=farewell"], None, "timeout", {"outcome"}),
+    "another's that panics": (["--no-record", "--until=farewell"], None, "panic", {"outcome"}),
+    "another's refused": (["--no-record", "--until=farewell", "--expect=refused"], None, "refused", set()),
+    "another's not refused": ([*NO_RECORD, "--expect=refused"], None, "stopped", {"outcome"}),
+    "slipway's as another's": (NO_RECORD, "demo", "stopped", {"record"}),
+    "no record where one must be": (["--until=hello w"], None, "stopped", {"outcome"}),
+}
+
+
 @pytest.mark.parametrize("words, record, end, wrong", JUDGED.values(), ids=JUDGED)
 def test_judgement(words, record, end, wrong):
     got = result(record, end, "hello world")
@@ -78,6 +91,23 @@ def test_record_that_breaks_its_schema_is_a_failure():
     got = result("demo", "stopped")
     got.record["stages"] = 7
     assert [c.name for c in smoke.check(arguments(), got) if c.wrong] == ["record"]
+
+
+def test_what_was_not_checked_is_said(monkeypatch, capsys, tmp_path):
+    """In JUnit, among the lines, and where errors go; and the lab itself does not go on without."""
+    monkeypatch.setattr(smoke.record, "jsonschema", None)
+    got, args = result("demo", "stopped"), arguments(f"--output={tmp_path}")
+    got.record["stages"] = 7
+    checks = smoke.check(args, got)
+    suite = xml.fromstring(smoke.junit(checks, got))
+    assert (suite.get("skipped"), suite.get("failures")) == ("1", "0")
+    assert "jsonschema" in suite.find("testcase[@name='record']/skipped").get("message")
+    smoke.tell(args, got, checks)
+    said = capsys.readouterr()
+    assert "SKIP  record: not held against its schema" in said.out
+    assert said.err == "slipway-smoke: not checked: record: Python's jsonschema is not installed\n"
+    with pytest.raises(LabError, match="jsonschema"):
+        smoke.record.faults(got.record)
 
 
 def predictions(got: Result) -> list[dict]:
@@ -218,6 +248,10 @@ MISUSED = {
                             "without firmware"),
     "no certificate": (["--kernel=/usr"], "--kernel and --cert go together"),
     "no kernel": (["--kernel=/nonexistent", "--cert=/etc/hostname"], "vmlinuz' is no file"),
+    "no sign": (["--no-record"], "needs --until"),
+    "no record to say why": (["--no-record", "--until=x", "--expect=DISK_TIMEOUT"], "tells a reason"),
+    "no record of a kernel": (["--no-record", "--until=x", "--kernel=/usr", "--cert=/etc/hostname"],
+                              "leave out --kernel"),
     "unknown end": (["--expect=halted"], "or a reason code"),
     "unknown bus": (["--bus=ide"], "invalid choice"),
 }

@@ -203,6 +203,8 @@ IMAGES = [
     Image("no command line", "skip", "command line: is not known"),
     Image("torn certificate", "FAIL", "certificates: ", whole=put(CERT, b"-----BEGIN CERTIFICATE-----\n")),
     Image("no certificate", "note", "certificates: there are none", whole=drop(CERT)),
+    Image("expired certificate", "note", "/usr/lib/verity.d/old.crt: expired on 2011-01-01 by this machine's clock",
+          whole=put("usr/lib/verity.d/old.crt", (paths.REPO / "tests/data/trust/expired.crt").read_bytes())),
     Image("masked certificate", "note", "certificates: there are none", whole=lambda t: t | {
         "etc/verity.d": (FOLDER_MODE, b""), "etc/verity.d/verity.crt": (0o120777, b"/dev/null")}),
     Image("module file missing", "FAIL", "driver dm-verity: the index of modules has it, and its file",
@@ -535,6 +537,15 @@ def test_extension_needs_its_drivers(demo):
     assert done.status == 0 and done.has("note", "driver overlay: is neither"), done.lines
     done = verify(image, "--kernel", demo.vmlinuz, "--cmdline", "systemd.volatile=overlay")
     assert done.status == 1 and done.has("FAIL", "; systemd.volatile=overlay needs it"), done.lines
+
+
+def test_credentials_need_a_driver(demo):
+    """Those of SMBIOS do not; and no machine but a virtual one has fw_cfg."""
+    missing = "driver qemu_fw_cfg: is neither in the image nor built into the kernel; what QEMU's"
+    done = verify(without("qemu_fw_cfg"), "--kernel", demo.vmlinuz)
+    assert done.status == 0 and done.has("note", missing), done.lines
+    done = verify(demo.uki)
+    assert done.status == 0 and not done.has("note", missing), done.lines
 
 
 def test_word_that_keeps_extensions_out(demo):

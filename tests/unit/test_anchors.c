@@ -255,6 +255,48 @@ static void denies(void **state)
 	free_bytes(hex);
 }
 
+static void tells_what_has_expired(void **state)
+{
+	/* `openssl x509 -fingerprint -sha256` */
+	static const char hex[] = "c8486806cda0011de1c901d2b8fed8cb8f453b54f64cb8f6cd220ef204835b4d";
+	static const struct {
+		const char *name;
+		mbedtls_x509_time to;
+		int64_t clock;
+		bool over;
+	} cases[] = {
+		{ "a day ago", { 2010, 12, 31, 0, 0, 0 }, 1293840000, true },
+		{ "a second ago", { 2010, 12, 31, 23, 59, 59 }, 1293840000, true },
+		{ "now", { 2011, 1, 1, 0, 0, 0 }, 1293840000, false },
+		{ "in a second", { 2011, 1, 1, 0, 0, 1 }, 1293840000, false },
+		{ "in a month that is a smaller number", { 2012, 1, 1, 0, 0, 0 }, 1322697600, false },
+		{ "a clock that never ran", { 2011, 1, 1, 0, 0, 0 }, 0, false },
+		{ "a clock before all clocks", { 2011, 1, 1, 0, 0, 0 }, INT64_MIN, false },
+		{ "no last day", { 9999, 12, 31, 23, 59, 59 }, 4102444800, false },
+	};
+	struct digests denied = { 0 };
+	struct anchors *a = load(P256 | EXPIRED);
+	const struct expired *x = anchors_expired(a);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		if (expired_by(&cases[i].to, cases[i].clock) != cases[i].over)
+			fail_msg("case '%s'", cases[i].name);
+	assert_int_equal(x->n, 1);
+	assert_non_null(strstr(x->all[0].path, "/etc/verity.d/expired.crt"));
+	assert_string_equal(x->all[0].valid_to, "2011-01-01");
+	assert_string_equal(x->all[0].fingerprint, hex);
+	anchors_free(a);
+
+	assert_true(digests_add(&denied, hex, 32, 32));
+	a = load_but(P256 | EXPIRED, &denied);
+	assert_int_equal(anchors_expired(a)->n, 0);
+	anchors_free(a);
+	a = load(P256);
+	assert_int_equal(anchors_expired(a)->n, 0);
+	anchors_free(a);
+}
+
 /* Whatever byte of the signature or the content is changed, cut off or added, it no longer holds. */
 static void every_byte_counts(void **state)
 {
@@ -361,7 +403,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(loads), UNIT_TEST(verifies), UNIT_TEST(tells_the_signer),
-		UNIT_TEST(denies),
+		UNIT_TEST(denies), UNIT_TEST(tells_what_has_expired),
 		UNIT_TEST(every_byte_counts), UNIT_TEST(finds_the_keyring),
 		UNIT_TEST(knows_what_the_kernel_holds), UNIT_TEST(seals_what_may_be_sealed),
 	};

@@ -173,6 +173,37 @@ static void store(void **state)
 	tree_remove(root);
 }
 
+/* As many as the memory for them has room for; of those beyond, not each one is told of. */
+static void too_many(void **state)
+{
+	char root[32], path[64], name[16], got[4096], last[128];
+	struct credential_store s;
+	struct err e;
+
+	(void)state;
+	tree_make((const char *const[]){ NULL }, root);
+	s = store_in(root, "many");
+	snprintf(path, sizeof(path), "%s/log", root);
+	assert_int_equal(file_write(path, 0600, "", 0, &e), 0);
+	log_open(open(path, O_WRONLY | O_APPEND | O_CLOEXEC), false);
+	assert_int_equal(truncate(path, 0), 0); /* what earlier tests left */
+	log_set_stage("test");
+	for (unsigned i = 0; i < 1100; i++) {
+		snprintf(name, sizeof(name), "c%04u", i);
+		assert_int_equal(add(&s, name, "x", 1), 0);
+	}
+	assert_int_equal(s.n, CREDENTIAL_MAX);
+	credential_store_close(&s);
+	log_close();
+	assert_true(file_read_text(path, got, sizeof(got)) > 0);
+	assert_non_null(strstr(got, "credential 'c1023' of test skipped: there would be more than 1023\n"));
+	assert_null(strstr(got, "c1099"));
+	snprintf(last, sizeof(last), "\nslipway[1]: test: %d more credentials are skipped",
+		 1100 - CREDENTIAL_MAX - CREDENTIAL_SKIPS_SAID);
+	assert_string_equal(strrchr(got, '\n'), last);
+	tree_remove(root);
+}
+
 /* What could be written in part is taken away again. */
 static void full_store(void **state)
 {
@@ -202,12 +233,12 @@ static void full_store(void **state)
 #define GLOBAL ".extra/global_credentials/"
 #define SYSTEM ".extra/system_credentials/"
 #define FW_CFG "sys/firmware/qemu_fw_cfg/by_name/opt/io.systemd.credentials/"
-#define DMI "sys/firmware/dmi/entries/"
+#define DMI "sys/firmware/dmi/tables"
 
 static const struct collect_case {
 	const char *name;
 	const char *lines[10];
-	const char *oem[3]; /* strings, "|" between them, of structure 0 and on */
+	const char *oem[3]; /* strings, "|" between them, of one structure each */
 	const char *words;
 	enum confidential confidential;
 	const char *encrypted, *system;
@@ -262,21 +293,24 @@ static const struct collect_case {
 	  .encrypted = "", .system = "d=smbios" },
 };
 
-static void write_oem_structure(const char *root, int i, const char *strings)
+/* After another structure with a credential in it, which is none there. */
+static void write_smbios(const char *root, const char *const oem[static 3])
 {
-	char path[128], raw[512] = "\x0b\x05\x00\x0e\x01";
-	size_t n = 5;
+	char path[128], raw[1024] = "\x01\x04\0\0io.systemd.credential:other=1\0";
+	size_t n = 4 + sizeof("io.systemd.credential:other=1") + 1;
 	struct err e;
 
-	for (; *strings; strings++)
-		raw[n++] = *strings;
-	for (size_t j = 5; j < n; j++)
-		if (raw[j] == '|')
-			raw[j] = '\0';
-	snprintf(path, sizeof(path), "%s/" DMI "11-%d", root, i);
+	for (size_t i = 0; i < 3 && oem[i]; i++) {
+		memcpy(raw + n, "\x0b\x05\x00\x0e\x01", 5);
+		n += 5;
+		for (const char *c = oem[i]; *c; c++)
+			raw[n++] = *c == '|' ? '\0' : *c;
+		n += 2;
+	}
+	snprintf(path, sizeof(path), "%s/" DMI, root);
 	assert_int_equal(make_dirs(path, 0755, &e), 0);
-	strcat(path, "/raw");
-	assert_int_equal(file_write(path, 0400, raw, n + 2, &e), 0);
+	strcat(path, "/DMI");
+	assert_int_equal(file_write(path, 0400, raw, n, &e), 0);
 }
 
 static void collect(const struct collect_case *c, const char *root)
@@ -301,8 +335,8 @@ static void sources(void **state)
 		char root[32], got[256];
 
 		tree_make(cases[i].lines, root);
-		for (int j = 0; j < (int)N(cases[i].oem) && cases[i].oem[j]; j++)
-			write_oem_structure(root, j, cases[i].oem[j]);
+		if (cases[i].oem[0])
+			write_smbios(root, cases[i].oem);
 		collect(&cases[i], root);
 		show(root, "encrypted", got, sizeof(got));
 		if (strcmp(got, cases[i].encrypted) != 0)
@@ -362,7 +396,7 @@ static void messages(void **state)
 
 	(void)state;
 	tree_make(bad.lines, root);
-	write_oem_structure(root, 0, bad.oem[0]);
+	write_smbios(root, bad.oem);
 	snprintf(path, sizeof(path), "%s/log", root);
 	assert_int_equal(file_write(path, 0600, "", 0, &e), 0);
 	log_open(open(path, O_WRONLY | O_APPEND | O_CLOEXEC), false);
@@ -453,7 +487,7 @@ static void import_word(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT_TEST(names), UNIT_TEST(assignments), UNIT_TEST(store), UNIT_TEST(full_store),
+		UNIT_TEST(names), UNIT_TEST(assignments), UNIT_TEST(store), UNIT_TEST(full_store), UNIT_TEST(too_many),
 		UNIT_TEST(sources), UNIT_TEST(odd_files),
 		UNIT_TEST(messages), UNIT_TEST(presence), UNIT_TEST(environment),
 		UNIT_TEST(import_word),

@@ -14,6 +14,7 @@
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
 #include "modules/disk/dps.h"
+#include "modules/extension/accept.h"
 #include "modules/extension/discover.h"
 #include "modules/extension/merge.h"
 #include "modules/extension/metadata.h"
@@ -561,6 +562,57 @@ static void large_release_file(void **state)
 	assert_code(metadata_read(t.fd, sysext, "foo", &r, &e), &e, ERR_EXTENSION_MALFORMED, "one more");
 }
 
+/* ---- what the root says it is ---- */
+
+static void os_release_of_the_root(void **state)
+{
+	static const char etc[] = "ID=etc\n", usr[] = "ID=usr\n";
+	static const struct { const char *name, *id; bool usr_only; struct node nodes[4]; } cases[] = {
+		{ "etc first", "etc", false, { { FILE_WITH, "etc/os-release", etc }, { FILE_WITH, "usr/lib/os-release", usr } } },
+		{ "etc alone", "etc", false, { { FILE_WITH, "etc/os-release", etc } } },
+		{ "usr alone", "usr", false, { { FILE_WITH, "usr/lib/os-release", usr } } },
+		{ "etc does not count", "usr", true, { { FILE_WITH, "etc/os-release", etc }, { FILE_WITH, "usr/lib/os-release", usr } } },
+		{ "etc alone does not count", NULL, true, { { FILE_WITH, "etc/os-release", etc } } },
+		{ "a link", "usr", false, { { LINK_TO, "etc/os-release", "../usr/lib/os-release" }, { FILE_WITH, "usr/lib/os-release", usr } } },
+		{ "a link from the top", "x", false, { { LINK_TO, "usr/lib/os-release", "/usr/share/x" }, { FILE_WITH, "usr/share/x", "ID=x\n" } } },
+		{ "a link to what the root lacks", "usr", false, { { LINK_TO, "etc/os-release", "/proc/version" }, { FILE_WITH, "usr/lib/os-release", usr } } },
+		{ "a link out", NULL, false, { { LINK_TO, "usr/lib/os-release", "/etc/os-release" } } },
+		{ "a pipe", NULL, false, { { PIPE, "etc/os-release", NULL }, { FILE_WITH, "usr/lib/os-release", usr } } },
+		{ "a folder", NULL, false, { { DIRECTORY, "etc/os-release", NULL }, { FILE_WITH, "usr/lib/os-release", usr } } },
+		{ "nothing", NULL, false, { { DIRECTORY, "usr", NULL } } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		SCOPED(tree_remove) struct tree t = tree_make(cases[i].nodes);
+		SCOPED(release_done) struct release r = { 0 };
+
+		accept_read_release(t.top, cases[i].usr_only, &r);
+		if (!r.id != !cases[i].id || (r.id && strcmp(r.id, cases[i].id) != 0))
+			fail_msg("'%s': got %s", cases[i].name, r.id ? r.id : "none");
+	}
+}
+
+/* Then nothing but an extension for any system fits. */
+static void os_release_is_bounded(void **state)
+{
+	static char text[64 * 1024 + 2] = "ID=x\n#";
+	static const struct node nodes[] = { { FILE_WITH, "etc/os-release", text }, { END, NULL, NULL } };
+
+	(void)state;
+	memset(text + 6, '#', sizeof(text) - 7);
+	for (int over = 1; over >= 0; over--) {
+		SCOPED(release_done) struct release r = { 0 };
+		struct tree t;
+
+		text[64 * 1024 + over] = '\0';
+		t = tree_make(nodes);
+		accept_read_release(t.top, false, &r);
+		assert_int_equal(!r.id, over);
+		tree_remove(&t);
+	}
+}
+
 /* ---- overlays ---- */
 
 static void overlay_options(void **state)
@@ -594,7 +646,9 @@ int main(void)
 		UNIT_TEST(folders), UNIT_TEST(discovery), UNIT_TEST(own_folders), UNIT_TEST(versions), UNIT_TEST(sidecars), UNIT_TEST(at_most_64), UNIT_TEST(links),
 		UNIT_TEST(forbidden_paths), UNIT_TEST(hooks_that_an_extension_may_bring),
 		UNIT_TEST(trees), UNIT_TEST(configuration_trees), UNIT_TEST(metadata),
-		UNIT_TEST(metadata_by_class), UNIT_TEST(large_release_file), UNIT_TEST(overlay_options), UNIT_TEST(all_layers_fit),
+		UNIT_TEST(metadata_by_class), UNIT_TEST(large_release_file),
+		UNIT_TEST(os_release_of_the_root), UNIT_TEST(os_release_is_bounded),
+		UNIT_TEST(overlay_options), UNIT_TEST(all_layers_fit),
 	};
 
 	return cmocka_run_group_tests_name("extension", tests, NULL, NULL);

@@ -305,11 +305,30 @@ static void wide_ones(void **state)
 	}
 }
 
+/* A folder in a circle that is shorter than all clusters ends after so many entries, and says so. */
+static void endless_folder(void **state)
+{
+	SCOPED(volume_done) struct volume v = make(16);
+	uint8_t *entry = entry_of(&v, "A       RAW");
+	struct err e = { 0 };
+
+	(void)state;
+	assert_code(fat_open(read_bytes, &v, v.n, &v.fat, &e), &e, ERR_NONE, "open");
+	assert_true(v.fat.n_clusters * 512 / 32 > FAT_MAX_ENTRIES);
+	entry[11] = 0x10;
+	put(v.p + v.fat.table_at + 3 * 2, 3, 2);
+	memset(v.p + v.fat.data_at + 512, 0xe5, 512);
+	assert_code(list(&v, "/a.raw", &e), &e, ERR_EXTENSION_MALFORMED, "endless");
+	assert_string_equal(e.what, "the FAT file system is damaged: a folder has no end");
+	put(v.p + v.fat.table_at + 3 * 2, 0xffff, 2);
+	assert_code(list(&v, "/a.raw", &e), &e, ERR_NONE, "with an end");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(real_one), UNIT_TEST(bad_beginnings), UNIT_TEST(bad_chains), UNIT_TEST(circles),
-		UNIT_TEST(bad_long_names), UNIT_TEST(wide_ones),
+		UNIT_TEST(bad_long_names), UNIT_TEST(wide_ones), UNIT_TEST(endless_folder),
 	};
 
 	return cmocka_run_group_tests_name("fat", tests, NULL, NULL);

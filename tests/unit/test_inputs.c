@@ -201,7 +201,7 @@ static void values(void **state)
 
 	(void)state;
 	assert_int_equal(parse("", &o, &e), 0);
-	assert_true(o.verity && o.may_open_luks && o.fstab && o.gpt_auto && o.allow_user_space);
+	assert_true(o.verity && o.luks.may_open && o.fstab && o.gpt_auto && o.allow_user_space);
 	assert_int_equal(parse("rd.fstab=no", &o, &e), 0);
 	assert_false(o.fstab);
 	assert_true(o.fsck_repair == 'a' && !o.fsck_force && !o.fsck_skip);
@@ -212,9 +212,9 @@ static void values(void **state)
 	assert_int_equal(parse("fsck.repair=0 fsck.repair=preen fsck.mode=skip fsck.mode=auto", &o, &e), 0);
 	assert_true(o.fsck_repair == 'a' && !o.fsck_force && !o.fsck_skip);
 	assert_int_equal(parse("rd.luks=no", &o, &e), 0);
-	assert_false(o.may_open_luks);
+	assert_false(o.luks.may_open);
 	assert_int_equal(parse("luks=no luks", &o, &e), 0);
-	assert_true(o.may_open_luks);
+	assert_true(o.luks.may_open);
 	assert_int_equal(parse("", &o, &e), 0);
 	assert_false(o.writable || o.measure);
 	assert_int_equal(o.failure_delay_s, -1);
@@ -576,6 +576,28 @@ static void efi_text(void **state)
 	}
 }
 
+/* As the kernel judges it: what is not exactly that leaves Secure Boot on. */
+static void shim_was_told_to_check_nothing(void **state)
+{
+#define S(content) (const uint8_t *)content, sizeof(content) - 1
+	static const struct { const char *name; const uint8_t *p; size_t n; bool expected; } cases[] = {
+		{ "insecure", S("\6\0\0\0\1"), true },
+		{ "seen by nobody", S("\2\0\0\0\1"), true },
+		{ "secure", S("\6\0\0\0\0"), false },
+		{ "another value", S("\6\0\0\0\2"), false },
+		{ "stored for ever", S("\7\0\0\0\1"), false },
+		{ "empty", S("\6\0\0\0"), false },
+		{ "too long", S("\6\0\0\0\1\1"), false },
+		{ "no attributes", S("\6\0\0"), false },
+		{ "nothing", S(""), false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		if (firmware_shim_is_insecure(cases[i].p, cases[i].n) != cases[i].expected)
+			fail_msg("case '%s'", cases[i].name);
+}
+
 static void efi_numbers(void **state)
 {
 	static const struct { const char *pcr; enum err_code code; } pcrs[] = {
@@ -728,7 +750,7 @@ int main(void)
 		UNIT_TEST(words), UNIT_TEST(refusals), UNIT_TEST(notices), UNIT_TEST(values), UNIT_TEST(device_timeouts), UNIT_TEST(disk_timeout),
 		UNIT_TEST(luks_values), UNIT_TEST(lockdown_states), UNIT_TEST(denies_as_many_as_fit), UNIT_TEST(configuration),
 		UNIT_TEST(failure_rules), UNIT_TEST(failure_limits), UNIT_TEST(kept_failure),
-		UNIT_TEST(efi_text), UNIT_TEST(efi_numbers), UNIT_TEST(tpm_is_announced),
+		UNIT_TEST(efi_text), UNIT_TEST(shim_was_told_to_check_nothing), UNIT_TEST(efi_numbers), UNIT_TEST(tpm_is_announced),
 	};
 
 	return cmocka_run_group_tests_name("inputs", tests, NULL, NULL);

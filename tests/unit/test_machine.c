@@ -46,6 +46,37 @@ static void oem_strings(void **state)
 	}
 }
 
+/* Where each structure of a table begins, as its type; what is not whole ends it. */
+static void structures(void **state)
+{
+#define END "\x7f\x04\x00\x7f\0\0"
+	static const struct { const char *name, *raw; size_t n; const char *expected; } cases[] = {
+		{ "three", RAW("\x01\x05\0\1\2" "one\0two\0\0" "\x0b\x05\0\2\0" "\0\0" "\x0b\x04\0\3" "x\0\0"),
+		  "1 11 11 " },
+		{ "zeros in the area", RAW("\x01\x08\0\1\0\0\0\0" "one\0\0" "\x0b\x04\0\2" "\0\0"), "1 11 " },
+		{ "nothing behind the end", RAW("\x01\x04\0\1\0\0" END "\x0b\x04\0\2" "x\0\0"), "1 " },
+		{ "only the end", RAW(END), "" },
+		{ "area too short", RAW("\x01\x03\0\1\0\0" "\x0b\x04\0\2" "x\0\0"), "" },
+		{ "area too long", RAW("\x01\x04\0\1\0\0" "\x0b\xff\0\2" "x\0\0"), "1 " },
+		{ "strings cut off", RAW("\x01\x04\0\1\0\0" "\x0b\x04\0\2" "x\0"), "1 " },
+		{ "area cut off", RAW("\x01\x04\0\1\0\0" "\x0b\x06\0\2" "x"), "1 " },
+		{ "header cut off", RAW("\x01\x04\0\1\0\0" "\x0b\x04\0"), "1 " },
+		{ "empty", RAW(""), "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N(cases); i++) {
+		SCOPED(mem_free) char *raw = malloc(cases[i].n ? cases[i].n : 1);
+		char got[64] = "";
+
+		memcpy(raw, cases[i].raw, cases[i].n);
+		for (size_t at = 0, n; (n = smbios_structure_bytes(raw + at, cases[i].n - at)); at += n)
+			snprintf(got + strlen(got), sizeof(got) - strlen(got), "%d ", raw[at]);
+		if (strcmp(got, cases[i].expected) != 0)
+			fail_msg("case '%s': got '%s'", cases[i].name, got);
+	}
+}
+
 static void prefixes(void **state)
 {
 	static const struct { const char *text, *rest; bool binary; } cases[] = {
@@ -135,7 +166,7 @@ static void confidential(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT_TEST(oem_strings), UNIT_TEST(prefixes), UNIT_TEST(confidential),
+		UNIT_TEST(oem_strings), UNIT_TEST(structures), UNIT_TEST(prefixes), UNIT_TEST(confidential),
 	};
 
 	return cmocka_run_group_tests_name("machine", tests, NULL, NULL);

@@ -121,6 +121,24 @@ static const struct check_case {
 	{ "root=erofs+squashfs", USE_VERITY, 0, "ext4", ERR_POLICY_REFUSED },
 	{ "root=erofs+squashfs", USE_VERITY, 0, "erofs2", ERR_POLICY_REFUSED },
 	{ "root=verity", USE_VERITY, 0, "ext4", ERR_NONE },
+	{ "root=btrfs", USE_VERITY, 0, "btrfs", ERR_NONE },
+	{ "root=f2fs", USE_VERITY, 0, "f2fs", ERR_NONE },
+	{ "root=vfat", USE_VERITY, 0, "vfat", ERR_NONE },
+	{ "root=xfs", USE_VERITY, 0, "xfs", ERR_NONE },
+	{ "root=btrfs+f2fs+vfat+xfs+ext4+erofs", USE_VERITY, 0, "squashfs", ERR_POLICY_REFUSED },
+	{ "root=btrfs+f2fs+vfat+xfs+ext4+erofs+squashfs", USE_VERITY, 0, "ntfs", ERR_POLICY_REFUSED },
+	{ "root=encrypted", USE_ENCRYPTED, 0, NULL, ERR_NONE },
+	{ "root=encrypted", USE_ENCRYPTED | USE_ENCRYPTED_INTEGRITY, 0, NULL, ERR_NONE },
+	{ "root=encryptedwithintegrity", USE_ENCRYPTED | USE_ENCRYPTED_INTEGRITY, 0, NULL, ERR_NONE },
+	{ "root=encryptedwithintegrity", USE_ENCRYPTED, 0, NULL, ERR_POLICY_REFUSED },
+	{ "root=encrypted", USE_UNPROTECTED, 0, NULL, ERR_POLICY_REFUSED },
+	{ "root=unprotected", USE_ENCRYPTED, 0, NULL, ERR_POLICY_REFUSED },
+	{ "root=signed", USE_ENCRYPTED, 0, NULL, ERR_POLICY_REFUSED },
+	{ "root=verity+signed", USE_UNPROTECTED, 0, NULL, ERR_POLICY_REFUSED },
+	{ "root=absent", USE_ABSENT, 0, NULL, ERR_NONE },
+	{ "root=absent", USE_VERITY | USE_SIGNED, 0, NULL, ERR_POLICY_REFUSED },
+	{ "root=unused", USE_VERITY | USE_SIGNED, 0, NULL, ERR_POLICY_REFUSED },
+	{ "root=unused+absent", USE_ABSENT, 0, NULL, ERR_NONE },
 };
 
 static void checks(void **state)
@@ -217,6 +235,8 @@ static void agrees_with_systemd(void **state)
 		{ "=ignore", USE_IGNORE }, { "=absent+unused", USE_IGNORE },
 		{ "=unused+absent", USE_IGNORE }, { "root=ignore:=ignore", USE_IGNORE },
 		{ "=verity+signed+encrypted+encryptedwithintegrity+unprotected+unused+absent", USE_OPEN },
+		{ "=signed+verity+encrypted+encryptedwithintegrity+unused+unprotected+absent", USE_OPEN },
+		{ "=verity+signed+encrypted+unprotected+unused+absent", USE_OPEN & ~USE_ENCRYPTED_INTEGRITY },
 	};
 	static const char *const bad[] = {
 		"pfft", "\303\266\303\244\303\274\303\237", ":", "a=", "=a", "==",
@@ -240,6 +260,63 @@ static void agrees_with_systemd(void **state)
 	assert_int_equal(p.use[POLICY_HOME], USE_ABSENT);
 	assert_int_equal(p.read_only[POLICY_ROOT], 1);
 	assert_int_equal(p.growfs[POLICY_ROOT], 0);
+}
+
+#define EVERY_WAY "verity+signed+encrypted+encryptedwithintegrity+unprotected+absent"
+#define NO_VERITY "encrypted+encryptedwithintegrity+unprotected+absent"
+#define SYSTEMS "root=" EVERY_WAY ":usr=" EVERY_WAY
+#define DATA ":home=" NO_VERITY ":srv=" NO_VERITY ":tmp=" NO_VERITY ":var=" NO_VERITY ":swap=" NO_VERITY
+#define HOST SYSTEMS DATA ":esp=unprotected+absent:xbootldr=unprotected+absent"
+#define STRICT "root=signed+absent:usr=signed+absent"
+
+/* The texts that it takes apart and puts together again, those of its own policies among them. */
+static void says_what_systemd_says(void **state)
+{
+	static const struct { const char *text; enum policy_designator d; const char *words; } all[] = {
+		{ "swap=open", POLICY_SWAP, "open" },
+		{ "swap=open", POLICY_ROOT, "unused+absent" },
+		{ "swap=open:root=signed", POLICY_SWAP, "open" },
+		{ "swap=open:root=signed", POLICY_ROOT, "signed" },
+		{ "swap=open:root=signed", POLICY_ROOT_VERITY_SIG, "unprotected" },
+		{ "swap=open:root=signed+read-only-on+growfs-off:=absent", POLICY_ROOT,
+		  "signed+read-only-on+growfs-off" },
+		{ "swap=open:root=signed+read-only-on+growfs-off:=absent", POLICY_VAR, "absent" },
+		{ "=-", POLICY_HOME, "open" },
+		{ "=", POLICY_HOME, "open" },
+		{ "root=ext4+squashfs+verity", POLICY_ROOT, "verity+ext4+squashfs" },
+		{ "root=ext4+squashfs+verity", POLICY_ROOT_VERITY, "unprotected" },
+		{ "usr=encrypted+erofs+read-only-off", POLICY_USR, "encrypted+read-only-off+erofs" },
+		{ "home=unprotected+btrfs", POLICY_HOME, "unprotected+btrfs" },
+		{ "=vfat+erofs", POLICY_ESP, "open+erofs+vfat" },
+		{ "=vfat+erofs", POLICY_ROOT, "open+erofs+vfat" },
+		/* what is not said is open: uses, attributes, both */
+		{ "root=unprotected", POLICY_ROOT, "unprotected" },
+		{ "root=unprotected+read-only-on", POLICY_ROOT, "unprotected+read-only-on" },
+		{ "root=unprotected+read-only-on+growfs-off", POLICY_ROOT, "unprotected+read-only-on+growfs-off" },
+		{ "root=growfs-on", POLICY_ROOT, "open+growfs-on" },
+		{ "root=read-only-on+read-only-off+growfs-on+growfs-off", POLICY_ROOT, "open" },
+		/* host, sysext, sysext-strict, confext, confext-strict */
+		{ HOST, POLICY_ROOT, EVERY_WAY }, { HOST, POLICY_USR, EVERY_WAY }, { HOST, POLICY_SWAP, NO_VERITY },
+		{ HOST, POLICY_XBOOTLDR, "unprotected+absent" },
+		{ HOST, POLICY_ROOT_VERITY, "unprotected+absent" },
+		{ SYSTEMS, POLICY_USR, EVERY_WAY }, { SYSTEMS, POLICY_HOME, "unused+absent" },
+		{ STRICT, POLICY_USR, "signed+absent" }, { STRICT, POLICY_ESP, "unused+absent" },
+		{ STRICT, POLICY_USR_VERITY_SIG, "unprotected+absent" },
+		{ "root=" EVERY_WAY, POLICY_USR, "unused+absent" },
+		{ "root=signed+absent", POLICY_ROOT_VERITY, "unprotected+absent" },
+		{ "root=signed+absent", POLICY_USR_VERITY, "unused+absent" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		char words[POLICY_WORDS_BYTES];
+		struct policy p;
+		struct err e = { 0 };
+
+		assert_code(policy_parse(all[i].text, &p, &e), &e, ERR_NONE, all[i].text);
+		if (strcmp(policy_words(&p, all[i].d, words, sizeof(words)), all[i].words) != 0)
+			fail_msg("'%s' says '%s', and not '%s'", all[i].text, words, all[i].words);
+	}
 }
 
 /* Its intersections; what comes of them allows the same as the third policy. */
@@ -440,7 +517,7 @@ int main(void)
 		UNIT_TEST(floors_have_a_rule_for_the_system),
 		UNIT_TEST(parses), UNIT_TEST(floors_hold_for_usr), UNIT_TEST(refuses_bad_syntax), UNIT_TEST(checks),
 		UNIT_TEST(says_what_is_missing), UNIT_TEST(narrows), UNIT_TEST(narrows_the_rest),
-		UNIT_TEST(agrees_with_systemd), UNIT_TEST(intersects_as_systemd),
+		UNIT_TEST(agrees_with_systemd), UNIT_TEST(says_what_systemd_says), UNIT_TEST(intersects_as_systemd),
 		UNIT_TEST(tells_weak_ones), UNIT_TEST(explains), UNIT_TEST(words_fit),
 	};
 

@@ -73,6 +73,7 @@ static void spans_are_sorted_and_closed(void **state)
 		"{\"name\":\"early\",\"start_us\":10,\"duration_us\":1}],"
 		"\"waits\":[{\"what\":\"w\",\"start_us\":21,\"duration_us\":1,\"came\":false}, 7],"
 		"\"measurements\":[{\"text\":\"untimed\"},{\"text\":\"m\",\"start_us\":-4,\"duration_us\":1}],"
+		"\"tpm_commands\":[{\"what\":\"u\",\"start_us\":3,\"duration_us\":4}],"
 		"\"hooks\":[{\"name\":\"h\",\"start_us\":31,\"duration_us\":2,\"code\":null},"
 		"{\"name\":\"i\",\"start_us\":32,\"duration_us\":2,\"code\":\"HOOK_REFUSED\"}],"
 		"\"failure\":{\"stage\":\"c\"}}";
@@ -81,6 +82,7 @@ static void spans_are_sorted_and_closed(void **state)
 		{ LANE_STAGES, "c", 20, 25, false, false },    { LANE_STAGES, "c", 30, 45, true, true },
 		{ LANE_WAITS, "w", 21, 22, false, true },      { LANE_MODULES, "early", 10, 11, false, false },
 		{ LANE_MODULES, "late", 25, 45, false, true }, { LANE_TPM, "m", 0, 1, false, false },
+		{ LANE_TPM, "u", 3, 7, false, false },
 		{ LANE_HOOKS, "h", 31, 33, false, false },     { LANE_HOOKS, "i", 32, 34, false, true },
 	};
 	SCOPED(json_drop) struct json_object *record = NULL;

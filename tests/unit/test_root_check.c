@@ -4,6 +4,7 @@
 
 #include "modules/root/program.h"
 #include "modules/root/root.h"
+#include "modules/root/systemd.h"
 #include "tests/unit/tree.h"
 
 #define POINTS "d dev", "d proc", "d sys", "d run"
@@ -238,6 +239,48 @@ static void version_cases(void **state)
 	}
 }
 
+#define LIBRARY "libsystemd-shared-"
+
+static void systemd_versions(void **state)
+{
+	static const struct { const char *program; unsigned version; } all[] = {
+		{ SYSTEMD, 0 },
+		{ SYSTEMD "  libsystemd-core-257.so " LIBRARY "257.so", 257 },
+		{ SYSTEMD "  " LIBRARY "258.1-1.fc43.so", 258 },
+		{ SYSTEMD "  " LIBRARY "261~rc2-1.so", 261 },
+		{ SYSTEMD "  " LIBRARY "257.so " LIBRARY "257.so", 257 },
+		{ SYSTEMD "  " LIBRARY "257.so " LIBRARY "258.so", 0 },
+		{ SYSTEMD "  " LIBRARY "257.so " LIBRARY "so", 0 },
+		{ SYSTEMD "  " LIBRARY "257257257257.so", 0 },
+		{ "e sbin/init  " LIBRARY "257.so", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		const char *const lines[] = { RELEASE, all[i].program, NULL };
+		struct root_tree tree;
+		char root[32];
+		struct err e;
+
+		tree_make(lines, root);
+		assert_code(root_check_at(root, NULL, false, &tree, &e), &e, ERR_NONE, all[i].program);
+		tree_remove(root);
+		if (tree.systemd_version != all[i].version)
+			fail_msg("'%s': %u", all[i].program, tree.systemd_version);
+	}
+}
+
+/* Where the file ends, nothing says that the number does. */
+static void version_at_the_end(void **state)
+{
+	static const char name[] = LIBRARY "257.";
+
+	(void)state;
+	assert_int_equal(systemd_version_of((struct bytes){ (const uint8_t *)name, sizeof(name) - 1 }), 257);
+	for (size_t n = 0; n < sizeof(name) - 1; n++)
+		assert_int_equal(systemd_version_of((struct bytes){ (const uint8_t *)name, n }), 0);
+}
+
 static void os_release_size(void **state)
 {
 	static const char *const lines[] = { SYSTEMD, NULL };
@@ -264,6 +307,8 @@ int main(void)
 		UNIT_TEST(programs),
 		UNIT_TEST(os_name_cases),
 		UNIT_TEST(version_cases),
+		UNIT_TEST(systemd_versions),
+		UNIT_TEST(version_at_the_end),
 		UNIT_TEST(os_release_size),
 	};
 

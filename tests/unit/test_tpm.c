@@ -184,6 +184,52 @@ static void extend_counts_without_log(void **state)
 	emulator_stop(&em);
 }
 
+static unsigned mode_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_mode & 07777;
+}
+
+/* A log that could not even be opened has no mark of that: the next record makes it, in this
+ * connection and in the next one of the same boot. */
+static void missing_record_is_not_forgotten(void **state)
+{
+	struct emulator em;
+	struct measurement m;
+	struct tpm *t;
+	struct err e;
+	char folder[64];
+
+	(void)state;
+	if (!emulator_start(&em))
+		skip();
+	snprintf(folder, sizeof(folder), "%s/run/log", em.root);
+	t = connect_to(&em, ALL_BANKS);
+	assert_false(tpm_log_is_incomplete(t));
+	assert_int_equal(rmdir(folder), 0);
+	assert_code(tpm_measure(t, 11, "enter-initrd", "phase", &m, &e), &e, ERR_NONE, "no log");
+	assert_true(tpm_log_is_incomplete(t));
+	assert_int_equal(mkdir(folder, 0755), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_code(tpm_measure(t, 11, "leave-initrd", "phase", &m, &e), &e, ERR_NONE, "log");
+		assert_int_equal(mode_of(em.log), 01600);
+	}
+	tpm_close(t);
+	for (int marked = 0; marked < 2; marked++) {
+		assert_int_equal(unlink(em.log), 0);
+		t = connect_to(&em, ALL_BANKS);
+		if (marked)
+			tpm_log_was_incomplete(t);
+		assert_int_equal(tpm_log_is_incomplete(t), marked);
+		assert_code(tpm_measure(t, 11, "later", "phase", &m, &e), &e, ERR_NONE, "later");
+		assert_int_equal(mode_of(em.log), marked ? 01600 : 0600);
+		tpm_close(t);
+	}
+	emulator_stop(&em);
+}
+
 /* The TPM is off between two commands. */
 static void resets_are_noticed(void **state)
 {
@@ -433,6 +479,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(measures_and_logs), UNIT_TEST(finds_the_banks_in_use),
 		UNIT_TEST(refuses_what_the_log_cannot_show), UNIT_TEST(extend_counts_without_log),
+		UNIT_TEST(missing_record_is_not_forgotten),
 		UNIT_TEST(resets_are_noticed), UNIT_TEST(closes_banks_that_are_not_used),
 		UNIT_TEST(log_on_a_full_file_system),
 		UNIT_TEST(faults_have_their_words), UNIT_TEST(no_device),

@@ -2,7 +2,8 @@
 /* tree.h - small directory trees for tests, as data.
  *
  * A line is a kind, a path and perhaps more: "d etc", "f etc/os-release ID=x",
- * "x sbin/init" (executable), "e sbin/init /lib/ld.so" (program of this machine, loader), "l bin usr/bin" (link), "h a b" (b is a second name of a).
+ * "x sbin/init" (executable), "e sbin/init /lib/ld.so" (program of this machine, loader, perhaps
+ * a library and another), "l bin usr/bin" (link), "h a b" (b is a second name of a).
  * Include after "#define _GNU_SOURCE". Parents are made as needed; NULL ends the table. */
 #pragma once
 
@@ -18,20 +19,23 @@
 #include "init/core/cleanup.h"
 #include "init/core/file.h"
 
-/* The beginning of a program: headers, and the name of its loader. */
-static int tree_program(const char *path, const char *loader, struct err *e)
+/* The beginning of a program: headers, and the names of its loader and libraries. */
+static int tree_program(const char *path, const char *names, struct err *e)
 {
-	struct { Elf64_Ehdr file; Elf64_Phdr segments[2]; char loader[64]; } p;
+	struct { Elf64_Ehdr file; Elf64_Phdr segments[2]; char names[128]; } p = { 0 };
 	SCOPED(fd_close) int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	size_t n_loader = strcspn(names, " ");
 
 	if (pread_full(self, &p.file, sizeof(p.file), 0, e) < 0)
 		return -1;
 	p.file.e_phoff = sizeof(p.file);
-	p.file.e_phnum = *loader ? 2 : 1;
+	p.file.e_phnum = n_loader ? 2 : 1;
 	p.segments[0] = (Elf64_Phdr){ .p_type = PT_LOAD };
-	p.segments[1] = (Elf64_Phdr){ .p_type = PT_INTERP, .p_offset = offsetof(typeof(p), loader),
-				      .p_filesz = strlen(loader) + 1 };
-	snprintf(p.loader, sizeof(p.loader), "%s", loader);
+	p.segments[1] = (Elf64_Phdr){ .p_type = PT_INTERP, .p_offset = offsetof(typeof(p), names),
+				      .p_filesz = n_loader + 1 };
+	snprintf(p.names, sizeof(p.names), "%s", names);
+	for (char *c = strchr(p.names, ' '); c; c = strchr(c + 1, ' '))
+		*c = '\0';
 	return file_write(path, 0755, &p, sizeof(p), e);
 }
 

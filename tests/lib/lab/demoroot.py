@@ -64,7 +64,7 @@ def root_tree(suite: str = tree.SUITE) -> Path:
     out = paths.ROOT_TREE if suite == tree.SUITE else paths.LAB / f"root-tree-{suite}"
     once(out, key(suite), f"demo root: a small Debian with systemd of {suite}",
          lambda new: _make(new, suite))
-    return out
+    return out.resolve()  # copied, it is to be the tree, where only a link to it is here
 
 
 def _make(new: Path, suite: str) -> None:

@@ -9,11 +9,14 @@ import json
 import re
 
 from . import paths
+from .steps import LabError
 
 try:
     import jsonschema
 except ImportError:  # nothing else of a boot needs it
     jsonschema = None
+
+MISSING = "Python's jsonschema is not installed"
 
 _BLANKS = re.compile(r"\s*")
 
@@ -29,10 +32,15 @@ def documents(text: str) -> list[dict]:
     return found
 
 
+def can_judge() -> bool:
+    """Whether faults() can be asked."""
+    return jsonschema is not None
+
+
 def faults(record: object) -> list[str]:
-    """What the schema does not allow, for a person; [] is good, or nobody can tell."""
-    if not jsonschema:
-        return []
+    """What the schema does not allow, for a person; [] is good."""
+    if not can_judge():
+        raise LabError(MISSING)
     return [f"{'.'.join(map(str, error.absolute_path)) or 'the record'}: {error.message}"
             for error in _validator().iter_errors(record)]
 
