@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """System extensions of the initrd: what they bring, which are skipped, and that nothing stays."""
 
+import errno
 import json
 import lzma
 import random
@@ -333,6 +334,34 @@ def test_nothing_is_mounted_that_is_not_proven(key, lab, demo, boot, tmp_path):
     mounts = [text for _, text in got.lines if "erofs" in text and "mounted with root inode" in text]
     assert len(mounts) == (3 if key == "verity" else 2), got.explain()
     assert verdicts(got) == {"good": "merged", "other": "merged" if key == "verity" else UNPROVEN}
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_a_driver_must_please_the_kernel(signed, lab, demo, boot, tmp_path):
+    """Where that takes signed modules alone, an extension that is proven brings no other one."""
+    end = b"~Module signature appended~\n"
+    files = lab.module_files("virtio_blk", beside=chain.MODULES)
+    drivers = [name for name in files if name.endswith("/virtio_blk.ko")]
+    assert len(drivers) == 1 and files[drivers[0]].endswith(end)
+    if not signed:
+        files[drivers[0]] = files[drivers[0]].removesuffix(end)
+    image = chain.handed_over(chain.driverless(), [make(lab, tmp_path, "driver", files=files)], tmp_path / "initrd")
+    got = boot(lab.direct(demo.disk, initrd=image, append="module.sig_enforce=1 slipway.timeout=4", until=RUNNING))
+    assert verdicts(got) == {"driver": "merged"}
+    if signed:
+        boots(got)
+    else:
+        refused(got, "DISK_TIMEOUT", "discover", says="disks: none")
+        failed = {m["name"]: errno.errorcode[m["errno"]] for m in got.record["modules"] if "errno" in m}
+        assert failed == {"virtio_blk": "EKEYREJECTED"}
+
+
+def test_the_kernel_alone_may_judge(lab, demo, boot, tmp_path):
+    """A kernel that does not know the certificate takes none of them, whatever the initrd knows."""
+    image = chain.handed_over(demo.initrd, [make(lab, tmp_path, "one")], tmp_path / "initrd")
+    got = boot(lab.direct(demo.disk, initrd=image, append="systemd.allow_userspace_verity=no", until=RUNNING))
+    refused(got, "SIGNATURE_UNTRUSTED", "prove", says="user space may not")
+    assert verdicts(got) == {"one": UNPROVEN} and "user space may not" in got.extension("one")["why"]
 
 
 BLACKLIST = {"etc/modprobe.d/no-disk.conf": b"blacklist virtio_blk\n"}
