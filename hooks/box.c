@@ -58,23 +58,39 @@ static int make_nodes(int box, struct err *e)
 	return rc;
 }
 
-/* Some devices of characters take commands for a disk, or for the bus that it is on. */
-static bool leads_to_disk(dev_t number)
+/* The last name of where a link of this device in /sys leads; false if there is none. */
+static bool name_in_sys(dev_t number, const char *link, char ret[static 256])
 {
-	static const char *const kinds[] = { "bsg", "firewire", "mmc_rpmb", "mtd", "nvme", "nvme-generic",
-					     "scsi_generic", "ubi", "usb", "vfio" };
-	char path[64], target[256];
-	const char *kind;
+	char path[64], *slash;
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/subsystem", major(number), minor(number));
-	n = readlink(path, target, sizeof(target) - 1);
-	target[n < 0 ? 0 : n] = '\0';
-	kind = strrchr(target, '/');
-	for (size_t i = 0; kind && i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (strcmp(kind + 1, kinds[i]) == 0)
-			return true;
-	return false;
+	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u%s", major(number), minor(number), link);
+	n = readlink(path, ret, 255);
+	ret[n < 0 ? 0 : n] = '\0';
+	slash = strrchr(ret, '/');
+	if (slash)
+		memmove(ret, slash + 1, strlen(slash));
+	return n > 0;
+}
+
+static bool is_one_of(const char *name, const char *const *names)
+{
+	while (*names && strcmp(name, *names) != 0)
+		names++;
+	return *names;
+}
+
+/* Some devices of characters take commands for a disk, or for the bus that it is on; one that /sys
+ * does not know may. */
+static bool may_lead_to_disk(dev_t number)
+{
+	static const char *const kinds[] = { "bsg", "firewire", "mmc_rpmb", "mtd", "nvme", "nvme-fabrics",
+					     "nvme-generic", "scsi_generic", "ubi", "usb", "vfio", NULL };
+	static const char *const adapters[] = { "mpt2ctl", "mpt3ctl", "mptctl", NULL };
+	char kind[256], name[256];
+
+	return !name_in_sys(number, "/subsystem", kind) || !name_in_sys(number, "", name) ||
+	       is_one_of(kind, kinds) || is_one_of(name, adapters);
 }
 
 /* The hook's own node: that of the host keeps its owner. */
@@ -86,8 +102,8 @@ static int add_device(int box, const char *path, const struct stat *st, struct e
 	/* A disk must be read by nobody before it is proven, and written to by nobody. */
 	if (!S_ISCHR(st->st_mode))
 		return err_set(e, ERR_HOOK_FAILED, 0, "'%s' is no character device", path);
-	if (leads_to_disk(st->st_rdev))
-		return err_set(e, ERR_HOOK_FAILED, 0, "'%s' takes commands for a disk", path);
+	if (may_lead_to_disk(st->st_rdev))
+		return err_set(e, ERR_HOOK_FAILED, 0, "'%s' takes commands for a disk, or nobody knows", path);
 	snprintf(folder, sizeof(folder), BOX_FOLDER "%.*s", (int)(strrchr(path, '/') - path), path);
 	rc = make_dirs(folder, 0755, e);
 	return rc < 0 ? rc : make_node(box, path + 1, 0600, st->st_rdev, BOX_USER, e);

@@ -8,6 +8,7 @@
 #define BY_HASH "the partitions are found by the root hash"
 #define NO_SHELL "no word opens a shell; it is ignored"
 #define NO_UNITS "this initrd has no units"
+#define NEVER_WRITABLE "what this initrd merges is what was proven, and not writable"
 #define OWN_SIGNATURE "the signature is taken from the disk of the root"
 
 static const struct unsupported words[] = {
@@ -37,6 +38,8 @@ static const struct unsupported words[] = {
 	{ .key = "systemd.tpm2_allow_clear", .flags = FOLD | RD, .notice = "this initrd never clears the TPM" },
 	{ .key = "systemd.credentials_boot_policy", .flags = FOLD | RD,
 	  .notice = "credentials are handed over whatever it says; the host may go by it" },
+	{ .key = "SYSTEMD_SYSEXT_MUTABLE_MODE", .notice = NEVER_WRITABLE },
+	{ .key = "SYSTEMD_CONFEXT_MUTABLE_MODE", .notice = NEVER_WRITABLE },
 	{ .key = "rd.systemd.pull", .notice = "there is no network in this initrd" },
 	{ .key = "rd.systemd.unit", .notice = NO_UNITS },
 	{ .key = "rd.systemd.mask", .notice = NO_UNITS },

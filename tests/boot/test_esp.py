@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+import chain
 from expect import boots, direct, refused
-from lab import gpt
-from test_extension import make, verdicts, with_esp
+from lab import appliance, disk, gpt
+from test_extension import UNPROVEN, make, verdicts, with_esp
+from test_failure import sd_boot
 
 # With long names: a cluster of 512 bytes has "." and "..", and three of them.
 LONG = [f"with-a-long-name-{n}" for n in range(4)]
@@ -86,3 +88,31 @@ def test_what_it_hides_may_be_required(how, damaged):
         assert verdicts(got) == dict.fromkeys([*LONG, "good"], "merged")
     else:
         refused(got, "EXTENSION_MISSING", "extend", says="'with-a-long-name-.': there is none of that name")
+
+
+ENTRY = f"""title demo
+linux /demo/vmlinuz
+initrd /demo/initrd
+options {appliance.CMDLINE} slipway.failure_delay=0
+"""
+
+
+@pytest.mark.parametrize("required", ["good", "no-good"])
+def test_an_entry_of_sd_boot_without_a_stub(required, lab, demo, boot, tmp_path):
+    """A loader that says where it was read from, a kernel and an initrd: nobody hands anything over."""
+    conf = f"esp-extensions=/demo/extensions\nrequired-extensions={required}\n"
+    made = [make(lab, tmp_path, name, key=key, files={f"usr/share/{name}": b"x\n"})
+            for name, key in (("good", "verity"), ("no-good", "attacker"))]
+    image = lab.make_disk(tmp_path / "disk.img", esp_files={
+        "EFI/BOOT/BOOTX64.EFI": sd_boot(tmp_path), "loader/loader.conf": b"timeout 0\n",
+        "loader/entries/demo.conf": ENTRY.encode(), "demo/vmlinuz": demo.vmlinuz,
+        "demo/initrd": lab.initrd(tmp_path / "initrd", conf=conf),
+        **{f"demo/extensions/{path.name}": path for path in made}})
+    got = boot(chain.chain(image.path, firmware="off", tpm="none"))
+    assert got.record["firmware"]["loader_device_partuuid"] == disk.ESP_UUID and got.record["firmware"]["efi"]
+    assert verdicts(got) == {"good": "merged", "no-good": UNPROVEN}
+    assert got.extension("good")["source"] == "/run/slipway/esp/sysext/good.sysext.raw"
+    if required == "good":
+        boots(got, "extension 'no-good' skipped")
+    else:
+        refused(got, "EXTENSION_MISSING", "extend", says="'no-good': .*certificate")

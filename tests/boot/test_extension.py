@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """System extensions of the initrd: what they bring, which are skipped, and that nothing stays."""
 
+import errno
 import json
 import lzma
 import random
 import re
 import shutil
+import struct
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -334,6 +336,34 @@ def test_nothing_is_mounted_that_is_not_proven(key, lab, demo, boot, tmp_path):
     assert verdicts(got) == {"good": "merged", "other": "merged" if key == "verity" else UNPROVEN}
 
 
+@pytest.mark.parametrize("signed", [True, False])
+def test_a_driver_must_please_the_kernel(signed, lab, demo, boot, tmp_path):
+    """Where that takes signed modules alone, an extension that is proven brings no other one."""
+    end = b"~Module signature appended~\n"
+    files = lab.module_files("virtio_blk", beside=chain.MODULES)
+    drivers = [name for name in files if name.endswith("/virtio_blk.ko")]
+    assert len(drivers) == 1 and files[drivers[0]].endswith(end)
+    if not signed:
+        files[drivers[0]] = files[drivers[0]].removesuffix(end)
+    image = chain.handed_over(chain.driverless(), [make(lab, tmp_path, "driver", files=files)], tmp_path / "initrd")
+    got = boot(lab.direct(demo.disk, initrd=image, append="module.sig_enforce=1 slipway.timeout=4", until=RUNNING))
+    assert verdicts(got) == {"driver": "merged"}
+    if signed:
+        boots(got)
+    else:
+        refused(got, "DISK_TIMEOUT", "discover", says="disks: none")
+        failed = {m["name"]: errno.errorcode[m["errno"]] for m in got.record["modules"] if "errno" in m}
+        assert failed == {"virtio_blk": "EKEYREJECTED"}
+
+
+def test_the_kernel_alone_may_judge(lab, demo, boot, tmp_path):
+    """A kernel that does not know the certificate takes none of them, whatever the initrd knows."""
+    image = chain.handed_over(demo.initrd, [make(lab, tmp_path, "one")], tmp_path / "initrd")
+    got = boot(lab.direct(demo.disk, initrd=image, append="systemd.allow_userspace_verity=no", until=RUNNING))
+    refused(got, "SIGNATURE_UNTRUSTED", "prove", says="user space may not")
+    assert verdicts(got) == {"one": UNPROVEN} and "user space may not" in got.extension("one")["why"]
+
+
 BLACKLIST = {"etc/modprobe.d/no-disk.conf": b"blacklist virtio_blk\n"}
 
 
@@ -400,9 +430,10 @@ def test_firmware_of_an_extension(lab, demo, boot, tmp_path, with_file):
     assert got.seen(says) < got.seen("boot disk is")
 
 
-def with_esp(tmp_path, files, parts=None):
+def with_esp(tmp_path, files, parts=None, spoil=lambda esp: None):
     """A disk with these files on its ESP, and the demo's root unless said otherwise."""
     esp = disk.make_esp(tmp_path / "esp", files, slack=40 << 20, words=("-F", 32, "-s", 1))
+    spoil(esp)
     image = disk.layout(tmp_path / "disk.img", [disk.esp_part(esp), *disk.root_parts(
         parts or appliance.root_parts())])
     esp.unlink()
@@ -434,6 +465,53 @@ def test_the_esp_itself(lab, boot, tmp_path):
             for text in texts:
                 value = extend(bank, value, word_digest(bank, text))
             assert values[pcr] == value, f"PCR {pcr} ({bank}) is not {texts}"
+
+
+def circle(path):
+    """The first cluster of a file or folder is followed by itself, in both tables."""
+    def spoil(esp):
+        said = steps.run(["mshowfat", "-i", esp, f"::{path}"]).stdout.decode()
+        first = int(re.search(r"<(\d+)", said)[1])
+        head = esp.read_bytes()[:512]
+        reserved, n_tables = struct.unpack_from("<HB", head, 14)
+        (sectors,) = struct.unpack_from("<I", head, 36)
+        with esp.open("r+b") as f:
+            for n in range(n_tables):
+                f.seek(512 * (reserved + n * sectors) + 4 * first)
+                f.write(struct.pack("<I", first))
+    return spoil
+
+
+def lying_size(esp):
+    """The folder says of the file that it is 2 MiB longer than its clusters."""
+    content = esp.read_bytes()
+    at = re.search(rb"ONE[ -~]{5}RAW", content).start()
+    size = struct.unpack_from("<I", content, at + 28)[0]
+    with esp.open("r+b") as f:
+        f.seek(at + 28)
+        f.write(struct.pack("<I", size + (2 << 20)))
+
+
+@pytest.mark.parametrize("spoil, one, says", [
+    (circle("loader/extensions/one.sysext.raw"), UNPROVEN, "'one' skipped: 'loop0' has no valid partition"),
+    (circle("loader/extensions"), "merged", ""),  # and as often as a folder may have names
+    (lying_size, None, "'one' in .* of the ESP skipped: .* is damaged: a file is longer than its clusters"),
+], ids=["file-is-a-circle", "folder-is-a-circle", "size-lies"])
+def test_an_esp_that_lies(spoil, one, says, lab, boot, tmp_path):
+    """The root boots without what cannot be read, and what can be is merged."""
+    files = {f"{folder}/{name}.sysext.raw":
+             make(lab, tmp_path, name, files={f"usr/share/{name}": b"x\n"})
+             for folder, name in (("loader/extensions", "one"), ("more", "two"))}
+    # So many that their folder has a second cluster.
+    files |= {f"loader/extensions/{n}.txt": b"x" for n in range(20)}
+    image = with_esp(tmp_path, files, spoil=spoil)
+    conf = "esp-extensions=/loader/extensions /more\n"
+    got = boot(direct(image, initrd=lab.initrd(tmp_path / "initrd", conf=conf)))
+    boots(got, warning=says)
+    if one == "merged":  # unless its name came behind the first cluster
+        assert verdicts(got) in ({"one": one, "two": "merged"}, {"two": "merged"})
+    else:
+        assert verdicts(got) == {"two": "merged"} | ({"one": one} if one else {})
 
 
 @pytest.mark.parametrize("skipped", ["verity", "attacker"])

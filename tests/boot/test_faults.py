@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,10 +60,10 @@ def test_disk_that_goes_again(demo, boot):
     assert got.record["failure"]["stage"] in ("choose", "prove")
 
 
-def unreadable(out: Path, first: int) -> str:
+def unreadable(out: Path, sectors: Iterable[int]) -> str:
     """A blkdebug configuration: reads of these sectors fail."""
     out.write_text("".join('[inject-error]\nevent = "none"\niotype = "read"\nerrno = "5"\n'
-                           f'sector = "{sector}"\n' for sector in range(first, first + 16)))
+                           f'sector = "{sector}"\n' for sector in sectors))
     return str(out)
 
 
@@ -70,7 +71,8 @@ def unreadable(out: Path, first: int) -> str:
 def test_read_error(kind, stage, boot, tmp_path):
     """The first sectors of a partition cannot be read: nobody says that they were altered."""
     disk = lab.make_disk(tmp_path / "disk.img")
-    rules = unreadable(tmp_path / "rules", disk.entry(DATA + kind).first)
+    first = disk.entry(DATA + kind).first
+    rules = unreadable(tmp_path / "rules", range(first, first + 16))
     spec = direct(disk.path, tpm=True)
     spec.drives[0] = replace(spec.drives[0], blkdebug=rules)
     refused(boot(spec), "DISK_FAILED", stage, "read .*I/O error")
@@ -87,6 +89,23 @@ def test_corruption_that_only_the_kernel_meets(conf, words, says, boot, tmp_path
         disk.flip(DATA, offset, 1)
     image = lab.initrd(tmp_path / "initrd.zst", conf=conf)
     got = boot(direct(disk.path, words, initrd=image))
+    assert got.end == "reboot" and got.record is None, got.explain()
+    assert got.seen(says) and (not conf or not got.seen("Kernel panic")), got.explain()
+    assert not got.seen(RUNNING) and not got.seen("FAILED stage")
+
+
+@pytest.mark.parametrize("conf,words,says", [
+    ("", "panic=-1", "Kernel panic - not syncing: dm-verity device has I/O error"),
+    ("corruption=restart\n", "", "reboot: Restarting system with command 'dm-verity device has I/O error'")],
+    ids=["panic", "restart"])
+def test_read_error_that_only_the_kernel_meets(conf, words, says, boot, tmp_path):
+    """A disk that hides what was altered behind an error gains nothing by that."""
+    disk = lab.make_disk(tmp_path / "disk.img")
+    first = disk.entry(DATA).first
+    spec = direct(disk.path, words, initrd=lab.initrd(tmp_path / "initrd.zst", conf=conf))
+    rules = unreadable(tmp_path / "rules", (first + offset // 512 for offset in UNREAD))
+    spec.drives[0] = replace(spec.drives[0], blkdebug=rules)
+    got = boot(spec)
     assert got.end == "reboot" and got.record is None, got.explain()
     assert got.seen(says) and (not conf or not got.seen("Kernel panic")), got.explain()
     assert not got.seen(RUNNING) and not got.seen("FAILED stage")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """systemd's own tools, in a system that slipway started, take what slipway takes: systemd-nspawn
-runs the root DDI, and systemd-dissect and systemd-sysext accept the extension. They refuse the twins
-that slipway refuses."""
+runs the root DDI, alone and with the extension, a service has both as RootImage= and ExtensionImages=,
+and systemd-dissect and systemd-sysext accept them. They refuse the twins that slipway refuses."""
 
 from __future__ import annotations
 
@@ -19,30 +19,40 @@ from lab import appliance, paths
 PROGRAMS = ("usr/bin/systemd-nspawn", "usr/bin/systemd-dissect",
             "usr/lib/x86_64-linux-gnu/libcryptsetup.so.12", "usr/lib/x86_64-linux-gnu/libjson-c.so.5")
 POLICY = "root=signed:=open"
+PATHS = "/etc/os-release /usr/share/judged"
 TOOLS = f"""#!/bin/sh
 exec >/dev/console 2>&1
 judge() {{ name=$1; shift; "$@" | sed "s/^/judge $name: /"; }}
 try() {{ "$@" </dev/null 2>&1 && echo accepts || echo refuses; }}
-run() {{ seconds=$1; try timeout "$seconds" systemd-nspawn --quiet --register=no --keep-unit --read-only \
+run() {{ seconds=$1 image=$2; shift 2; try timeout "$seconds" systemd-nspawn --quiet --register=no --keep-unit --read-only \
 	--console=pipe --link-journal=no --resolv-conf=off --timezone=off --image-policy={POLICY} \
-	--image="$2" /bin/cat /etc/os-release; }}
+	--image="$image" "$@"; }}
 look() {{ try systemd-dissect --validate --image-policy={POLICY} /run/extensions/judged.raw; }}
+show() {{ try timeout "$1" systemd-dissect --mount --mkdir --image-policy={POLICY} /run/extensions/judged.raw /run/judged; }}
+serve() {{ try timeout 300 systemd-run --quiet --wait --pipe --collect -p RootImage=/dev/vdb -p RootImagePolicy={POLICY} \
+	-p ExtensionImages=/run/extensions/judged.raw -p ExtensionImagePolicy={POLICY} /bin/cat {PATHS}; }}
 merge() {{ try systemd-sysext merge --image-policy={POLICY}; }}
-judge nspawn run 300 /dev/vdb
+judge nspawn run 300 /dev/vdb /bin/cat /etc/os-release
 mkdir -p /run/extensions
 cat /dev/vdd >/run/extensions/judged.raw
 judge dissect look
+judge service serve
+judge shown show 300
+judge nspawn-with run 300 /dev/vdb --overlay-ro=+/usr:/run/judged/usr:/usr /bin/cat {PATHS}
+systemd-dissect --umount /run/judged
 judge sysext merge
 judge merged try cat /usr/share/judged
 systemd-sysext unmerge
 cat /dev/vde >/run/extensions/judged.raw
 judge sysext-twin merge
 judge merged-twin try cat /usr/share/judged
+judge service-twin serve
+# Both say why, and then may wait for ever.
+judge shown-twin show 40
 # It looks whether there is a signature, not at it.
 cat /dev/vdf >/run/extensions/judged.raw
 judge dissect-twin look
-# It says why, and then may wait for ever.
-judge nspawn-twin run 40 /dev/vdc
+judge nspawn-twin run 40 /dev/vdc /bin/cat /etc/os-release
 echo judged
 """
 UNIT = """[Unit]
@@ -117,6 +127,12 @@ def test_judges_agree(demo, boot, images, tmp_path):
     twin = said(got, "nspawn-twin")
     assert twin[-1] == "refuses" and "Required key not available" in "".join(twin), got.explain()
     assert "ID=debian" not in twin
+    for judge in ("nspawn-with", "service"):
+        both = said(got, judge)
+        assert both[-2:] == [FILE, "accepts"] and "ID=debian" in both, got.explain()
+    assert said(got, "shown")[-1] == "accepts"
+    assert said(got, "shown-twin")[-1] == said(got, "service-twin")[-1] == "refuses", got.explain()
+    assert FILE not in said(got, "service-twin")
     assert said(got, "dissect")[-1] == "accepts" and said(got, "dissect-twin")[-1] == "refuses"
     assert said(got, "sysext")[-1] == "accepts" and said(got, "merged") == [FILE, "accepts"]
     assert said(got, "sysext-twin")[-1] == "refuses" and said(got, "merged-twin")[-1] == "refuses"

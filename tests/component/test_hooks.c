@@ -93,8 +93,11 @@ static const struct hook_case cases[] = {
 	{ "device", "device=/dev/ubi\n", HOOK_FAILED, ERR_HOOK_FAILED, .what = "takes commands for a disk" },
 	{ "device", "device=/dev/usb\n", HOOK_FAILED, ERR_HOOK_FAILED, .what = "takes commands for a disk" },
 	{ "device", "device=/dev/vfio\n", HOOK_FAILED, ERR_HOOK_FAILED, .what = "takes commands for a disk" },
-	/* The twin: another device of USB, no disk's. */
-	{ "device", "device=/dev/usbmisc\n", HOOK_CONTINUED, 0, .what = "" },
+	{ "device", "device=/dev/nvme-fabrics\n", HOOK_FAILED, ERR_HOOK_FAILED, .what = "takes commands for a disk" },
+	{ "device", "device=/dev/mpt3ctl\n", HOOK_FAILED, ERR_HOOK_FAILED, .what = "takes commands for a disk" },
+	{ "device", "device=/dev/nowhere\n", HOOK_FAILED, ERR_HOOK_FAILED, .what = "or nobody knows" },
+	/* The twins: another device of USB, and another one of no kind, which are no disk's. */
+	{ "device", "device=/dev/usbmisc\ndevice=/dev/watchdog\n", HOOK_CONTINUED, 0, .what = "" },
 	{ "device", "device=/sys/way/out\n", HOOK_FAILED, ERR_HOOK_FAILED, .what = "is no file of /sys" },
 	{ "credential", "credential=asked\ncredential=absent\n", HOOK_CONTINUED, 0, .what = "",
 	  .facts = { "asked of the machine", "absent No such file or directory",
@@ -152,25 +155,37 @@ static void write_hook(const struct job *j)
 		sandbox_write(path, c->declaration);
 }
 
-/* Character devices of one kind each, as their subsystem says. */
+/* A character device as /sys knows it: DEVICE is a link to where it is, which has one to its kind. */
+static void fill_device(const char *name, const char *kind, unsigned major, unsigned minor)
+{
+	char path[128], target[128];
+
+	snprintf(path, sizeof(path), "/dev/%s", name);
+	REQUIRE(mknod(path, S_IFCHR | 0600, makedev(major, minor)) == 0);
+	snprintf(path, sizeof(path), "/sys/devices/%s", name);
+	sandbox_mkdir(path);
+	strcat(path, "/subsystem");
+	snprintf(target, sizeof(target), "../../class/%s", kind);
+	REQUIRE(symlink(target, path) == 0);
+	sandbox_mkdir("/sys/dev/char");
+	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u", major, minor);
+	snprintf(target, sizeof(target), "../../devices/%s", name);
+	REQUIRE(symlink(target, path) == 0);
+}
+
 static void fill_devices(void)
 {
 	static const char *const kinds[] = {
-		"bsg", "firewire", "mmc_rpmb", "mtd", "nvme", "nvme-generic", "scsi_generic", "ubi",
-		"usb", "usbmisc", "vfio",
+		"bsg", "firewire", "mmc_rpmb", "mtd", "nvme", "nvme-fabrics", "nvme-generic",
+		"scsi_generic", "ubi", "usb", "usbmisc", "vfio",
 	};
 
-	for (unsigned i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-		char path[64], target[64];
-
-		snprintf(path, sizeof(path), "/dev/%s", kinds[i]);
-		REQUIRE(mknod(path, S_IFCHR | 0600, makedev(240, i)) == 0);
-		snprintf(path, sizeof(path), "/sys/dev/char/240:%u", i);
-		sandbox_mkdir(path);
-		strcat(path, "/subsystem");
-		snprintf(target, sizeof(target), "../../../class/%s", kinds[i]);
-		REQUIRE(symlink(target, path) == 0);
-	}
+	for (unsigned i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		fill_device(kinds[i], kinds[i], 240, i);
+	fill_device("mpt3ctl", "misc", 10, 222);
+	fill_device("watchdog", "misc", 10, 130);
+	fill_device("given", "mem", 1, 3);
+	REQUIRE(mknod("/dev/nowhere", S_IFCHR | 0600, makedev(241, 0)) == 0);
 }
 
 static void fill_initrd(void)
@@ -191,7 +206,6 @@ static void fill_initrd(void)
 	REQUIRE(symlink("../devices/led", "/sys/class/led") == 0);
 	REQUIRE(symlink("/usr", "/sys/way") == 0);
 	sandbox_write("/usr/out", "old");
-	REQUIRE(mknod("/dev/given", S_IFCHR | 0600, makedev(1, 3)) == 0);
 	REQUIRE(mknod("/dev/other", S_IFCHR | 0666, makedev(1, 3)) == 0);
 	REQUIRE(mknod("/dev/disk", S_IFBLK | 0600, makedev(7, 0)) == 0);
 	fill_devices();

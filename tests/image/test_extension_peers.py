@@ -123,6 +123,44 @@ def test_order_and_metadata(tmp_path, class_name, hierarchy, names):
     assert (class_name == "confext") == ({"nosuid", "noexec"} <= flags)
 
 
+# Name of the extension -> the names of its release files, what else it has, whether it is one.
+RELEASE_NAMES = {
+    "own": (["own"], {}, True),
+    "app_1.2": (["app"], {}, True),
+    "app+3": (["app"], {}, True),
+    "app-4": (["app"], {}, False),
+    "app_5": (["other"], {}, False),
+    "app_6": (["app", "other"], {}, True),
+    "own_7": (["own_7", "other"], {}, True),
+    "system": (["system"], {"usr/lib/os-release": b"ID=own\n"}, False),
+}
+
+
+def test_release_names(image, tmp_path):
+    """Which file says what an extension is, and what makes it a whole system instead."""
+    made, folder = [], "usr/lib/extension-release.d/extension-release."
+    for name, (releases, more, _) in RELEASE_NAMES.items():
+        files = {f"{folder}{r}": RELEASES["any-id"][0].replace("SCOPE", "SYSEXT_SCOPE").encode() for r in releases} | more
+        for path, content in files.items():
+            place = tmp_path / "roots" / name / "var/lib/extensions" / name / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+        root = tmp_path / "roots" / name
+        (root / "usr/lib").mkdir(parents=True)
+        (root / "usr/lib/os-release").write_text(OWN)
+        (root / "var/lib/extensions" / name / "usr/share").mkdir(parents=True)
+        made.append(sysext.build(sysext.Sysext(name, release_name=releases[0], files={**files, "usr/share/x": b"x\n"},
+                                               key=lab.key("verity")), tmp_path / "made"))
+    found = ours(image, made)
+    said = enter('''cp -a "$1" /tmp/roots; cd /tmp/roots; for name in *; do
+        systemd-sysext --root=/tmp/roots/$name merge >/dev/null 2>&1
+        echo "$name $(cat $name/usr/.systemd-sysext/extensions 2>/dev/null)"; done''', tmp_path / "roots")
+    theirs = {line.split(" ")[0]: line.split(" ")[1] for line in said.splitlines()}
+    for name, (_, _, good) in RELEASE_NAMES.items():
+        assert theirs[name] == (name if good else ""), said
+        assert (not found[f"{name}.sysext.raw"]) == good, (name, found)
+
+
 # What differs from a good image, whether systemd-dissect says that it serves an initrd and accepts
 # it under the policy of extensions, and the reason of ours.
 GOOD = {"files": {"usr/share/x": b"x\n"}}

@@ -170,10 +170,13 @@ static void notices(void **state)
 		{ "rd.systemd.break=pre-mount", "shell" }, { "rd.systemd.debug-shell", "shell" },
 		{ "rd.break", "shell" }, { "emergency", "shell" }, { "rd.emergency", "shell" },
 		{ "rescue", "shell" }, { "rd.rescue", "shell" },
+		{ "SYSTEMD_SYSEXT_MUTABLE_MODE=ephemeral", "writable" },
+		{ "SYSTEMD_CONFEXT_MUTABLE_MODE=yes", "writable" },
 		{ "slipway.nonsense=2", "no word of ours" },
 		/* The host's alone, or somebody's */
 		{ "systemd.mask=x.service", NULL }, { "systemd.run=/bin/sh", NULL }, { "quiet", NULL },
 		{ "luks=no", NULL }, { "roothash-sig=x", NULL }, { "rd-emergency", NULL }, { "fstab=no", NULL }, { "fstab.x=no", NULL },
+		{ "systemd_sysext_mutable_mode=yes", NULL },
 	};
 
 	(void)state;

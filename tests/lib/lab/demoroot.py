@@ -64,7 +64,8 @@ def root_tree(suite: str = tree.SUITE) -> Path:
     out = paths.ROOT_TREE if suite == tree.SUITE else paths.LAB / f"root-tree-{suite}"
     once(out, key(suite), f"demo root: a small Debian with systemd of {suite}",
          lambda new: _make(new, suite))
-    return out.resolve()  # copied, it is to be the tree, where only a link to it is here
+    # The tree, where only a link to it is here: who writes to a copy must not write to this one.
+    return out.resolve()
 
 
 def _make(new: Path, suite: str) -> None:
