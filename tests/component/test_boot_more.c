@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What comes with a root, or in its place: extensions, hooks, a /usr with a root beside it, and an
- * encrypted root. */
+/* What comes with a root, or in its place: extensions, hooks, and a /usr with a root beside it. */
 #define _GNU_SOURCE
 #include "tests/unit/unit.h"
 
@@ -8,9 +7,7 @@
 
 #define FOLDER "/usr/lib/slipway/hooks/"
 #define EXTENDED "host: an extension is there"
-#define OPEN "image-policy=root=encrypted:=open\n"
 #define USR MACHINE "/usr.disk"
-#define LUKS MACHINE "/luks.disk"
 
 /* ---- extensions ---- */
 
@@ -224,7 +221,7 @@ static const struct boot_case hook_cases[] = {
 	{ "nobody watches", .prepare = hook_fails_to_watch, .says = { "which changes nothing", REBOOTED } },
 	{ "skipped", .prepare = hook_is_skipped, .says = { "continuing as its declaration says", STARTED } },
 	{ "script", .prepare = hook_is_a_script,
-	  .says = { FAILED("hooks", "HOOK_INVALID"), "hook 'script' is a script" } },
+	  .says = { FAILED("hooks", "HOOK_INVALID"), "hook 'script' is a script, and slipway.conf does not allow scripts" } },
 	{ "device", .prepare = hook_waits, .says = { GOES_ON, STARTED } },
 	{ "no device", .prepare = hook_waits_in_vain, .says = { FAILED("hooks", "HOOK_FAILED") } },
 	{ "credential", .prepare = hook_wants_credentials, .words = DISK "systemd.set_credential=given:x",
@@ -276,80 +273,12 @@ static void usr(void **state)
 	BOOT_ALL(usr_cases);
 }
 
-/* ---- an encrypted root ---- */
-
-static void with_key(void)
-{
-	sandbox_mkdir("/etc/cryptsetup-keys.d");
-	sandbox_write("/etc/cryptsetup-keys.d/root.key", "open sesame");
-}
-
-static void with_wrong_key(void)
-{
-	sandbox_mkdir("/etc/cryptsetup-keys.d");
-	sandbox_write("/etc/cryptsetup-keys.d/root.key", "shut sesame");
-}
-
-static void with_key_elsewhere(void)
-{
-	sandbox_write("/etc/key", "open sesame");
-}
-
-static void with_empty_key(void)
-{
-	sandbox_mkdir("/etc/cryptsetup-keys.d");
-	sandbox_write("/etc/cryptsetup-keys.d/root.key", "");
-}
-
-#define OPENED "opened the root by key slot 0"
-#define CREDENTIAL DISK "systemd.set_credential=cryptsetup.passphrase:open\\x20sesame"
-#define HEADER (2048 * 512)
-
-static const struct boot_case luks_cases[] = {
-	{ "key file", .disk = LUKS, .conf = OPEN, .prepare = with_key, .says = { OPENED, STARTED } },
-	{ "key file, writable", .disk = LUKS, .conf = OPEN, .prepare = with_key, .words = DISK "rw luks.options=discard",
-	  .says = { OPENED, "slipway: " } },
-	{ "wrong key file", .disk = LUKS, .conf = OPEN, .prepare = with_wrong_key,
-	  .says = { FAILED("prove", "LUKS_LOCKED"), "does not fit" } },
-	{ "empty key file", .disk = LUKS, .conf = OPEN, .prepare = with_empty_key,
-	  .says = { FAILED("prove", "LUKS_LOCKED") } },
-	{ "no key", .disk = LUKS, .conf = OPEN,
-	  .says = { FAILED("prove", "LUKS_LOCKED"), "nobody may be asked" } },
-	{ "key file of the command line", .disk = LUKS, .conf = OPEN, .prepare = with_key_elsewhere, .words = DISK "luks.key=/etc/key",
-	  .says = { OPENED, STARTED } },
-	{ "no key file of the command line", .disk = LUKS, .conf = OPEN, .words = DISK "luks.key=/etc/key",
-	  .says = { FAILED("prove", "LUKS_LOCKED"), "there is no key file '/etc/key'" } },
-	{ "not allowed", .disk = LUKS, .prepare = with_key, .says = { FAILED("choose", "POLICY_REFUSED") } },
-	{ "forbidden by a word", .disk = LUKS, .conf = OPEN, .prepare = with_key, .words = DISK "luks=no",
-	  .says = { FAILED("prove", "CMDLINE") } },
-	{ "another UUID", .disk = LUKS, .conf = OPEN, .prepare = with_key,
-	  .words = DISK "luks.uuid=00000000-1111-4000-8000-000000000001",
-	  .says = { FAILED("prove", "LUKS_UUID") } },
-	{ "another key", .disk = LUKS, .conf = OPEN "luks-volume-key=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n",
-	  .prepare = with_key, .says = { FAILED("prove", "LUKS_KEY") } },
-	{ "nobody answers", .disk = LUKS, .conf = OPEN "luks-prompt=yes\n",
-	  .says = { "slipway: FAILED stage prove" } },
-	{ "first header", .disk = LUKS, .conf = OPEN, .prepare = with_key, .break_at = { HEADER + 4096 },
-	  .says = { "going on by its second copy", STARTED } },
-	{ "both headers", .disk = LUKS, .conf = OPEN, .prepare = with_key, .break_at = { HEADER + 4096, HEADER + 16384 + 4096 },
-	  .says = { FAILED("prove", "LUKS_HEADER") } },
-	{ "no dm-crypt", .disk = LUKS, .conf = OPEN, .prepare = with_key, .machine.activate_errno = ENOTSUP,
-	  .says = { FAILED("prove", "LUKS_FAILED") } },
-};
-
-static void encrypted(void **state)
-{
-	(void)state;
-	BOOT_ALL(luks_cases);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(extensions),
 		UNIT_TEST(hooks),
 		UNIT_TEST(usr),
-		UNIT_TEST(encrypted),
 	};
 
 	sandbox_may_end_machine = true;

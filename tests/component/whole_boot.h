@@ -53,6 +53,9 @@ static const struct { const char *from, *to; } carried[] = {
 	{ MACHINE "/good.beside/good.roothash", "/machine/beside/good.roothash" },
 	{ MACHINE "/good.beside/good.roothash.p7s", "/machine/beside/good.roothash.p7s" },
 	{ "build/component/hook", "/machine/hook" },
+	{ "tests/data/tokens/signature.json", "/machine/tokens/signature.json" },
+	{ "tests/data/pcrsig/rsa2048.pub", "/machine/pcrsig/public.pem" },
+	{ "tests/data/pcrsig/signed.json", "/machine/pcrsig/signed.json" },
 };
 
 enum { N_CARRIED = sizeof(carried) / sizeof(*carried) };
@@ -140,6 +143,17 @@ static void words_of(const struct boot_case *c, char ret[static 2048])
 		 c->hash_word ? c->hash_word : "", hash);
 }
 
+/* Takes back the breaks of long lines in the block that tells a failure. */
+static void join_lines(char *out)
+{
+	static const char indent[] = "\n         ";
+
+	for (char *at; (at = strstr(out, indent));) {
+		*at = ' ';
+		memmove(at + 1, at + strlen(indent), strlen(at + strlen(indent)) + 1);
+	}
+}
+
 static bool is_said(const struct boot_case *c, const char *out)
 {
 	for (size_t i = 0; i < MAX_SAYS && c->says[i]; i++)
@@ -171,6 +185,7 @@ static bool boot_one(const struct boot_case *c)
 		close(r.files[i]);
 	fd_close(&r.disk[0]);
 	fd_close(&r.disk[1]);
+	join_lines(out);
 	if (is_said(c, out))
 		return true;
 	print_error("in\n%s\n", out);
