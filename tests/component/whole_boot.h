@@ -32,6 +32,7 @@ struct boot_case {
 	bool again;                        /* the disk is there twice */
 	struct machine machine;
 	uint64_t break_at[MAX_EDITS];      /* bytes of the disk that are changed; 0 for none */
+	void (*alter)(int disk);           /* alters it otherwise */
 	const char *says[MAX_SAYS];        /* all of which is on the console, or is said by the host */
 	const char *never;
 };
@@ -128,6 +129,8 @@ static int disk_of(const struct boot_case *c, int *ret_number)
 
 	for (size_t i = 0; i < MAX_EDITS && c->break_at[i]; i++)
 		edit(file, c->break_at[i]);
+	if (c->alter)
+		c->alter(file);
 	return machine_loop(file, LO_FLAGS_PARTSCAN, ret_number);
 }
 
@@ -154,7 +157,7 @@ static void join_lines(char *out)
 	}
 }
 
-static bool is_said(const struct boot_case *c, const char *out)
+static inline bool is_said(const struct boot_case *c, const char *out)
 {
 	for (size_t i = 0; i < MAX_SAYS && c->says[i]; i++)
 		if (!strstr(out, c->says[i])) {
@@ -167,14 +170,15 @@ static bool is_said(const struct boot_case *c, const char *out)
 	return false;
 }
 
-static bool boot_one(const struct boot_case *c)
+/* Boots, and gives what was said; NULL where there are no loop devices. */
+static char *boot_and_hear(const struct boot_case *c)
 {
 	static char out[SANDBOX_OUTPUT_BYTES];
 	struct run r = { .c = c, .disk = { -1, -1 } };
 
 	r.disk[0] = disk_of(c, &r.number[0]);
 	if (r.disk[0] < 0)
-		skip();
+		return NULL;
 	if (c->again)
 		r.disk[1] = disk_of(c, &r.number[1]);
 	words_of(c, r.words);
@@ -186,6 +190,15 @@ static bool boot_one(const struct boot_case *c)
 	fd_close(&r.disk[0]);
 	fd_close(&r.disk[1]);
 	join_lines(out);
+	return out;
+}
+
+static inline bool boot_one(const struct boot_case *c)
+{
+	const char *out = boot_and_hear(c);
+
+	if (!out)
+		skip();
 	if (is_said(c, out))
 		return true;
 	print_error("in\n%s\n", out);
