@@ -22,6 +22,11 @@ static void stub_left_two(void)
 	copy("/machine/other.raw", "/.extra/sysext/other.raw", 0400);
 }
 
+static void stub_left_usr(void)
+{
+	copy("/machine/inusr.raw", "/.extra/sysext/inusr.raw", 0400);
+}
+
 static void stub_left_half(void)
 {
 	stub_left_good();
@@ -95,6 +100,9 @@ static void configuration(void)
 
 static const struct boot_case extension_cases[] = {
 	{ "of the stub", .prepare = stub_left_good, .says = { MERGED, STARTED, "an extension is absent" } },
+	{ "in a usr partition", .prepare = stub_left_usr, .says = { "extension 'inusr' is proven and fits", STARTED } },
+	{ "for the host, in a usr partition", .conf = "host-extensions=/USR\n",
+	  .says = { "extension 'inusr' skipped: its tree is in a usr partition", STARTED } },
 	{ "required", .prepare = stub_left_good, .conf = "required-extensions=good\n",
 	  .says = { MERGED, STARTED } },
 	{ "for another system", .prepare = stub_left_two,
@@ -204,6 +212,19 @@ static void hook_waits_in_vain(void)
 	hook("entered", "continue", "device=/dev/absent\ndeadline=1\n");
 }
 
+/* What it leaves belongs to the slot that it looked at, and is not there when it looks at the next. */
+static void hook_leaves_output(void)
+{
+	hook("proven", "output", "output=/run/vendor/secret\noutput=/run/vendor/deep/program\n");
+}
+
+static void hook_finds_output(void)
+{
+	hook_leaves_output();
+	sandbox_mkdir(FOLDER "checked");
+	hook("checked", "refuse", NULL);
+}
+
 static void hook_wants_credentials(void)
 {
 	hook("entered", "continue", "credential=given\n");
@@ -219,6 +240,9 @@ static const struct boot_case hook_cases[] = {
 	{ "refuses one slot", .prepare = hook_refuses, .conf = "failure.hook=next-slot halt\n",
 	  .says = { "tries partition 2", "sandbox: off" } },
 	{ "nobody watches", .prepare = hook_fails_to_watch, .says = { "which changes nothing", REBOOTED } },
+	{ "output", .prepare = hook_leaves_output, .says = { "hook 'output' lets the boot go on", STARTED } },
+	{ "output that is taken back", .prepare = hook_finds_output, .conf = "failure.hook=next-slot halt\n",
+	  .says = { "the lid is open", "tries partition 2", "halts in 0 s" }, .never = "File exists" },
 	{ "skipped", .prepare = hook_is_skipped, .says = { "continuing as its declaration says", STARTED } },
 	{ "script", .prepare = hook_is_a_script,
 	  .says = { FAILED("hooks", "HOOK_INVALID"), "hook 'script' is a script, and slipway.conf does not allow scripts" } },

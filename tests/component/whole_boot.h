@@ -49,6 +49,7 @@ static const struct { const char *from, *to; } carried[] = {
 	{ MACHINE "/open.fs", MACHINE_OPEN },
 	{ MACHINE "/good.raw", "/machine/good.raw" },
 	{ MACHINE "/other.raw", "/machine/other.raw" },
+	{ MACHINE "/inusr.raw", "/machine/inusr.raw" },
 	{ MACHINE "/good.beside/good.raw", "/machine/beside/good.raw" },
 	{ MACHINE "/good.beside/good.verity", "/machine/beside/good.verity" },
 	{ MACHINE "/good.beside/good.roothash", "/machine/beside/good.roothash" },
