@@ -360,6 +360,9 @@ check-soak: all ## 500 boots in a row, none of which may fail or leave anything 
 	$(Q)tests/lib/slipway-lab demo
 	$(Q)PYTHONPATH=tests/lib /usr/bin/python3 tests/soak/soak.py
 
+check-altered: build/component/test_boot_altered ## PID 1 in a sandbox, from 2000 disks that were altered at random
+	$(Q)ALTERED_BOOTS=$${ALTERED_BOOTS:-2000} $<
+
 check-fuzz-long: $(FUZZ) ## every fuzz target for ten minutes
 	$(Q)FUZZ_SECONDS=600 ci/run-fuzz $(FUZZ)
 
@@ -413,4 +416,4 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
 
 .PHONY: all prepare boot check check-all bench bench-mkinitrd unit fuzz fuzz-afl checked check-unit check-fuzz check-fuzz-afl check-checked check-component check-image \
-	check-boot coverage check-faults check-soak check-fuzz-long check-planted lint install clean distclean help
+	check-boot coverage check-faults check-soak check-altered check-fuzz-long check-planted lint install clean distclean help

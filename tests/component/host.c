@@ -28,5 +28,6 @@ int main(int argc, char **argv)
 	printf("host: an extension is %s\n", access("/usr/share/extended", F_OK) < 0 ? "absent" : "there");
 	printf("host: an exitrd is %s\n", access("/run/initramfs/shutdown", X_OK) < 0 ? "absent" : "there");
 	copy_out("/run/slipway/boot.json");
+	copy_out("/dev/vport0p2");
 	return 0;
 }

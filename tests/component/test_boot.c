@@ -13,6 +13,17 @@ static void secure_boot(void)
 	machine_efi_text("LoaderDevicePartUUID", ESP_UUID);
 }
 
+/* A machine that takes records; of its port the host sees what came. */
+static void port(void)
+{
+	sandbox_mkdir("/sys/class/virtio-ports/vport0p1");
+	sandbox_write("/sys/class/virtio-ports/vport0p1/name", "other\n");
+	sandbox_mkdir("/sys/class/virtio-ports/vport0p2");
+	sandbox_write("/sys/class/virtio-ports/vport0p2/name", "slipway.record\n");
+	sandbox_write("/dev/vport0p1", "");
+	sandbox_write("/dev/vport0p2", "");
+}
+
 static const struct boot_case root_cases[] = {
 	{ "plain",
 	  .says = { STARTED, "host: word splash", "boot disk is 'sda'", "\"system_2\"", "/usr/new cannot" },
@@ -20,6 +31,10 @@ static const struct boot_case root_cases[] = {
 	{ "the kernel's word", .words = "", .prepare = secure_boot, .machine.kernel_has_key = true,
 	  .says = { STARTED, "\"secure_boot\":true" } },
 	{ "the kernel's word without Secure Boot", .machine.kernel_has_key = true, .says = { STARTED } },
+	{ "record to a port", .prepare = port, .says = { STARTED, "host: /dev/vport0p2\n{\"schema\":1" } },
+	{ "no port", .says = { STARTED, "host: /dev/vport0p2 is absent" } },
+	{ "fstab", .says = { STARTED, "wants '/data' mounted by the initrd" } },
+	{ "no fstab", .words = "root=PARTLABEL=system_1", .says = { STARTED }, .never = "mounted by the initrd" },
 	{ "exitrd", .conf = "exitrd=yes\n", .says = { STARTED, "an exitrd is there" } },
 	{ "no exitrd", .conf = "exitrd=no\n", .says = { STARTED, "an exitrd is absent" } },
 	{ "other init", .words = DISK "init=/usr/sbin/other", .says = { "host: word /usr/sbin/other\n" } },

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What comes with a root, or in its place: extensions, hooks, a /usr with a root beside it, and an
- * encrypted root. */
+/* What comes with a root, or in its place: extensions, hooks, and a /usr with a root beside it. */
 #define _GNU_SOURCE
 #include "tests/unit/unit.h"
 
@@ -8,9 +7,7 @@
 
 #define FOLDER "/usr/lib/slipway/hooks/"
 #define EXTENDED "host: an extension is there"
-#define OPEN "image-policy=root=encrypted:=open\n"
 #define USR MACHINE "/usr.disk"
-#define LUKS MACHINE "/luks.disk"
 
 /* ---- extensions ---- */
 
@@ -23,6 +20,11 @@ static void stub_left_two(void)
 {
 	stub_left_good();
 	copy("/machine/other.raw", "/.extra/sysext/other.raw", 0400);
+}
+
+static void stub_left_usr(void)
+{
+	copy("/machine/inusr.raw", "/.extra/sysext/inusr.raw", 0400);
 }
 
 static void stub_left_half(void)
@@ -98,6 +100,9 @@ static void configuration(void)
 
 static const struct boot_case extension_cases[] = {
 	{ "of the stub", .prepare = stub_left_good, .says = { MERGED, STARTED, "an extension is absent" } },
+	{ "in a usr partition", .prepare = stub_left_usr, .says = { "extension 'inusr' is proven and fits", STARTED } },
+	{ "for the host, in a usr partition", .conf = "host-extensions=/USR\n",
+	  .says = { "extension 'inusr' skipped: its tree is in a usr partition", STARTED } },
 	{ "required", .prepare = stub_left_good, .conf = "required-extensions=good\n",
 	  .says = { MERGED, STARTED } },
 	{ "for another system", .prepare = stub_left_two,
@@ -207,6 +212,19 @@ static void hook_waits_in_vain(void)
 	hook("entered", "continue", "device=/dev/absent\ndeadline=1\n");
 }
 
+/* What it leaves belongs to the slot that it looked at, and is not there when it looks at the next. */
+static void hook_leaves_output(void)
+{
+	hook("proven", "output", "output=/run/vendor/secret\noutput=/run/vendor/deep/program\n");
+}
+
+static void hook_finds_output(void)
+{
+	hook_leaves_output();
+	sandbox_mkdir(FOLDER "checked");
+	hook("checked", "refuse", NULL);
+}
+
 static void hook_wants_credentials(void)
 {
 	hook("entered", "continue", "credential=given\n");
@@ -222,9 +240,12 @@ static const struct boot_case hook_cases[] = {
 	{ "refuses one slot", .prepare = hook_refuses, .conf = "failure.hook=next-slot halt\n",
 	  .says = { "tries partition 2", "sandbox: off" } },
 	{ "nobody watches", .prepare = hook_fails_to_watch, .says = { "which changes nothing", REBOOTED } },
+	{ "output", .prepare = hook_leaves_output, .says = { "hook 'output' lets the boot go on", STARTED } },
+	{ "output that is taken back", .prepare = hook_finds_output, .conf = "failure.hook=next-slot halt\n",
+	  .says = { "the lid is open", "tries partition 2", "halts in 0 s" }, .never = "File exists" },
 	{ "skipped", .prepare = hook_is_skipped, .says = { "continuing as its declaration says", STARTED } },
 	{ "script", .prepare = hook_is_a_script,
-	  .says = { FAILED("hooks", "HOOK_INVALID"), "hook 'script' is a script" } },
+	  .says = { FAILED("hooks", "HOOK_INVALID"), "hook 'script' is a script, and slipway.conf does not allow scripts" } },
 	{ "device", .prepare = hook_waits, .says = { GOES_ON, STARTED } },
 	{ "no device", .prepare = hook_waits_in_vain, .says = { FAILED("hooks", "HOOK_FAILED") } },
 	{ "credential", .prepare = hook_wants_credentials, .words = DISK "systemd.set_credential=given:x",
@@ -276,80 +297,12 @@ static void usr(void **state)
 	BOOT_ALL(usr_cases);
 }
 
-/* ---- an encrypted root ---- */
-
-static void with_key(void)
-{
-	sandbox_mkdir("/etc/cryptsetup-keys.d");
-	sandbox_write("/etc/cryptsetup-keys.d/root.key", "open sesame");
-}
-
-static void with_wrong_key(void)
-{
-	sandbox_mkdir("/etc/cryptsetup-keys.d");
-	sandbox_write("/etc/cryptsetup-keys.d/root.key", "shut sesame");
-}
-
-static void with_key_elsewhere(void)
-{
-	sandbox_write("/etc/key", "open sesame");
-}
-
-static void with_empty_key(void)
-{
-	sandbox_mkdir("/etc/cryptsetup-keys.d");
-	sandbox_write("/etc/cryptsetup-keys.d/root.key", "");
-}
-
-#define OPENED "opened the root by key slot 0"
-#define CREDENTIAL DISK "systemd.set_credential=cryptsetup.passphrase:open\\x20sesame"
-#define HEADER (2048 * 512)
-
-static const struct boot_case luks_cases[] = {
-	{ "key file", .disk = LUKS, .conf = OPEN, .prepare = with_key, .says = { OPENED, STARTED } },
-	{ "key file, writable", .disk = LUKS, .conf = OPEN, .prepare = with_key, .words = DISK "rw luks.options=discard",
-	  .says = { OPENED, "slipway: " } },
-	{ "wrong key file", .disk = LUKS, .conf = OPEN, .prepare = with_wrong_key,
-	  .says = { FAILED("prove", "LUKS_LOCKED"), "does not fit" } },
-	{ "empty key file", .disk = LUKS, .conf = OPEN, .prepare = with_empty_key,
-	  .says = { FAILED("prove", "LUKS_LOCKED") } },
-	{ "no key", .disk = LUKS, .conf = OPEN,
-	  .says = { FAILED("prove", "LUKS_LOCKED"), "nobody may be asked" } },
-	{ "key file of the command line", .disk = LUKS, .conf = OPEN, .prepare = with_key_elsewhere, .words = DISK "luks.key=/etc/key",
-	  .says = { OPENED, STARTED } },
-	{ "no key file of the command line", .disk = LUKS, .conf = OPEN, .words = DISK "luks.key=/etc/key",
-	  .says = { FAILED("prove", "LUKS_LOCKED"), "there is no key file '/etc/key'" } },
-	{ "not allowed", .disk = LUKS, .prepare = with_key, .says = { FAILED("choose", "POLICY_REFUSED") } },
-	{ "forbidden by a word", .disk = LUKS, .conf = OPEN, .prepare = with_key, .words = DISK "luks=no",
-	  .says = { FAILED("choose", "CMDLINE") } },
-	{ "another UUID", .disk = LUKS, .conf = OPEN, .prepare = with_key,
-	  .words = DISK "luks.uuid=00000000-1111-4000-8000-000000000001",
-	  .says = { FAILED("prove", "LUKS_UUID") } },
-	{ "another key", .disk = LUKS, .conf = OPEN "luks-volume-key=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n",
-	  .prepare = with_key, .says = { FAILED("prove", "LUKS_KEY") } },
-	{ "nobody answers", .disk = LUKS, .conf = OPEN "luks-prompt=yes\n",
-	  .says = { "slipway: FAILED stage prove" } },
-	{ "first header", .disk = LUKS, .conf = OPEN, .prepare = with_key, .break_at = { HEADER + 4096 },
-	  .says = { "going on by its second copy", STARTED } },
-	{ "both headers", .disk = LUKS, .conf = OPEN, .prepare = with_key, .break_at = { HEADER + 4096, HEADER + 16384 + 4096 },
-	  .says = { FAILED("prove", "LUKS_HEADER") } },
-	{ "no dm-crypt", .disk = LUKS, .conf = OPEN, .prepare = with_key, .machine.activate_errno = ENOTSUP,
-	  .says = { FAILED("prove", "LUKS_FAILED") } },
-};
-
-static void encrypted(void **state)
-{
-	(void)state;
-	BOOT_ALL(luks_cases);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(extensions),
 		UNIT_TEST(hooks),
 		UNIT_TEST(usr),
-		UNIT_TEST(encrypted),
 	};
 
 	sandbox_may_end_machine = true;

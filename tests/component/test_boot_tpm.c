@@ -58,49 +58,97 @@ static void nvpcrs(void)
 {
 	measured_by_stub();
 	sandbox_mkdir("/usr/lib/nvpcr");
-	sandbox_write("/usr/lib/nvpcr/verity.nvpcr", "{\"name\":\"verity\",\"algorithm\":\"sha256\",\"nvIndex\":30474705}");
+	sandbox_write("/usr/lib/nvpcr/verity.nvpcr", "{\"name\":\"verity\",\"algorithm\":\"sha256\",\"nvIndex\":30474754}");
+	sandbox_write("/usr/lib/nvpcr/cryptsetup.nvpcr",
+		      "{\"name\":\"cryptsetup\",\"algorithm\":\"sha256\",\"nvIndex\":30474755}");
 }
+
+static void permitted_nvpcrs(void)
+{
+	nvpcrs();
+	copy("/machine/pcrsig/public.pem", "/.extra/tpm2-pcr-public-key.pem", 0444);
+	copy("/machine/pcrsig/signed.json", "/.extra/tpm2-pcr-signature.json", 0444);
+}
+
+static void permitted_and_key_file(void)
+{
+	permitted_nvpcrs();
+	sandbox_mkdir("/etc/cryptsetup-keys.d");
+	sandbox_write("/etc/cryptsetup-keys.d/root.key", "open sesame");
+}
+
+static void signature_of_phase(void)
+{
+	measured_by_stub();
+	copy("/machine/tokens/signature.json", "/.extra/tpm2-pcr-signature.json", 0444);
+}
+
+#define ECC "tests/data/tokens/ecc.tpm"
+#define LUKS .disk = MACHINE "/luks.disk", .conf = "image-policy=root=encrypted:=open\n"
+#define PIN(text) DISK "systemd.set_credential=cryptsetup.tpm2-pin:" text
 
 static const struct tpm_case {
 	struct boot_case boot;
 	const char *words[4]; /* in the order in which they are in PCR 11 */
+	const char *tpm;      /* the state that the TPM has, or NULL for a new one */
 } cases[] = {
-	{ { "measured", .prepare = measured_by_stub, .words = DISK, .says = { STARTED, "\"in use\"" } },
-	  { "enter-initrd", "leave-initrd" } },
-	{ { "by a word", .words = DISK "systemd.tpm2_measured_os=yes", .prepare = esp_of_stub,
+	{ .boot = { "measured", .prepare = measured_by_stub, .words = DISK, .says = { STARTED, "\"in use\"" } },
+	  .words = { "enter-initrd", "leave-initrd" } },
+	{ .boot = { "by a word", .words = DISK "systemd.tpm2_measured_os=yes", .prepare = esp_of_stub,
 	    .says = { STARTED } },
-	  { "enter-initrd", "leave-initrd" } },
-	{ { "no storage root key", .prepare = measured_by_stub, .conf = "srk=no\n", .says = { STARTED },
+	  .words = { "enter-initrd", "leave-initrd" } },
+	{ .boot = { "no storage root key", .prepare = measured_by_stub, .conf = "srk=no\n", .says = { STARTED },
 	    .never = "made a storage" },
-	  { "enter-initrd", "leave-initrd" } },
-	{ { "other init", .prepare = measured_by_stub, .words = DISK "init=/usr/sbin/other",
+	  .words = { "enter-initrd", "leave-initrd" } },
+	{ .boot = { "other init", .prepare = measured_by_stub, .words = DISK "init=/usr/sbin/other",
 	    .says = { "host: word /usr/sbin/other" } },
-	  { "enter-initrd", "slipway-init:/usr/sbin/other", "leave-initrd" } },
-	{ { "capped", .prepare = measured_by_stub, .words = DISK "systemd.verity=no",
+	  .words = { "enter-initrd", "slipway-init:/usr/sbin/other", "leave-initrd" } },
+	{ .boot = { "capped", .prepare = measured_by_stub, .words = DISK "systemd.verity=no",
 	    .says = { FAILED("choose", "ROOT_UNPROTECTED") } },
-	  { "enter-initrd", "slipway-failed" } },
-	{ { "capped before it was entered", .prepare = measured_by_stub, .words = "slipway.disk=nonsense",
+	  .words = { "enter-initrd", "slipway-failed" } },
+	{ .boot = { "capped before it was entered", .prepare = measured_by_stub, .words = "slipway.disk=nonsense",
 	    .says = { FAILED("inputs", "CMDLINE") } },
-	  { "slipway-failed" } },
-	{ { "debug image", .prepare = measured_by_stub, .words = DISK "systemd.verity=no",
+	  .words = { "slipway-failed" } },
+	{ .boot = { "debug image", .prepare = measured_by_stub, .words = DISK "systemd.verity=no",
 	    .conf = "debug-key=$6$abcdefgh12345678$7NID6uWboG0sXaweOkSDNRRibNvKdy9NtZB9nfo8DKXjYBTRgpKKFfqLRs7Gp6gevE3dHvVjUQ2cytCUpa3/m0\n",
 	    .says = { "'/debug/ask' cannot be executed" } },
-	  { "enter-initrd", "slipway-failed" } },
-	{ { "extension of the ESP", .prepare = esp_of_stub, .words = "", .conf = "esp-extensions=/EXT\n",
+	  .words = { "enter-initrd", "slipway-failed" } },
+	{ .boot = { "extension of the ESP", .prepare = esp_of_stub, .words = "", .conf = "esp-extensions=/EXT\n",
 	    .says = { "into PCR 13", STARTED } },
-	  { "enter-initrd", "leave-initrd" } },
-	{ { "extension for the host", .prepare = esp_of_stub, .words = "", .conf = "host-extensions=/EXT\n",
+	  .words = { "enter-initrd", "leave-initrd" } },
+	{ .boot = { "extension for the host", .prepare = esp_of_stub, .words = "", .conf = "host-extensions=/EXT\n",
 	    .says = { "into PCR 13", STARTED } },
-	  { "enter-initrd", "leave-initrd" } },
-	{ { "hook", .prepare = hook_of_vendor, .conf = "hook-measure=yes\n",
+	  .words = { "enter-initrd", "leave-initrd" } },
+	{ .boot = { "hook", .prepare = hook_of_vendor, .conf = "hook-measure=yes\n",
 	    .says = { "measured 'slipway-hook:proven:continue", STARTED } },
-	  { "enter-initrd", "leave-initrd" } },
-	{ { "encrypted", .disk = MACHINE "/luks.disk", .prepare = key_file, .conf = "image-policy=root=encrypted:=open\n",
-	    .says = { "measured the key of the root into PCR 15", STARTED } },
-	  { "enter-initrd", "slipway-not-by-tpm", "leave-initrd" } },
-	{ { "no keys for NvPCRs", .prepare = nvpcrs, .conf = "pcr-scheme=261\n",
-	     .says = { "skipped: the stub left no '/.extra/tpm2-pcr-public-key.pem'", STARTED } },
-	  { "enter-initrd", "leave-initrd" } },
+	  .words = { "enter-initrd", "leave-initrd" } },
+	{ .boot = { "encrypted, by a key file", LUKS, .prepare = key_file,
+	    .says = { "measured the key of the root into PCR 15", "opened the root by key slot 0", STARTED } },
+	  .words = { "enter-initrd", "slipway-not-by-tpm", "leave-initrd" } },
+	{ .boot = { "encrypted, by a signature", LUKS, .prepare = signature_of_phase,
+	    .says = { "opened the root by key slot 2: tpm2", STARTED } },
+	  .words = { "enter-initrd", "leave-initrd" }, .tpm = ECC },
+	{ .boot = { "encrypted, by a PIN", LUKS, .prepare = measured_by_stub, .words = PIN("1234"),
+	    .says = { "opened the root by key slot 3: tpm2", STARTED } },
+	  .words = { "enter-initrd", "leave-initrd" }, .tpm = ECC },
+	{ .boot = { "encrypted, wrong PIN", LUKS, .prepare = measured_by_stub, .words = PIN("1235"),
+	    .says = { "the TPM says that the PIN of 'root' is wrong", FAILED("prove", "LUKS_LOCKED") } },
+	  .words = { "enter-initrd", "slipway-failed" }, .tpm = ECC },
+	{ .boot = { "encrypted, no PIN", LUKS, .prepare = measured_by_stub, .says = { FAILED("prove", "LUKS_LOCKED") } },
+	  .words = { "enter-initrd", "slipway-failed" }, .tpm = ECC },
+	{ .boot = { "encrypted, another TPM", LUKS, .prepare = signature_of_phase, .words = PIN("1234"),
+	    .says = { FAILED("prove", "LUKS_LOCKED") } },
+	  .words = { "enter-initrd", "slipway-failed" } },
+	{ .boot = { "no keys for NvPCRs", .prepare = nvpcrs, .conf = "pcr-scheme=261\n",
+	    .says = { "skipped: the stub left no '/.extra/tpm2-pcr-public-key.pem'", STARTED } },
+	  .words = { "enter-initrd", "leave-initrd" } },
+	{ .boot = { "NvPCRs", .prepare = permitted_nvpcrs, .conf = "pcr-scheme=261\n",
+	    .says = { "measured the root into NvPCR 'verity'", STARTED } },
+	  .words = { "enter-initrd", "leave-initrd" } },
+	{ .boot = { "NvPCRs, encrypted", .disk = MACHINE "/luks.disk", .prepare = permitted_and_key_file,
+	    .conf = "image-policy=root=encrypted:=open\npcr-scheme=261\n",
+	    .says = { "opened the root by key slot 0", "cryptsetup-keyslot:root:", STARTED } },
+	  .words = { "enter-initrd", "slipway-not-by-tpm", "leave-initrd" } },
 };
 
 static void extend(uint8_t pcr[static 32], const char *word)
@@ -137,7 +185,7 @@ static void measures(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		bool good;
 
-		if (!emulator_start(&emulator))
+		if (!emulator_start_with(&emulator, cases[i].tpm))
 			skip();
 		good = boot_one(&cases[i].boot);
 		if (good)
