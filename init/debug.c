@@ -17,7 +17,7 @@
 
 /* Where no extension can lay anything over it. */
 #define ASK "/debug/ask"
-#define BLOCK "/sys/block"
+#define BLOCK "/sys/class/block"
 
 /* What libcryptsetup writes before the UUIDs of its devices; what is proven is no secret. */
 #define CRYPT "CRYPT-"
@@ -71,7 +71,10 @@ static bool any_is_unlocked(void)
 		found = *d->d_name != '.' && is_unlocked(d->d_name);
 	if (!found && !errno)
 		return false;
-	log_warning("an encrypted volume is still open, or nobody can tell");
+	if (errno)
+		log_warning("nobody can tell whether an encrypted volume is still open: %m");
+	else
+		log_warning("an encrypted volume is still open");
 	return true;
 }
 

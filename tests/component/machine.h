@@ -145,6 +145,8 @@ static inline void machine_begin(void)
 	machine_mount_real("devtmpfs", REAL_DEV);
 	sandbox_mkdir("/sys/class/block");
 	sandbox_mkdir("/sys/dev/block");
+	sandbox_mkdir("/sys/dev/char");
+	machine_link(REAL_SYS "/dev/char/1:3", "/sys/dev/char/1:3");
 	sandbox_mkdir("/dev/mapper");
 	for (size_t i = 0; i < sizeof(built_in) / sizeof(*built_in); i++) {
 		snprintf(path, sizeof(path), "/sys/module/%s", built_in[i]);
