@@ -169,8 +169,8 @@ prepare:
 boot: prepare ## boot a signed demo image in QEMU, from firmware to its running system
 	$(Q)tests/lib/slipway-lab boot
 
-check: CASES := --first-of-each ## every test, but of each table of boots only one of each outcome
-check-all: ## every test, as before a change lands
+check: CASES := --first-of-each ## every test, but of the boots in a file's tables only one of each outcome
+check-all: ## every test
 check check-all: prepare
 	$(Q)ci/deps/build host
 	$(Q)ci/step build/log/selftest.log "every library links and runs" ci/deps/selftest $(TRIPLET)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Which cases of the tables `make check` runs: one that boots, and one of each reason that refuses."""
+"""Which cases of the tables `make check` runs: of each file one that boots, and one of each reason."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ def reasons(item) -> frozenset[str]:
 
 
 def first_of_each(items: list) -> list:
-    """Of each test the first case with each reason, in their order; all where no case has a boot."""
+    """Of the tables of a file the first case with each reason, in their order; all that boot nothing, and
+    all tests that are no table."""
     first = {}
     for item in items:
-        which = (item.originalname, reasons(item)) if "boot" in item.fixturenames else item.name
-        first.setdefault((item.path, which), item)
+        is_case = hasattr(item, "callspec") and "boot" in item.fixturenames
+        first.setdefault((item.path, reasons(item) if is_case else item.name), item)
     return list(first.values())

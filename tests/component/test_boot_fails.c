@@ -6,12 +6,22 @@
 
 #include "tests/component/whole_boot.h"
 
+/* Still hex, but of something else. */
+static void another_signed_hash(int fd)
+{
+	char digit;
+
+	REQUIRE(pread(fd, &digit, 1, SIGNATURE_2 + 20) == 1);
+	digit = digit == '0' ? '1' : '0';
+	REQUIRE(pwrite(fd, &digit, 1, SIGNATURE_2 + 20) == 1);
+}
+
 static const struct boot_case altered_cases[] = {
 	{ "content", .break_at = { DATA_2 + 5000 },
 	  .says = { FAILED("prove", "VERITY_CORRUPTED"), REBOOTED } },
 	{ "hash tree", .break_at = { HASH_2 + 4096 }, .says = { FAILED("prove", "VERITY_CORRUPTED") } },
 	{ "superblock", .break_at = { HASH_2 }, .says = { FAILED("prove", "VERITY_SUPERBLOCK") } },
-	{ "signed hash", .break_at = { SIGNATURE_2 + 20 },
+	{ "signed hash", .alter = another_signed_hash,
 	  .says = { FAILED("choose", "SIGNATURE_MISMATCH") } },
 	{ "primary table", .break_at = { 512 + 16 }, .says = { STARTED, "using the backup" } },
 	{ "both tables", .break_at = { 512 + 16, 16 * 1024 * 1024 - 512 + 16 },
