@@ -104,10 +104,15 @@ static int find_key(struct bytes uki, const struct prediction *p, struct pcr_key
 	return rc < 0 ? rc : find_signature(p, ret, json, e);
 }
 
+static const char *root_hash(const struct predict_nvpcr_input *in)
+{
+	return in->root_hash ? in->root_hash : in->signature.root_hash_text;
+}
+
 static int extend_by_root(const struct predict_nvpcr_input *in, struct pcr *value, struct err *e)
 {
 	const struct bytes signature = { in->signature.der, in->signature.der_bytes };
-	const char *hash = in->root_hash ? in->root_hash : in->signature.root_hash_text;
+	const char *hash = root_hash(in);
 	char word[VERITY_WORD_BYTES];
 	int rc = 0;
 
@@ -115,6 +120,16 @@ static int extend_by_root(const struct predict_nvpcr_input *in, struct pcr *valu
 		return 0;
 	rc = verity_word(in->name ? in->name : "root", hash, signature, word, e);
 	return rc < 0 ? rc : pcr_extend_text(value, word, e);
+}
+
+/* What the boot extends it by, if that was not told. */
+static const char *what_is_unknown(const struct predict_nvpcr_input *in, const char *name)
+{
+	if (strcmp(name, "verity") == 0 && !*root_hash(in))
+		return "the root hash was not told";
+	if (strcmp(name, "cryptsetup") == 0 && in->opens_volume)
+		return "which key slot opens a volume is not known";
+	return NULL;
 }
 
 static int begin_all(const struct predict_nvpcr_input *in, const struct nvpcrs *all,
@@ -134,6 +149,7 @@ static int begin_all(const struct predict_nvpcr_input *in, const struct nvpcrs *
 		rc = pcr_extend_text(&p->kernel_initrd, word, e);
 		snprintf(ret->at[i].name, sizeof(ret->at[i].name), "%s", n->name);
 		ret->at[i].index = n->index;
+		ret->at[i].unknown = what_is_unknown(in, n->name);
 		value->banks = 1u << SHA256_BANK;
 		pcr_sha256(both, sizeof(both), value->value[SHA256_BANK]);
 		if (rc == 0 && strcmp(n->name, "verity") == 0)

@@ -11,6 +11,7 @@ struct predict_nvpcr_input {
 	const char *name;          /* of what is booted, "root" or "usr"; NULL: root */
 	const char *root_hash;     /* in hex; NULL: not told */
 	struct verity_signature signature; /* of that, if the kernel will accept it; owned */
+	bool opens_volume;         /* and measures then by which key slot */
 };
 
 struct predict_nvpcrs {
@@ -19,6 +20,7 @@ struct predict_nvpcrs {
 		char name[NVPCR_NAME_BYTES];
 		uint32_t index;
 		struct pcr value; /* of sha256 alone */
+		const char *unknown; /* why it cannot be told; else NULL */
 	} at[NVPCR_MAX];
 	struct err why; /* if it has a code, there are none, which is why */
 };

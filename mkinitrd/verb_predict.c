@@ -297,11 +297,14 @@ static int parse(int argc, char **argv, struct request *r, struct err *e)
 		r->in.scheme = PREDICT_SCHEME_257; /* nothing that is signed depends on it */
 	if (!r->in.banks)
 		r->in.banks = (1u << PCR_N_BANKS) - 1;
+	r->nvpcr.opens_volume = r->n_volumes;
 	rc = take_volumes(r, e);
 	return rc < 0 ? rc : load(r->uki, &r->in.uki, e);
 }
 
 /* ---- results ---- */
+
+#define UNKNOWN "machine-specific"
 
 struct line {
 	unsigned pcr;
@@ -336,7 +339,7 @@ static void print_line(const struct line *l, size_t bank)
 	char value[PCR_MAX_TEXT];
 
 	printf("%s\t%u\t%s\t%s\n", pcr_bank_name(bank), l->pcr,
-	       l->unknown ? "machine-specific" : pcr_format(l->value, bank, value),
+	       l->unknown ? UNKNOWN : pcr_format(l->value, bank, value),
 	       l->phase ? l->phase : "");
 }
 
@@ -359,14 +362,23 @@ static void print_nvpcrs(const struct predict_nvpcrs *all, bool json)
 
 	if (all->why.code)
 		fprintf(stderr, "slipway-mkinitrd: NvPCRs will be skipped: %s\n", all->why.what);
+	for (size_t i = 0; i < all->n && !json; i++)
+		if (all->at[i].unknown)
+			printf("# NvPCR '%s': %s\n", all->at[i].name, all->at[i].unknown);
 	for (size_t i = 0; i < all->n; i++) {
+		const char *name = all->at[i].name, *unknown = all->at[i].unknown;
+
 		pcr_format(&all->at[i].value, 1, value);
 		if (json)
-			printf(",\n {\"bank\":\"sha256\",\"nvpcr\":\"%s\",\"nv_index\":%u,\"value\":\"%s\"}",
-			       all->at[i].name, (unsigned)all->at[i].index, value);
+			printf(",\n {\"bank\":\"sha256\",\"nvpcr\":\"%s\",\"nv_index\":%u,\"value\":", name,
+			       (unsigned)all->at[i].index);
+		if (json && unknown)
+			printf("null,\"reason\":\"%s\"}", unknown);
+		else if (json)
+			printf("\"%s\"}", value);
 		else
-			printf("sha256\t0x%x\t%s\t%s\n", (unsigned)all->at[i].index, value,
-			       all->at[i].name);
+			printf("sha256\t0x%x\t%s\t%s\n", (unsigned)all->at[i].index,
+			       unknown ? UNKNOWN : value, name);
 	}
 }
 

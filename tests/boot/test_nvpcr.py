@@ -207,6 +207,15 @@ def test_prediction_without_signatures(signed_uki):
             for s in said] == [(False, True), (True, False)]
 
 
+def test_what_was_not_told_is_not_guessed(demo, signed_uki):
+    """Of what a boot extends an NvPCR by, one knows the root hash or one does not."""
+    uki, root = ("uki", signed_uki), ("root-hash", demo.roothash)
+    volume = ("volume-key", "root:1e5c0000-51b1-4a7e-9d3a-6f1b6e3c1d0e")
+    for inputs, unknown in (([uki, root], set()), ([uki], {VERITY}), ([uki, root, volume], {CRYPTSETUP})):
+        told = predicted.nvpcrs(inputs)
+        assert {n for n, value in told.items() if value is None} == unknown and len(told) == len(ORDER)
+
+
 def test_prediction(lab, demo, indices, signed_uki, tmp_path):
     """From firmware on: PCR 9 and every NvPCR are what was told before the boot."""
     inputs: list[tuple[str, Path | str]] = [("uki", signed_uki)]
