@@ -32,6 +32,7 @@ class Sysext:
     files: dict[str, bytes | Path | str] = field(default_factory=dict)
     release: str | None = None
     release_name: str = ""  # extension-release.THIS, by default the name
+    strict: str = ""  # that file's mark user.extension-release.strict, if it shall have one
     kind: str = "signed"  # "signed", "verity" (no signature), "gpt" (no verity), "bare" (no GPT)
     key: Key | None = None  # who signs
     fs: str = "erofs"  # or "squashfs"
@@ -85,6 +86,8 @@ def _fill(stage: Path, spec: Sysext) -> None:
             place.write_bytes(content)
         else:
             shutil.copy(content, place)
+    if spec.strict:
+        os.setxattr(stage / release, "user.extension-release.strict", spec.strict.encode())
     stage.chmod(0o755)
     for path, dirs, files in os.walk(stage):
         for name in [*dirs, *files]:
