@@ -176,15 +176,37 @@ static int choose(struct verify *v, struct verify_medium *m, struct verity_set *
 	return 0;
 }
 
+/* In the words of the record of a boot. */
+static void explain_policy(struct verify *v, const struct verify_medium *m,
+			   const struct policy_verdicts *all)
+{
+	/* One that could not be read has no rules, and that was said. */
+	for (size_t i = 0; i < all->n && v->policy.use[POLICY_ROOT]; i++) {
+		const struct policy_verdict *at = &all->of[i];
+		char found[POLICY_WORDS_BYTES], allowed[POLICY_WORDS_BYTES];
+
+		report_add(&v->report, at->refused ? VERDICT_FAIL : VERDICT_OK, m->name,
+			   "image policy: '%s' is '%s', and the %s rule of the %s allows '%s'",
+			   policy_designator_name(at->designator),
+			   verdict_found(&v->policy, at, found, sizeof(found)),
+			   verdict_rule(&v->policy, at), verdict_source(&v->policy, at),
+			   policy_words(&v->policy, at->designator, allowed, sizeof(allowed)));
+	}
+}
+
 /* The type becomes "" if it does not do. */
 static void check_type(struct verify *v, const struct verify_medium *m, enum designator d, uint64_t at,
 		       uint64_t n_bytes, char type[static FILESYSTEM_NAME_BYTES])
 {
 	const char *wished = d == DPS_USR ? v->options.usr_type : v->options.root_type;
+	struct policy_verdicts verdict = { 0 };
 	struct err e = { 0 };
+	int rc = filesystem_probe(m->fd, at, n_bytes, type, &e);
 
-	if (filesystem_probe(m->fd, at, n_bytes, type, &e) < 0 ||
-	    policy_check_filesystem(&v->policy, verity_policy(d), type, &e) < 0) {
+	if (rc >= 0)
+		rc = policy_judge_filesystem(&v->policy, verity_policy(d), type, &verdict, &e);
+	explain_policy(v, m, &verdict);
+	if (rc < 0) {
 		report_error(&v->report, m->name, &e);
 		*type = '\0';
 		return;
@@ -221,24 +243,6 @@ static void check_version(struct verify *v, const struct verify_medium *m,
 		report_add(&v->report, VERDICT_OK, m->name,
 			   "the version in the label '%s' is not below minimum-version=%s", data->label,
 			   minimum);
-}
-
-/* In the words of the record of a boot. */
-static void explain_policy(struct verify *v, const struct verify_medium *m,
-			   const struct policy_verdicts *all)
-{
-	/* One that could not be read has no rules, and that was said. */
-	for (size_t i = 0; i < all->n && v->policy.use[POLICY_ROOT]; i++) {
-		const struct policy_verdict *at = &all->of[i];
-		char found[POLICY_WORDS_BYTES], allowed[POLICY_WORDS_BYTES];
-
-		report_add(&v->report, at->refused ? VERDICT_FAIL : VERDICT_OK, m->name,
-			   "image policy: '%s' is '%s', and the %s rule of the %s allows '%s'",
-			   policy_designator_name(at->designator),
-			   verdict_found(&v->policy, at, found, sizeof(found)),
-			   verdict_rule(&v->policy, at), verdict_source(&v->policy, at),
-			   policy_words(&v->policy, at->designator, allowed, sizeof(allowed)));
-	}
 }
 
 static void explain_encrypted(struct verify *v, const struct verify_medium *m, enum designator d,

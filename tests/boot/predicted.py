@@ -60,23 +60,25 @@ def wrong(pcrs: dict[str, list[str]], told: Values) -> set[int]:
 
 
 def boot(spec: Spec, *, phase: str = "", but: Mapping[int, str] | None = None,
-         merged: Iterable[Path | str] = (), for_host: Iterable[Path | str] = ()) -> Result:
+         merged: Iterable[Path | str] = (), for_host: Iterable[Path | str] = (),
+         volumes: Iterable[str] = ()) -> Result:
     """As lab.boot; of a machine with firmware and a TPM all is compared that can be foreseen.
 
     `merged` are the images that init takes from the ESP by itself, or "none" where it looks for some,
-    and `for_host` those that it hands over.
+    and `for_host` those that it hands over. `volumes` are what it opens: NAME:UUID:FILE, where the file
+    has the volume key.
     `phase` is where it stops, if it is neither at its end nor where the root's systemd speaks.
     `but` says of a PCR why nobody can foresee it; if one can, that is wrong.
     """
     got = vm.boot(spec)
     if spec.firmware and spec.tpm == "on":
-        compare(spec, got, phase=phase, but=but, merged=merged, for_host=for_host)
+        compare(spec, got, phase=phase, but=but, merged=merged, for_host=for_host, volumes=volumes)
     return got
 
 
 def compare(spec: Spec, got: Result, *, phase: str = "",
             but: Mapping[int, str] | None = None, merged: Iterable[Path | str] = (),
-            for_host: Iterable[Path | str] = ()) -> None:
+            for_host: Iterable[Path | str] = (), volumes: Iterable[str] = ()) -> None:
     """The TPM has what predict says of the files that this machine had, in every bank."""
     assert sorted(got.pcrs) == sorted(spec.banks), f"banks {list(got.pcrs)}\n{got.explain()}"
     if got.end == "refused":
@@ -88,6 +90,7 @@ def compare(spec: Spec, got: Result, *, phase: str = "",
         inputs, *more = _asked(spec, Path(folder), at)
         inputs += [("esp-extension", path) for path in merged]
         inputs += [("host-extension", path) for path in for_host]
+        inputs += [("volume-key", volume) for volume in volumes]
         told = at_phase(values(inputs, *more), at)
     pcrs = {bank: values for bank, values in got.pcrs.items() if bank != spec.deaf}
     others, excused = wrong(pcrs, told), set(but or {})

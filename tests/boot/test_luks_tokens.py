@@ -16,10 +16,10 @@ import pytest
 
 import chain
 import lab
+import predicted
 from expect import QUICKLY, boots, refused
 from lab import luks, paths, tree
-from lab.tpm import extend
-from test_luks import ENTERED, LITERAL, POLICY, by_tpm, key_id, lab_run, new_signer, opened, sealed, signature
+from test_luks import ENTERED, LITERAL, POLICY, by_tpm, lab_run, new_signer, opened, sealed, signature
 
 pytestmark = pytest.mark.xdist_group("luks")
 # PCR 12 has one value, PCR 11 one of two, which are told of by the words that lead there.
@@ -156,6 +156,12 @@ def ukis(signer, demo, tmp_path_factory) -> dict[str, Path]:
     return {"own": own, "other": other}
 
 
+def opens(part: lab.Part, key: bytes, file: Path) -> str:
+    """What predict is told of this root, if it had this volume key."""
+    file.write_bytes(key)
+    return f"root:{luks.uuid(part.file)}:{file}"
+
+
 @pytest.mark.parametrize("name", ["own", "other"])
 def test_signatures_of_the_uki(name, boot, root, ukis, signer, tmp_path):
     """From firmware on: stub, signatures by our predict, TPM. Those of another UKI are for another PCR 11."""
@@ -167,7 +173,10 @@ def test_signatures_of_the_uki(name, boot, root, ukis, signer, tmp_path):
     if name == "other":
         refused(boot(chained), "LUKS_LOCKED", "prove", r"token 0: .*\(PCRs 11 in bank sha256\)", start=start)
         return
-    got = boot(chained, but={15: "predict knows no volume by itself"})
+    key = luks.volume_key(part.file)
+    got = boot(chained, volumes=[opens(part, key, tmp_path / "key")])
     boots(got, start=start)
     assert got.record["root"]["luks"]["unlocked_by"] == "tpm2"
-    assert got.pcrs["sha256"][15] == extend("sha256", "00" * 32, key_id(part))
+    for others in ([], [opens(part, bytes(len(key)), tmp_path / "other")]):
+        with pytest.raises(AssertionError, match=r"not as foreseen for \S+: PCR \[15\]"):
+            predicted.compare(chained, got, volumes=others)

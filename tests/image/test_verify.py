@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """slipway-mkinitrd verify: the demo passes, and each edited copy of it fails where it must.
 
-tests/boot/test_verify.py shows that the boot comes to the same verdicts."""
+tests/boot/verified.py holds them against the boot that follows, for the tests that ask it to."""
 
 from __future__ import annotations
 
@@ -334,6 +334,11 @@ DISKS = [
          words=("--cmdline", "systemd.image_policy=root=signed:=absent")),
     Disk("derived rule", "'root-verity' is 'unprotected', and the derived rule of the initrd allows 'unprotected'",
          verdict="ok"),
+    Disk("rule for file systems", "'root' is 'erofs', and the explicit rule of the initrd allows 'signed+ext4'",
+         image=put(CONF, b"image-policy=root=signed+ext4:=open\n")),
+    Disk("rule for file systems that allows this one",
+         "'root' is 'erofs', and the explicit rule of the initrd allows 'signed+erofs'", verdict="ok",
+         image=put(CONF, b"image-policy=root=signed+erofs:=open\n")),
     Disk("policy of the command line", "(POLICY_REFUSED)", words=("--cmdline", "systemd.image_policy=root=signed+growfs-on:=open")),
     Disk("rootfstype", "and rootfstype= says 'ext4'", words=("--cmdline", "rootfstype=ext4")),
     Disk("the kernel decides", "whether the kernel trusts the signer cannot be seen here", verdict="note",

@@ -265,11 +265,18 @@ static void agrees_with_systemd(void **state)
 #define EVERY_WAY "verity+signed+encrypted+encryptedwithintegrity+unprotected+absent"
 #define NO_VERITY "encrypted+encryptedwithintegrity+unprotected+absent"
 #define SYSTEMS "root=" EVERY_WAY ":usr=" EVERY_WAY
-#define DATA ":home=" NO_VERITY ":srv=" NO_VERITY ":tmp=" NO_VERITY ":var=" NO_VERITY ":swap=" NO_VERITY
-#define HOST SYSTEMS DATA ":esp=unprotected+absent:xbootldr=unprotected+absent"
+#define SERVICE SYSTEMS ":home=" NO_VERITY ":srv=" NO_VERITY ":tmp=" NO_VERITY ":var=" NO_VERITY
+#define CONTAINER SERVICE ":esp=unprotected+absent:xbootldr=unprotected+absent"
+#define HOST CONTAINER ":swap=" NO_VERITY
 #define STRICT "root=signed+absent:usr=signed+absent"
 
-/* The texts that it takes apart and puts together again, those of its own policies among them. */
+/* The texts that it takes apart and puts together again, those of its own policies among them.
+ *
+ * Of the rest of what its test calls nothing is here: a policy is only ever narrowed, so there is no
+ * union; ignore_designators is for mounting a part of an image, and every partition is judged here;
+ * graceful parsing is for later versions' words in files, and a word that is not known ends the boot;
+ * determine_fstype takes the type of a file system from the policy, and here it is found and then judged;
+ * new_from_dissected makes a policy of what was found, so that it can be found again. */
 static void says_what_systemd_says(void **state)
 {
 	static const struct { const char *text; enum policy_designator d; const char *words; } all[] = {
@@ -295,10 +302,12 @@ static void says_what_systemd_says(void **state)
 		{ "root=unprotected+read-only-on+growfs-off", POLICY_ROOT, "unprotected+read-only-on+growfs-off" },
 		{ "root=growfs-on", POLICY_ROOT, "open+growfs-on" },
 		{ "root=read-only-on+read-only-off+growfs-on+growfs-off", POLICY_ROOT, "open" },
-		/* host, sysext, sysext-strict, confext, confext-strict */
+		/* host, container, service, sysext, sysext-strict, confext, confext-strict */
 		{ HOST, POLICY_ROOT, EVERY_WAY }, { HOST, POLICY_USR, EVERY_WAY }, { HOST, POLICY_SWAP, NO_VERITY },
 		{ HOST, POLICY_XBOOTLDR, "unprotected+absent" },
 		{ HOST, POLICY_ROOT_VERITY, "unprotected+absent" },
+		{ CONTAINER, POLICY_ESP, "unprotected+absent" }, { CONTAINER, POLICY_SWAP, "unused+absent" },
+		{ SERVICE, POLICY_VAR, NO_VERITY }, { SERVICE, POLICY_ESP, "unused+absent" },
 		{ SYSTEMS, POLICY_USR, EVERY_WAY }, { SYSTEMS, POLICY_HOME, "unused+absent" },
 		{ STRICT, POLICY_USR, "signed+absent" }, { STRICT, POLICY_ESP, "unused+absent" },
 		{ STRICT, POLICY_USR_VERITY_SIG, "unprotected+absent" },
