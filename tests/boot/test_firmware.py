@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What firmware and loader say, and what an attacker says with their means: the full chain."""
 
-import hashlib
 import json
 import re
 
@@ -11,9 +10,7 @@ import chain
 import lab
 import predicted
 from expect import RUNNING, boots, fingerprint, refused
-from lab import appliance, disk, firmware, tools, tree
-from lab.tpm import extend
-from test_failure import sd_boot
+from lab import disk, firmware, tools, tree
 
 OTHER_ESP = "e5b00000-51b1-4a7e-9d3a-0000000000d2"
 LOADER_GUID = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
@@ -302,42 +299,6 @@ def test_added_words_loosen_nothing(lab, demo, boot, tmp_path, uki, kinds, signe
     got = boot(chain.chain(image.path, words=words))
     assert got.record and got.record["firmware"]["secure_boot"] is True
     refused(got, code, stage, start=uki.start)
-
-
-LOADERS = [  # the UKI's own words, what the entry adds to the demo's, whether they are taken, then the code
-    pytest.param("", "systemd.verity=no", True, "ROOT_UNPROTECTED", id="none-of-its-own"),
-    pytest.param("", "slipway.timeout=90", True, "", id="harmless"),
-    pytest.param(appliance.CMDLINE, "systemd.verity=no", False, "", id="its-own"),
-]
-
-
-@pytest.mark.parametrize("own, added, taken, code", LOADERS)
-def test_words_of_a_loaders_entry(lab, demo, tmp_path, own, added, taken, code):
-    """The stub of a signed UKI without .cmdline takes them; they loosen nothing, and PCR 12 has them.
-
-    predict refuses such a UKI: what it would take is not in it.
-    """
-    image, words = tmp_path / "uki.efi", f"{appliance.CMDLINE} slipway.failure_delay=0 {added}"
-    lab.make_uki(image, initrd=demo.initrd, key=lab.key("db"), cmdline=own)
-    entry = f"title x\nlinux /it.efi\noptions {words}\n"
-    made = lab.make_disk(tmp_path / "disk.img", esp_files={
-        appliance.UKI_ON_ESP: sd_boot(tmp_path), "it.efi": image,
-        "loader/entries/x.conf": entry.encode(), "loader/loader.conf": b"timeout 0\n"})
-    spec = chain.chain(made.path, name=f"test_firmware.entry.{'taken' if taken else 'left'}{bool(code)}")
-    spec.cmdline_extra = ""
-    got = lab.boot(spec)
-    assert got.record and got.record["firmware"]["secure_boot"] is True, got.explain()
-    if code:
-        refused(got, code, "choose", start=chain.start(image))
-    else:
-        boots(got, start=chain.start(image))
-    # sd-boot measures the words of any entry, and a stub once more what it takes.
-    for bank, values in got.pcrs.items():
-        value = "00" * (len(values[12]) // 2)
-        digest = hashlib.new(bank, f"{words}\0".encode("utf-16-le")).hexdigest()
-        for _ in range(1 + taken):
-            value = extend(bank, value, digest)
-        assert values[12] == value, got.explain()
 
 
 def test_no_word_hides_the_tpm(demo, boot, uki):

@@ -126,7 +126,7 @@ def test_what_the_firmware_refused_measured_nothing(demo, pcrs):
 
 def test_nobody_boots_without_it():
     """All other files have `boot` of here, or the fixture of that name; but where a kernel runs that is
-    none of ours, the PCRs are held to be others than ours."""
+    none of ours, the PCRs are held to be others than ours, and a UKI that predict refuses has its own say."""
     here = Path(__file__).parent
     found = [path.name for path in sorted(here.glob("*.py"))
              if re.search(r"\b(the_)?(lab|vm)\.boot\(", path.read_text())]

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""An initrd of the attacker's, beside something that is signed. Nothing of slipway runs where it is
-taken, so all that helps is to sign nothing that takes one; the twins show what comes of doing so."""
+"""What an attacker puts beside something that is signed, and a boot loader hands to it.
+
+Of an initrd nothing helps but to sign nothing that takes one, as nothing of slipway runs then; the twins
+show what comes of doing so. Words are taken by a UKI that has none, and loosen nothing.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +17,9 @@ import pytest
 import chain
 import lab
 import predicted
+from expect import boots, refused
 from lab import appliance, tools, tree, uki
+from lab.tpm import extend
 from test_failure import sd_boot
 
 RUNS, WORDS = "stranger: runs", "console=ttyS0"
@@ -90,3 +96,39 @@ def test_kernel_that_the_host_gives(lab, demo, stranger):
                                arguments=list(map(str, words))))
     assert got.end in ("stopped", "refused") and not got.seen(r"slipway\[1\]"), got.explain()
     assert predicted.wrong(got.pcrs, told) >= {4, 11}
+
+
+LOADERS = [  # the UKI's own words, what the entry adds to the demo's, whether they are taken, then the code
+    pytest.param("", "systemd.verity=no", True, "ROOT_UNPROTECTED", id="none-of-its-own"),
+    pytest.param("", "slipway.timeout=90", True, "", id="harmless"),
+    pytest.param(appliance.CMDLINE, "systemd.verity=no", False, "", id="its-own"),
+]
+
+
+@pytest.mark.parametrize("own, added, taken, code", LOADERS)
+def test_words_of_a_loaders_entry(lab, demo, tmp_path, own, added, taken, code):
+    """The stub of a signed UKI without .cmdline takes them; they loosen nothing, and PCR 12 has them.
+
+    predict refuses such a UKI: what it would take is not in it.
+    """
+    image, words = tmp_path / "uki.efi", f"{appliance.CMDLINE} slipway.failure_delay=0 {added}"
+    lab.make_uki(image, initrd=demo.initrd, key=lab.key("db"), cmdline=own)
+    entry = f"title x\nlinux /it.efi\noptions {words}\n"
+    made = lab.make_disk(tmp_path / "disk.img", esp_files={
+        appliance.UKI_ON_ESP: sd_boot(tmp_path), "it.efi": image,
+        "loader/entries/x.conf": entry.encode(), "loader/loader.conf": b"timeout 0\n"})
+    spec = chain.chain(made.path, name=f"test_stranger.entry.{'taken' if taken else 'left'}{bool(code)}")
+    spec.cmdline_extra = ""
+    got = lab.boot(spec)
+    assert got.record and got.record["firmware"]["secure_boot"] is True, got.explain()
+    if code:
+        refused(got, code, "choose", start=chain.start(image))
+    else:
+        boots(got, start=chain.start(image))
+    # sd-boot measures the words of any entry, and a stub once more what it takes.
+    for bank, values in got.pcrs.items():
+        value = "00" * (len(values[12]) // 2)
+        digest = hashlib.new(bank, f"{words}\0".encode("utf-16-le")).hexdigest()
+        for _ in range(1 + taken):
+            value = extend(bank, value, digest)
+        assert values[12] == value, got.explain()
