@@ -109,6 +109,16 @@ int policy_floor(const char *configured, enum policy_designator d, bool has_cert
 	return 0;
 }
 
+/* The command line may have narrowed one of them and left the other. */
+static void tell_whose(struct policy *n, const struct policy *asked, const struct policy *floor, int d)
+{
+	n->is_floors[d] = n->use[d] == floor->use[d] && n->read_only[d] == floor->read_only[d] &&
+			  n->growfs[d] == floor->growfs[d];
+	n->rule[d] = n->is_floors[d] ? floor->rule[d] : asked->rule[d];
+	n->types_are_floors[d] = n->filesystems[d] == floor->filesystems[d];
+	n->type_rule[d] = n->types_are_floors[d] ? floor->type_rule[d] : asked->type_rule[d];
+}
+
 int policy_narrow(struct policy *p, const struct policy *floor, struct err *e)
 {
 	struct policy n = *p;
@@ -128,10 +138,8 @@ int policy_narrow(struct policy *p, const struct policy *floor, struct err *e)
 	if (rc < 0)
 		return rc;
 	policy_derive(&n);
-	for (int d = 0; d < POLICY_N_DESIGNATORS; d++) {
-		n.is_floors[d] = n.use[d] == floor->use[d];
-		n.rule[d] = n.is_floors[d] ? floor->rule[d] : p->rule[d];
-	}
+	for (int d = 0; d < POLICY_N_DESIGNATORS; d++)
+		tell_whose(&n, p, floor, d);
 	*p = n;
 	return 0;
 }

@@ -251,7 +251,7 @@ int policy_derive(struct policy *p)
 		p->filesystems[d] = r.filesystems;
 		p->read_only[d] = attribute_of(r.read_only);
 		p->growfs[d] = attribute_of(r.growfs);
-		p->rule[d] = r.where;
+		p->rule[d] = p->type_rule[d] = r.where;
 		if (!r.use)
 			return d;
 	}

@@ -55,8 +55,10 @@ struct policy {
 	uint16_t filesystems[POLICY_N_DESIGNATORS]; /* bit per known type; 0: any */
 	int8_t read_only[POLICY_N_DESIGNATORS]; /* 1 must be on, 0 must be off, -1 either */
 	int8_t growfs[POLICY_N_DESIGNATORS];
-	uint8_t rule[POLICY_N_DESIGNATORS]; /* enum policy_rule_kind, of use */
+	uint8_t rule[POLICY_N_DESIGNATORS]; /* enum policy_rule_kind, of use and attributes */
 	bool is_floors[POLICY_N_DESIGNATORS]; /* that rule, after policy_narrow() */
+	uint8_t type_rule[POLICY_N_DESIGNATORS]; /* the same of filesystems */
+	bool types_are_floors[POLICY_N_DESIGNATORS];
 };
 
 enum { POLICY_WORDS_BYTES = 160 }; /* the longest, with its NUL */

@@ -53,10 +53,12 @@ const char *verdict_rule(const struct policy *p, const struct policy_verdict *v)
 		[RULE_EXPLICIT] = "explicit",
 	};
 
-	return names[p->rule[v->designator]];
+	return names[v->filesystem ? p->type_rule[v->designator] : p->rule[v->designator]];
 }
 
 const char *verdict_source(const struct policy *p, const struct policy_verdict *v)
 {
-	return p->is_floors[v->designator] ? "initrd" : "command line";
+	const bool *is_floors = v->filesystem ? p->types_are_floors : p->is_floors;
+
+	return is_floors[v->designator] ? "initrd" : "command line";
 }

@@ -243,12 +243,12 @@ WORDS = [
     Words("policy-attribute", "systemd.image_policy=root=signed+read-only-off", "POLICY_REFUSED",
           "choose", "read-only", policy=(
               ("choose", "root", "verity+signed+read-only-on", "signed+read-only-off", "explicit",
-               "initrd", "refused"),
+               "command line", "refused"),
               *[("choose", part, "unprotected+read-only-on", "unprotected+read-only-off", "derived",
-                 "initrd", "refused") for part in ("root-verity", "root-verity-sig")])),
+                 "command line", "refused") for part in ("root-verity", "root-verity-sig")])),
     Words("policy-filesystem", "systemd.image_policy=root=signed+ext4", "POLICY_REFUSED",
           "assemble", "erofs", tpm=True, policy=(
-              ("assemble", "root", "erofs", "signed+ext4", "explicit", "initrd", "refused"),)),
+              ("assemble", "root", "erofs", "signed+ext4", "explicit", "command line", "refused"),)),
     Words("policy-esp", "systemd.image_policy=root=signed:esp=absent:=open", "POLICY_REFUSED",
           "choose", "'esp'", policy=(
               ("choose", "esp", "unprotected", "absent", "explicit", "command line", "refused"),)),
