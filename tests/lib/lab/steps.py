@@ -89,7 +89,8 @@ def once(out: Path, key: str, what: str, make: Callable[[Path], None]) -> bool:
     `make` gets a fresh path beside `out`; what it leaves there takes the place of `out`
     in one rename, so an interrupted run leaves nothing half-made. Returns whether it ran.
     """
-    stamp = paths.LAB / "stamps" / os.path.relpath(out, paths.BUILD).replace("/", "+")
+    # Not by paths.BUILD, of which a test may have its own: what is made anew for another name is lost.
+    stamp = paths.LAB / "stamps" / os.path.relpath(out, paths.LAB.parent).replace("/", "+")
     with locked(stamp.name):
         if out.exists() and stamp.exists() and stamp.read_text() == key:
             return False
