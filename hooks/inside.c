@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include "hooks/box.h"
+#include "init/core/privileges.h"
 
 /* Of files that are shared with init: nothing in them is written, nothing grants. */
 static const unsigned long shared = MS_RDONLY | MS_NOSUID | MS_NODEV;
@@ -97,30 +97,10 @@ static int offer_to_the_oom_killer(void)
 	return n == 4 ? 0 : -1;
 }
 
-/* Those of the calling thread alone: the C library's would ask init's other threads, too. */
-static int drop_privileges(bool attributes)
+/* The attributes of /sys that it was given are root's, everything else is read-only. */
+static int kept_capability(const struct box *b)
 {
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct caps[2] = { 0 };
-	const unsigned kept = CAP_DAC_OVERRIDE;
-
-	for (unsigned c = 0; prctl(PR_CAPBSET_READ, c, 0, 0, 0) >= 0; c++)
-		if (!(attributes && c == kept) && prctl(PR_CAPBSET_DROP, c, 0, 0, 0) < 0)
-			return -1;
-	/* The attributes of /sys that it was given are root's, everything else is read-only. */
-	if (attributes) {
-		caps[0].permitted = caps[0].effective = caps[0].inheritable = 1u << kept;
-		if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
-			return -1;
-	}
-	if (syscall(SYS_setgroups, 0, NULL) < 0 ||
-	    syscall(SYS_setresgid, BOX_USER, BOX_USER, BOX_USER) < 0 ||
-	    syscall(SYS_setresuid, BOX_USER, BOX_USER, BOX_USER) < 0 ||
-	    syscall(SYS_capset, &head, caps) < 0)
-		return -1;
-	if (attributes && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, kept, 0, 0) < 0)
-		return -1;
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	return b->n_attributes ? CAP_DAC_OVERRIDE : NO_CAPABILITY;
 }
 
 static int limit(void)
@@ -167,7 +147,7 @@ _Noreturn static void execute(const struct box *b)
 	umask(0022);
 	setsid();
 	if (dup2(b->input, 0) < 0 || dup2(b->output, 1) < 0 || dup2(b->messages, 2) < 0 ||
-	    limit() < 0 || drop_privileges(b->n_attributes > 0) < 0 ||
+	    limit() < 0 || privileges_drop(BOX_USER, kept_capability(b)) < 0 ||
 	    syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) < 0) {
 		tell(b, BOX_PRIVILEGES, errno);
 		_exit(1);

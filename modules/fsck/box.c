@@ -7,10 +7,11 @@
 #include <linux/close_range.h>
 #include <stdint.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "init/core/privileges.h"
 
 #define NAMED(path) (FSCK_FOLDER path)
 
@@ -37,19 +38,6 @@ static int make_view(const struct fsck_box *b)
 	return make_node(NAMED(FSCK_DEVICE_IN_BOX), S_IFBLK | 0600, b->device);
 }
 
-/* Those of the calling thread alone: the C library's would ask init's other threads, too. */
-static int drop_privileges(void)
-{
-	for (unsigned c = 0; prctl(PR_CAPBSET_READ, c, 0, 0, 0) >= 0; c++)
-		if (prctl(PR_CAPBSET_DROP, c, 0, 0, 0) < 0)
-			return -1;
-	if (syscall(SYS_setgroups, 0, NULL) < 0 ||
-	    syscall(SYS_setresgid, FSCK_USER, FSCK_USER, FSCK_USER) < 0 ||
-	    syscall(SYS_setresuid, FSCK_USER, FSCK_USER, FSCK_USER) < 0)
-		return -1;
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-}
-
 /* Whatever comes in on descriptor 0, nobody answers a question. */
 void fsck_box_enter(const struct fsck_box *b)
 {
@@ -59,7 +47,7 @@ void fsck_box_enter(const struct fsck_box *b)
 	ssize_t n;
 
 	if (make_view(b) == 0 && chdir(FSCK_FOLDER) == 0 && chroot(".") == 0 && dup2(null, 0) == 0 &&
-	    dup2(b->messages, 1) == 1 && dup2(b->messages, 2) == 2 && drop_privileges() == 0 &&
+	    dup2(b->messages, 1) == 1 && dup2(b->messages, 2) == 2 && privileges_drop(FSCK_USER, NO_CAPABILITY) == 0 &&
 	    syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) == 0)
 		execve(FSCK_IN_BOX, b->argv, none);
 	why = errno;
