@@ -322,7 +322,7 @@ void record_attempt(struct record *r, const char *attempt, const char *stage, co
 
 void record_forget_root(struct record *r, size_t n_kept)
 {
-	static const char *const keys[] = { "root", "state", "os", "image_version", "init" };
+	static const char *const keys[] = { "root", "state", "fsck", "mounts", "os", "image_version", "init" };
 	struct json_object *a = array(r, "extensions");
 	size_t n = a ? json_object_array_length(a) : 0;
 

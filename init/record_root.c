@@ -83,8 +83,6 @@ void record_root(struct record *r, const struct volume *v, const struct luks_vol
 	};
 	struct json_object *o = section(r, "root");
 
-	if (r)
-		json_object_object_del(r->top, "mounts"); /* those of an attempt before */
 	put_text(o, "device", unlocked ? luks_path(unlocked) : volume_path(v));
 	put_text(o, "roothash", v ? volume_root_hash(v) : NULL);
 	put_text(o, "proven_by", v ? proofs[volume_proof(v)] : NULL);
