@@ -61,6 +61,12 @@ def boots(got: Result, warning: str = "", start: dict[str, str] | None = None,
         measured(got, list(words), start)
 
 
+def runs_whole(got: Result) -> None:
+    """The root's system came to run with all that it has, at once, told so, and powered off."""
+    assert got.end == "poweroff" and got.report.state == "running", got.explain()
+    assert not got.report.failed_units and not got.report.slow_waits(), got.explain()
+
+
 def refused(got: Result, code: str, stage: str, says: str = "", end: str = "reboot",
             start: dict[str, str] | None = None) -> None:
     """The boot ended with this reason in this stage, said so, and left no way in."""

@@ -12,7 +12,7 @@ import pytest
 
 import lab
 import verified
-from expect import boots, direct, refused
+from expect import boots, direct, refused, runs_whole
 from lab import gpt, hermetic, luks
 from lab.disk import PartSpec
 from lab.tpm import extend
@@ -57,8 +57,7 @@ def test_debian_runs(foreseen, plain, volume, tmp_path):
                           smbios=[CREDENTIAL + luks.PASSPHRASE]))
     boots(got, words=("enter-initrd", CAP, "leave-initrd"))
     report = got.report
-    assert got.end == "poweroff" and report.state == "running", got.explain()
-    assert not report.failed_units and not report.slow_waits(), got.explain()
+    runs_whole(got)
     usr = report.mount("/usr")
     assert usr["source"] == "/dev/mapper/usr" and usr["options"].split(",")[0] == "ro", usr
     assert got.record["root"]["proven_by"] is None
